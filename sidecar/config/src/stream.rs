@@ -1,0 +1,111 @@
+//! The one stream between a sidecar and the operator: `POST /v1/stream` on port 8443, HTTP/2 over TLS, JSON lines both ways.
+//!
+//! The sidecar opens it with its ServiceAccount token and a `Hello`; the operator answers with a whole `Snapshot`, then
+//! `Change`s. Either side sends `Ping` when it has been silent for [`PING_MS`], and gives the connection up after
+//! [`SILENCE_MS`]. Lines longer than [`MAX_LINE`] end the connection.
+
+use crate::quota::{Ask, Grant, Return, Share, Use};
+use crate::{Configuration, Fault, Resource};
+use serde::{Deserialize, Serialize};
+
+/// The path of the stream.
+pub const PATH: &str = "/v1/stream";
+/// The audience that the sidecar's token must carry.
+pub const AUDIENCE: &str = "purser.dev/operator";
+/// Silence after which a side sends `Ping`, in milliseconds.
+pub const PING_MS: u64 = 1_000;
+/// Silence after which the other side counts as gone, in milliseconds.
+pub const SILENCE_MS: u64 = 4_000;
+/// The longest line, in bytes.
+pub const MAX_LINE: usize = 64 << 20;
+
+/// A published configuration: when, and what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// When the operator published it, in unix milliseconds; never goes back.
+    pub published_ms: u64,
+    /// SHA-256 of the configuration's JSON, as 64 hexadecimal digits: equal contents have equal hashes.
+    pub hash: String,
+}
+
+/// What a sidecar says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromSidecar {
+    /// First line of every connection.
+    Hello(Hello),
+    /// The version is in force, whole.
+    Ack(Version),
+    /// The version is in force but for these resources, whose previous versions stay.
+    Nack {
+        /// The version that was refused in part.
+        version: Version,
+        /// What was wrong with what.
+        faults: Vec<Fault>,
+    },
+    /// Questions for the authority, answered by an `Answer` of the same number.
+    Ask {
+        /// Rises by one with each message of a connection.
+        seq: u64,
+        /// At least one.
+        asks: Vec<Ask>,
+    },
+    /// Grants that were not used.
+    Return(Vec<Return>),
+    /// The shares that now bind this sidecar: `Shares` is told again until it is heard.
+    SharesHeld(Vec<Share>),
+    /// I am here.
+    Ping,
+}
+
+/// Who a sidecar is and what it knows, so that a new authority can take over where the old one ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// Chosen at start-up, random; one per process.
+    pub instance: String,
+    /// The version in force, if any.
+    pub version: Option<Version>,
+    /// Its own admissions of the last 60 s and a margin.
+    pub uses: Vec<Use>,
+    /// The shares it holds.
+    pub shares: Vec<Share>,
+}
+
+/// What the operator says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromOperator {
+    /// Everything this sidecar may know.
+    Snapshot {
+        /// Its version.
+        version: Version,
+        /// The ServiceAccount of the token, by which the pod's own key is found.
+        service_account: String,
+        /// The whole configuration of the token's namespace.
+        configuration: Configuration,
+    },
+    /// What became different since the last `Snapshot` or `Change` of this connection.
+    Change {
+        /// The version that results.
+        version: Version,
+        /// Resources that are new or different.
+        set: Configuration,
+        /// Resources that are gone.
+        gone: Vec<Resource>,
+    },
+    /// The authority's answers to one `Ask`, in its order.
+    Answer {
+        /// The number of the `Ask`.
+        seq: u64,
+        /// The authority's term: grants of an older one are void.
+        epoch: u64,
+        /// One per question.
+        grants: Vec<Grant>,
+    },
+    /// Shares for the time without an authority, replacing those of the same keys.
+    Shares(Vec<Share>),
+    /// I am here.
+    Ping,
+}

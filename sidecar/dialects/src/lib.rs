@@ -1,0 +1,57 @@
+//! Provider wire formats: what callers and providers write, read from bytes and written to bytes.
+//!
+//! ```text
+//! caller --path-->  openai::endpoint  which call is it
+//!        --body-->  scan, multipart   its model and limits   --splice--> the provider's name for the model
+//! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should
+//!          --error---> upstream_error whose fault is it
+//! us --refusal--> error               in the caller's dialect: openai, anthropic, gemini
+//! ```
+//!
+//! Called by `purser-sidecar`, at every step of a request's walk.
+//!
+//! Invariant: no I/O, no clock, no async; never tokio, hyper or kube.
+//! Invariant: no input panics. Every byte here was written by somebody else.
+//! Invariant: memory is bounded by the input, or by [`sse::MAX_LINE`] where the input does not end.
+//! Invariant: any way of cutting a stream into chunks gives the same answers.
+
+mod anthropic;
+pub mod error;
+mod gemini;
+mod json;
+pub mod multipart;
+pub mod openai;
+pub mod scan;
+pub mod splice;
+pub mod sse;
+pub mod upstream_error;
+mod usage;
+
+pub use error::{ErrorBody, render, render_event, render_responses_event};
+pub use multipart::{boundary, scan_multipart};
+pub use openai::endpoint::{Route, Unrouted, classify, dialect_of, is_multipart, upstream_path};
+pub use scan::{Member, Scan, ScanFault, scan_json};
+pub use splice::replace_model;
+pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, Verdict};
+pub use upstream_error::UpstreamError;
+pub use usage::Usage;
+
+/// Which API a caller speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the APIs' own")]
+pub enum Dialect {
+    OpenAI,
+    Anthropic,
+    Gemini,
+}
+
+impl Dialect {
+    /// As metrics and logs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dialect::OpenAI => "openai",
+            Dialect::Anthropic => "anthropic",
+            Dialect::Gemini => "gemini",
+        }
+    }
+}

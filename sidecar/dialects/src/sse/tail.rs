@@ -1,0 +1,219 @@
+//! Watches a stream that is being shown: whether it ends as it should, and what it says that it used.
+//!
+//! Called by the relay with every chunk it passes on, so it costs little more than finding the line ends.
+//! Events are read line by line; JSON that is spread over several `data:` lines is passed on but not understood.
+
+use super::{Lines, MAX_LINE, field};
+use crate::Usage;
+use crate::json::{is_empty, members, string};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// The watcher of one stream in OpenAI's wire format, of any endpoint.
+#[derive(Debug, Default)]
+pub struct Tail {
+    lines: Lines,
+    seen: Seen,
+    /// The stream ended within a line.
+    cut: bool,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The `event:` of the event being read.
+    name: Name,
+    /// Lines of the event being read, comments included.
+    within_event: bool,
+    has_data: bool,
+    events: u64,
+    done: bool,
+    error: bool,
+    usage: Option<Usage>,
+}
+
+/// The names that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Name {
+    #[default]
+    Other,
+    /// Ends a stream of named events.
+    Last,
+    /// Ends it, in failure.
+    Failed,
+    Error,
+}
+
+impl Name {
+    fn of(name: &str) -> Name {
+        match name {
+            "response.completed" | "response.incomplete" | "response.cancelled" => Name::Last,
+            "transcript.text.done" | "speech.audio.done" | "image_generation.completed" => {
+                Name::Last
+            }
+            "response.failed" => Name::Failed,
+            "error" => Name::Error,
+            _ => Name::Other,
+        }
+    }
+}
+
+impl Tail {
+    /// Before the first byte: feed it the bytes that the gate has seen as well.
+    pub fn new() -> Tail {
+        Tail::default()
+    }
+
+    /// The next bytes that go to the caller.
+    pub fn push(&mut self, chunk: &[u8]) {
+        let Tail {
+            lines,
+            seen,
+            cut: _,
+        } = self;
+        lines.push(chunk, |line| seen.line(line));
+    }
+
+    /// The stream's bytes have ended; what was left of a line counts as one.
+    pub fn finish(&mut self) {
+        let rest = self.lines.take();
+        self.cut |= !rest.is_empty();
+        let (name, data) = field(&rest);
+        let is_whole = || std::str::from_utf8(data).is_ok_and(|text| members(text, []).is_some());
+        if name == b"data" && (data.trim_ascii() == DONE || is_whole()) {
+            self.seen.line(&rest);
+        }
+    }
+
+    /// Whether the stream said that it is over: `[DONE]`, or the last event of a stream of named events.
+    pub fn is_done(&self) -> bool {
+        self.seen.done
+    }
+
+    /// Whether an error passed, in the stream's own form.
+    pub fn has_error(&self) -> bool {
+        self.seen.error
+    }
+
+    /// The last usage that passed.
+    pub fn usage(&self) -> Option<Usage> {
+        self.seen.usage
+    }
+
+    /// Events with data that passed; the next event's `sequence_number`.
+    pub fn events(&self) -> u64 {
+        self.seen.events + u64::from(self.seen.has_data)
+    }
+
+    /// Whether the last event was finished by a blank line.
+    pub fn is_between_events(&self) -> bool {
+        self.closer().is_empty()
+    }
+
+    /// What must be sent before another event can be.
+    pub fn closer(&self) -> &'static [u8] {
+        match self.seen.within_event {
+            _ if self.cut || self.lines.is_within_line() => b"\n\n",
+            // A line feed right after a carriage return would only be the second half of that line's end.
+            true if self.lines.after_cr => b"\n\n",
+            true => b"\n",
+            false => b"",
+        }
+    }
+}
+
+impl Seen {
+    fn line(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            self.events += u64::from(self.has_data);
+            (self.name, self.within_event, self.has_data) = (Name::Other, false, false);
+            return;
+        }
+        self.within_event = true;
+        match line.first() {
+            Some(b'd') => {
+                if let (b"data", value) = field(line) {
+                    self.data(value, line.len() > MAX_LINE);
+                }
+            }
+            Some(b'e') => {
+                if let (b"event", value) = field(line) {
+                    self.name = Name::of(std::str::from_utf8(value).unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn data(&mut self, data: &[u8], cut: bool) {
+        self.has_data = true;
+        self.named(self.name);
+        if cut {
+            return;
+        }
+        if data.trim_ascii() == DONE {
+            self.done = true;
+        } else if is_worth_reading(data) {
+            self.read(std::str::from_utf8(data).unwrap_or_default());
+        }
+    }
+
+    fn named(&mut self, name: Name) {
+        self.done |= matches!(name, Name::Last | Name::Failed);
+        self.error |= matches!(name, Name::Failed | Name::Error);
+    }
+
+    fn read(&mut self, text: &str) {
+        let Some([error, kind, usage, response]) =
+            members(text, ["error", "type", "usage", "response"])
+        else {
+            return;
+        };
+        self.error |= !is_empty(error);
+        self.named(Name::of(&string(kind).unwrap_or_default()));
+        let nested = || {
+            response
+                .and_then(|response| members(response.get(), ["usage"]))
+                .and_then(|[usage]| usage)
+        };
+        if let Some(usage) = usage
+            .or_else(nested)
+            .and_then(|usage| Usage::from_object(usage.get()))
+        {
+            self.usage = Some(usage);
+        }
+    }
+}
+
+const DONE: &[u8] = b"[DONE]";
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
+
+/// Whether the data can hold what is sought. In JSON these stand with both quotes only as names or whole values:
+/// within a text the quotes are escaped.
+fn is_worth_reading(data: &[u8]) -> bool {
+    let values = |finder: &'static Finder<'static>| {
+        finder
+            .find_iter(data)
+            .map(|at| value(data, at + finder.needle().len()))
+    };
+    values(&USAGE).any(|value| value.starts_with(b"{"))
+        || values(&ERROR).any(|value| !value.starts_with(b"null"))
+        || values(&TYPE).any(is_name)
+}
+
+/// What follows a member's name.
+fn value(data: &[u8], at: usize) -> &[u8] {
+    let rest = data.get(at..).unwrap_or_default().trim_ascii_start();
+    rest.strip_prefix(b":")
+        .unwrap_or_default()
+        .trim_ascii_start()
+}
+
+/// Whether a value begins as a string that is a name which matters.
+fn is_name(value: &[u8]) -> bool {
+    let text = value.strip_prefix(b"\"").unwrap_or_default();
+    let end = memchr::memchr(b'"', text.get(..64.min(text.len())).unwrap_or_default());
+    let name = end.and_then(|end| std::str::from_utf8(text.get(..end)?).ok());
+    Name::of(name.unwrap_or_default()) != Name::Other
+}

@@ -1,0 +1,252 @@
+//! What a provider's error body means for the channel, and what of it a caller may read.
+//!
+//! Called by failover's judge with every answer that is not a success. Whether a channel has run out of money is
+//! read from structured fields only: a message may quote the caller's prompt.
+
+mod redact;
+
+use crate::error::json;
+use crate::json::{any_element, members, number, string};
+use crate::openai::error::{Envelope, Error};
+use redact::redact;
+use serde_json::value::RawValue;
+
+/// The longest message that is kept.
+const MAX_MESSAGE: usize = 2 << 10;
+const MAX_FIELD: usize = 256;
+
+/// An error body, judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// The account is out of money: waiting does not help.
+    pub money: bool,
+    /// Too many requests or tokens: waiting helps.
+    pub rate_limited: bool,
+    /// The provider does not have the model, or not for us.
+    pub model_unknown: bool,
+    /// Its `code`.
+    pub code: Option<String>,
+    /// Its `type`.
+    pub kind: Option<String>,
+    /// Its message, at most 2 KiB, as it came: for logs, not for callers.
+    pub message: String,
+}
+
+/// What an answer of that status with that body means.
+pub fn read(status: u16, body: &[u8]) -> UpstreamError {
+    let text = String::from_utf8_lossy(body);
+    let fields = fields(&text);
+    let named = |names: &[&str]| {
+        [&fields.code, &fields.kind]
+            .into_iter()
+            .flatten()
+            .any(|field| is_one_of(field, names))
+    };
+    let money = status == 402 || named(MONEY);
+    let rate_limited = !money && (status == 429 || named(RATE));
+    // DeepSeek answers 400 with no code of its own; a whole message, unlike a part of one, cannot be a quotation.
+    let model_unknown = (matches!(status, 400 | 403 | 404)
+        && (named(MODEL) || fields.message == "Model Not Exist"))
+        || (status == 404 && named(NOT_FOUND));
+    let Fields {
+        message,
+        kind,
+        code,
+        ..
+    } = fields;
+    UpstreamError {
+        money,
+        rate_limited,
+        model_unknown,
+        code,
+        kind,
+        message,
+    }
+}
+
+/// Whether a `code` or `type` says that the account is out of money.
+pub fn is_money(code: Option<&str>, kind: Option<&str>) -> bool {
+    [code, kind]
+        .into_iter()
+        .flatten()
+        .any(|field| is_one_of(field, MONEY))
+}
+
+/// The body of a refusal that is passed on to the caller, in OpenAI's shape and without our credentials and hosts.
+pub fn sanitise(body: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(body);
+    let fields = fields(&text);
+    let clean = |text: &Option<String>| text.as_deref().map(|text| redact(text, MAX_FIELD));
+    let (kind, param, code) = (
+        clean(&fields.kind),
+        clean(&fields.param),
+        clean(&fields.code),
+    );
+    let message = match redact(&fields.whole_message, MAX_MESSAGE) {
+        message if message.trim().is_empty() => "The provider refused the request.".to_owned(),
+        message => bounded(&message, MAX_MESSAGE),
+    };
+    json(&Envelope {
+        error: Error {
+            message: &message,
+            kind: kind.as_deref().unwrap_or("invalid_request_error"),
+            param: param.as_deref(),
+            code: code.as_deref(),
+        },
+    })
+}
+
+const MONEY: &[&str] = &[
+    "insufficient_quota",
+    "insufficient_user_quota",
+    "insufficient_balance",
+    "insufficient_credits",
+    "insufficient_funds",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+    "credit_balance_exhausted",
+    "credit_balance_too_low",
+    "exceeded_current_quota_error",
+    "payment_required",
+    "arrearage",
+];
+
+const RATE: &[&str] = &[
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "rate_limit_reached_error",
+    "too_many_requests",
+    "resource_exhausted",
+];
+
+const MODEL: &[&str] = &[
+    "model_not_found",
+    "modelnotfound",
+    "model_not_exist",
+    "invalid_model",
+    "model_decommissioned",
+    "deploymentnotfound",
+    "unknown_model",
+];
+
+/// On a 404, and with a body of a provider's own: a wrong path answers without them.
+const NOT_FOUND: &[&str] = &["notfounderror", "not_found_error"];
+
+fn is_one_of(field: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| name.eq_ignore_ascii_case(field))
+}
+
+/// An error body's parts, whoever wrote it.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) message: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) code: Option<String>,
+    param: Option<String>,
+    number: Option<u64>,
+    whole_message: String,
+}
+
+impl Fields {
+    /// The HTTP status that the error names, or that its `type` or `code` stands for.
+    pub(crate) fn status(&self) -> Option<u16> {
+        let written = self.number.or_else(|| self.code.as_deref()?.parse().ok());
+        let written = written
+            .and_then(|number| u16::try_from(number).ok())
+            .filter(|number| (400..600).contains(number));
+        let meant = || {
+            [&self.code, &self.kind]
+                .into_iter()
+                .flatten()
+                .find_map(|field| status_of(field))
+        };
+        written.or_else(meant)
+    }
+}
+
+fn status_of(field: &str) -> Option<u16> {
+    if is_one_of(field, MONEY) || is_one_of(field, RATE) {
+        return Some(429);
+    }
+    Some(match field.to_ascii_lowercase().as_str() {
+        "invalid_request_error"
+        | "context_length_exceeded"
+        | "content_filter"
+        | "invalid_prompt" => 400,
+        "invalid_api_key" | "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" | "model_not_found" => 404,
+        "request_too_large" => 413,
+        "server_error" | "api_error" | "internal_server_error" | "internal_error" => 500,
+        "service_unavailable" | "unavailable" => 503,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
+}
+
+/// Reads `{"error":{…}}`, `{"error":"…"}`, a flat error, FastAPI's `detail`, any of these in an array, or text.
+pub(crate) fn fields(text: &str) -> Fields {
+    let mut found = None;
+    if text.trim_start().starts_with('[') {
+        any_element(text, |element| {
+            found = found.take().or_else(|| object(element));
+            false
+        });
+    }
+    found
+        .or_else(|| object(text))
+        .unwrap_or_else(|| plain(text))
+}
+
+fn object(text: &str) -> Option<Fields> {
+    let [error, detail] = members(text, ["error", "detail"])?;
+    let inner = error.filter(|error| error.get().starts_with('{'));
+    let mut fields = flat(inner.map_or(text, RawValue::get))?;
+    if fields.whole_message.is_empty() {
+        let said = string(error).or_else(|| string(detail));
+        let said = said
+            .or_else(|| Some(error.or(detail)?.get().to_owned()))
+            .unwrap_or_else(|| text.to_owned());
+        fields.message = bounded(&said, MAX_MESSAGE);
+        fields.whole_message = said;
+    }
+    Some(fields)
+}
+
+fn flat(text: &str) -> Option<Fields> {
+    let [message, kind, code, param, status] =
+        members(text, ["message", "type", "code", "param", "status_code"])?;
+    let short = |raw| string(raw).map(|text| bounded(&text, MAX_FIELD));
+    let said = string(message)
+        .or_else(|| Some(message?.get().to_owned()))
+        .unwrap_or_default();
+    Some(Fields {
+        message: bounded(&said, MAX_MESSAGE),
+        kind: short(kind).filter(|kind| kind != "error"),
+        code: short(code),
+        param: short(param),
+        number: number(code).or_else(|| number(status)),
+        whole_message: said,
+    })
+}
+
+/// A page for browsers says nothing to a program.
+fn plain(text: &str) -> Fields {
+    let text = text.trim();
+    let said = if text.starts_with('<') { "" } else { text };
+    Fields {
+        message: bounded(said, MAX_MESSAGE),
+        whole_message: said.to_owned(),
+        ..Fields::default()
+    }
+}
+
+fn bounded(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

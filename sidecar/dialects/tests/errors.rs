@@ -1,0 +1,232 @@
+//! Errors: ours in three dialects, and providers' as they write them.
+
+use purser_dialects::upstream_error::{read, sanitise};
+use purser_dialects::{Dialect, ErrorBody, render, render_event, render_responses_event};
+
+const ERROR: ErrorBody<'static> = ErrorBody {
+    status: 429,
+    kind: "requests",
+    code: Some("rate_limit_exceeded"),
+    param: None,
+    message: "slow \"down\"\n",
+    request_id: "req_1",
+};
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn our_errors_are_in_the_callers_dialect() {
+    let openai = r#"{"error":{"message":"slow \"down\"\n","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#;
+    let anthropic = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow \"down\"\n"},"request_id":"req_1"}"#;
+    let gemini =
+        r#"{"error":{"code":429,"message":"slow \"down\"\n","status":"RESOURCE_EXHAUSTED"}}"#;
+    for (dialect, body, name) in [
+        (Dialect::OpenAI, openai, ""),
+        (Dialect::Anthropic, anthropic, "event: error\n"),
+        (Dialect::Gemini, gemini, ""),
+    ] {
+        assert_eq!(text(render(dialect, &ERROR)), body);
+        assert_eq!(
+            text(render_event(dialect, &ERROR)),
+            format!("{name}data: {body}\n\n")
+        );
+    }
+    let event = text(render_responses_event(&ERROR, 4));
+    assert_eq!(
+        event,
+        "event: error\ndata: {\"type\":\"error\",\"sequence_number\":4,\"code\":\"rate_limit_exceeded\",\
+         \"message\":\"slow \\\"down\\\"\\n\",\"param\":null}\n\n"
+    );
+}
+
+/// Status, body; money, rate limited, model unknown.
+const JUDGED: [(u16, &str, bool, bool, bool); 16] = [
+    (
+        429,
+        r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
+        true,
+        false,
+        false,
+    ),
+    (
+        429,
+        r#"{"error":{"message":"m","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#,
+        false,
+        true,
+        false,
+    ),
+    (
+        400,
+        r#"{"error":{"message":"m","type":"invalid_request_error","code":"billing_hard_limit_reached"}}"#,
+        true,
+        false,
+        false,
+    ),
+    (
+        402,
+        r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}}"#,
+        true,
+        false,
+        false,
+    ),
+    (
+        403,
+        r#"{"error":{"code":"Arrearage","message":"m"}}"#,
+        true,
+        false,
+        false,
+    ),
+    (
+        404,
+        r#"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#,
+        false,
+        false,
+        true,
+    ),
+    (
+        404,
+        r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","param":null,"code":404}"#,
+        false,
+        false,
+        true,
+    ),
+    (
+        404,
+        r#"{"error":{"message":"The model `x` does not exist.","type":"NotFoundError","param":null,"code":404}}"#,
+        false,
+        false,
+        true,
+    ),
+    (
+        400,
+        r#"{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}"#,
+        false,
+        false,
+        true,
+    ),
+    (
+        404,
+        r#"{"error":{"code":"DeploymentNotFound","message":"m"}}"#,
+        false,
+        false,
+        true,
+    ),
+    (
+        400,
+        r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error","code":"invalid_request_error"}}"#,
+        false,
+        false,
+        true,
+    ),
+    (404, r#"{"detail":"Not Found"}"#, false, false, false),
+    (404, "<html>404</html>", false, false, false),
+    (429, "", false, true, false),
+    (
+        500,
+        r#"{"error":{"code":500,"message":"slot unavailable","type":"server_error"}}"#,
+        false,
+        false,
+        false,
+    ),
+    (
+        200,
+        r#"[{"error":{"code":"insufficient_quota"}}]"#,
+        true,
+        false,
+        false,
+    ),
+];
+
+#[test]
+fn providers_errors_are_judged_by_their_fields() {
+    for (status, body, money, rate, model) in JUDGED {
+        let found = read(status, body.as_bytes());
+        assert_eq!(
+            (found.money, found.rate_limited, found.model_unknown),
+            (money, rate, model),
+            "{status} {body}"
+        );
+    }
+}
+
+#[test]
+fn a_quoted_prompt_does_not_disable_a_channel() {
+    for body in [
+        r#"{"error":{"message":"insufficient_quota","type":"invalid_request_error","param":"insufficient_quota","code":null}}"#,
+        r#"{"error":"insufficient_quota billing_hard_limit_reached"}"#,
+        r#"{"detail":[{"input":{"code":"insufficient_quota"},"msg":"m"}]}"#,
+        r#"{"error":{"message":"Your prompt: {\"code\":\"insufficient_quota\"} model_not_found Model Not Exist"}}"#,
+        "insufficient_quota",
+    ] {
+        let found = read(400, body.as_bytes());
+        assert!(
+            !found.money && !found.model_unknown && !found.rate_limited,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn messages_are_found_wherever_providers_put_them() {
+    for (body, message, code) in [
+        (r#"{"error":{"message":"a","code":"b"}}"#, "a", Some("b")),
+        (r#"{"error":"a"}"#, "a", None),
+        (
+            r#"{"object":"error","message":"a","code":"3280"}"#,
+            "a",
+            Some("3280"),
+        ),
+        (
+            r#"{"object":"error","message":{"detail":[1]}}"#,
+            r#"{"detail":[1]}"#,
+            None,
+        ),
+        (r#"{"detail":"a"}"#, "a", None),
+        (r#"{"detail":[{"msg":"a"}]}"#, r#"[{"msg":"a"}]"#, None),
+        (
+            r#"[{"error":{"code":400,"message":"a","status":"INVALID_ARGUMENT"}}]"#,
+            "a",
+            None,
+        ),
+        (
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"a"}}"#,
+            "a",
+            None,
+        ),
+        (" a ", "a", None),
+    ] {
+        let found = read(400, body.as_bytes());
+        assert_eq!(
+            (found.message.as_str(), found.code.as_deref()),
+            (message, code),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn what_is_passed_on_has_openais_shape_and_none_of_our_secrets() {
+    for (body, clean) in [
+        (
+            r#"{"error":{"message":"bad","type":"invalid_request_error","param":"messages[0]","code":"invalid_value","extra":1}}"#,
+            r#"{"error":{"message":"bad","type":"invalid_request_error","param":"messages[0]","code":"invalid_value"}}"#,
+        ),
+        (
+            r#"{"object":"error","message":"at http://10.0.0.1/ key sk-1234567890","type":"BadRequestError","code":400}"#,
+            r#"{"error":{"message":"at [redacted] key [redacted]","type":"BadRequestError","param":null,"code":null}}"#,
+        ),
+        (
+            "too big",
+            r#"{"error":{"message":"too big","type":"invalid_request_error","param":null,"code":null}}"#,
+        ),
+        (
+            "<html>nginx</html>",
+            r#"{"error":{"message":"The provider refused the request.","type":"invalid_request_error","param":null,"code":null}}"#,
+        ),
+    ] {
+        assert_eq!(text(sanitise(body.as_bytes())), clean);
+    }
+    assert!(sanitise("é".repeat(100_000).as_bytes()).len() < 2_200);
+}

@@ -1,0 +1,125 @@
+//! What an operator of this process may ask: `/healthz`, `/readyz`, `/configz`, `/metrics`. Served on loopback; the port
+//! on the pod's address has `/healthz` and `/metrics` only. It must never show a credential.
+
+use crate::metrics::Metrics;
+use crate::server::Phase;
+use crate::store::Store;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// What the admin port shows.
+#[derive(Clone)]
+pub struct Admin {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// Where the process is in its life.
+    pub phase: watch::Receiver<Phase>,
+    /// Whether this is the loopback port, with everything.
+    pub whole: bool,
+}
+
+/// Serves until the process ends.
+pub async fn serve(listener: TcpListener, admin: Admin) {
+    let room = Arc::new(Semaphore::new(64));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
+        let admin = admin.clone();
+        tokio::spawn(async move {
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let response = admin.answer(&request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(10));
+            // A peer that breaks off is nobody's concern here.
+            let _ = builder.serve_connection(TokioIo::new(stream), answer).await;
+            drop(permit);
+        });
+    }
+}
+
+impl Admin {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        match request.uri().path() {
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/metrics" => text(StatusCode::OK, self.metrics.render(&self.store)),
+            "/readyz" if self.whole => self.ready(),
+            "/configz" if self.whole => self.configuration(),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "not found; there are /healthz, /readyz, /configz and /metrics\n",
+            ),
+        }
+    }
+
+    fn ready(&self) -> Response<Full<Bytes>> {
+        if *self.phase.borrow() != Phase::Serving {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        let held = self.store.held();
+        if held.ready {
+            return text(StatusCode::OK, "ready\n");
+        }
+        let why = held
+            .error
+            .unwrap_or_else(|| "no configuration has come yet".into());
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {why}\n"),
+        )
+    }
+
+    /// Which version is in force, what it holds, and what was wrong last.
+    fn configuration(&self) -> Response<Full<Bytes>> {
+        let held = self.store.held();
+        let faults: Vec<String> = held
+            .faults
+            .iter()
+            .map(|fault| format!("{}: {}", fault.resource, fault.reason))
+            .collect();
+        let shown = serde_json::json!({
+            "version": held.version,
+            "loads": held.loads,
+            "keys": held.configuration.keys.len(),
+            "plans": held.configuration.plans.keys().collect::<Vec<_>>(),
+            "channels": held.configuration.channels.keys().collect::<Vec<_>>(),
+            "faults": faults,
+            "error": held.error,
+        });
+        let mut response = text(StatusCode::OK, format!("{shown:#}\n"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        );
+        response
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}

@@ -1,0 +1,52 @@
+//! The one place that reads a clock, and the one that draws random numbers. Everything that decides takes `now` as an
+//! argument, in time since this clock began; a simulation replaces tokio's clock and with it this one.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// Monotonic time since the process began, and the wall clock that a person's dates are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+    wall_ms: u64,
+}
+
+impl Clock {
+    /// Starts at zero, now. Must be called inside a tokio runtime when time is simulated.
+    pub fn start() -> Self {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            origin: Instant::now(),
+            wall_ms: wall.as_millis() as u64,
+        }
+    }
+
+    /// Monotonic time since the start.
+    pub fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// The moment `at` on this clock, for tokio's timers.
+    pub fn instant(&self, at: Duration) -> Instant {
+        self.origin + at
+    }
+
+    /// Unix time in milliseconds. Follows the system's clock when it is set, because expiry dates do.
+    pub fn wall_ms(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(self.wall_ms, |wall| wall.as_millis() as u64)
+    }
+}
+
+/// 64 random bits for spreading and jitter, never for secrets.
+pub fn draw() -> u64 {
+    getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15)
+}
+
+/// A draw as a fraction in [0, 1).
+pub fn fraction(draw: u64) -> f64 {
+    (draw >> 11) as f64 / (1u64 << 53) as f64
+}

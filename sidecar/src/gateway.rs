@@ -1,0 +1,392 @@
+//! The walk of a request: `handle`, which cannot fail, and `walk`, which reads top to bottom. Called by `server` for each
+//! request. Every step is a room of its own; this one only joins them.
+
+mod respond;
+mod trip;
+
+use crate::call::{Call, forwarded};
+use crate::clock::{self, Clock};
+use crate::failover::{Failover, gone};
+use crate::identity::identify;
+use crate::intake::{self, Intake};
+use crate::ledger::{Ledger, Quota};
+use crate::metrics::Metrics;
+use crate::models;
+use crate::reject::Reject;
+use crate::relay::Body;
+use crate::snapshot::{Caller, Serving, Snapshot};
+use crate::store::Store;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use purser_config::{Endpoint, Name, Standing};
+use purser_dialects::{Route, Scan, ScanFault, Unrouted, classify, dialect_of};
+use respond::Told;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use trip::{Part, Trip};
+
+/// Everything a request meets on its way.
+pub struct Gateway {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// Grants.
+    pub ledger: Arc<Ledger>,
+    /// Attempts.
+    pub failover: Arc<Failover>,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// Time.
+    pub clock: Clock,
+    /// Whose pod this is.
+    pub own: RwLock<Own>,
+    bodies: Arc<intake::Memory>,
+    ids: Ids,
+}
+
+/// How the pod's own key is found: by its name, or by the pod's ServiceAccount.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// The ApiKey, when it was named.
+    pub key: Option<Name>,
+    /// `namespace/name` of the pod's ServiceAccount.
+    pub service_account: Option<Name>,
+}
+
+/// Request ids: unique without a lock or a draw each time.
+struct Ids {
+    process: u64,
+    next: AtomicU64,
+}
+
+/// A call of a known caller at a known endpoint.
+struct Entered<'a> {
+    id: &'a HeaderValue,
+    parts: &'a Parts,
+    caller: &'a Arc<Caller>,
+    endpoint: Endpoint,
+    began: Duration,
+}
+
+/// A refusal, and what is known of the call by then.
+struct Refused {
+    reject: Reject,
+    told: Told,
+}
+
+impl From<Reject> for Refused {
+    fn from(reject: Reject) -> Self {
+        Refused {
+            reject,
+            told: Told::default(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Joins the rooms.
+    pub fn new(
+        store: Arc<Store>,
+        ledger: Arc<Ledger>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        let failover = Arc::new(Failover {
+            budget: Default::default(),
+            clock,
+            metrics: Arc::clone(&metrics),
+            ledger: Arc::clone(&ledger),
+        });
+        let ids = Ids {
+            process: clock::draw(),
+            next: AtomicU64::new(1),
+        };
+        Gateway {
+            store,
+            ledger,
+            failover,
+            metrics,
+            clock,
+            own: RwLock::default(),
+            bodies: Arc::default(),
+            ids,
+        }
+    }
+
+    /// Answers a request, whatever it is.
+    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let id = self.ids.next();
+        let (parts, body) = request.into_parts();
+        let dialect = dialect_of(parts.uri.path());
+        match self.walk(&id, &parts, body).await {
+            Ok(response) => response,
+            Err(Refused { reject, told }) => {
+                self.metrics.rejected(reject.code());
+                tracing::debug!(request = ?id, code = reject.code(), path = parts.uri.path(), "call refused");
+                respond::refusal(&reject, dialect, &id, &told)
+            }
+        }
+    }
+
+    /// snapshot → identity → dialect → reserve → route → failover → relay → settle.
+    async fn walk(
+        &self,
+        id: &HeaderValue,
+        parts: &Parts,
+        body: Incoming,
+    ) -> Result<Response<Body>, Refused> {
+        let began = self.clock.now();
+        intake::check(parts)?;
+        let route = classify(parts.method.as_str(), parts.uri.path())
+            .map_err(|unrouted| unknown(unrouted, parts))?;
+        let snapshot = self.snapshot()?;
+        let own = self.own(&snapshot);
+        let caller = identify(parts, &snapshot, own.as_ref())?;
+        self.admit(caller)?;
+        match route {
+            Route::Call { endpoint, .. } => {
+                let entered = Entered {
+                    id,
+                    parts,
+                    caller,
+                    endpoint,
+                    began,
+                };
+                self.carry(entered, body).await
+            }
+            Route::Models => Ok(respond::json(
+                id,
+                models::list(caller, &snapshot.version, began),
+            )),
+            Route::Model(model) => Ok(respond::json(
+                id,
+                models::one(caller, &model, &snapshot.version, began)?,
+            )),
+        }
+    }
+
+    /// The walk from the window on, for a call that a provider answers.
+    async fn carry(&self, entered: Entered<'_>, body: Incoming) -> Result<Response<Body>, Refused> {
+        let Entered {
+            id,
+            parts,
+            caller,
+            endpoint,
+            began,
+        } = entered;
+        let boundary = content_type(parts, endpoint)?;
+        let ((reservation, quota), intake) = self.reserve_and_read(caller, body).await?;
+        let Intake {
+            bytes,
+            replay,
+            held,
+        } = intake;
+        let told = Told::before_attempts(quota, replay);
+        let refused = |reject| Refused { reject, told };
+        let scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
+        let (id, caller) = (id.clone(), Arc::clone(caller));
+        let forward = forwarded(&parts.headers);
+        let call = Call {
+            id,
+            caller,
+            endpoint,
+            body: bytes,
+            scan,
+            forward,
+            began,
+            replay,
+        };
+        let serving = self.serving(&call).map_err(refused)?;
+        let part = self.part();
+        let trip = Trip {
+            part,
+            call,
+            serving,
+            reservation,
+            quota,
+            held,
+        };
+        if trip.call.scan.stream {
+            trip.run_stream().await
+        } else {
+            trip.run().await
+        }
+    }
+
+    fn part(&self) -> Part {
+        Part {
+            failover: Arc::clone(&self.failover),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock,
+        }
+    }
+
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Reject> {
+        if self.store.version().is_none() {
+            Err(Reject::NotReady)
+        } else {
+            Ok(self.store.load())
+        }
+    }
+
+    fn own(&self, snapshot: &Snapshot) -> Option<Arc<Caller>> {
+        let own = self
+            .own
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let named = own.key.as_ref().and_then(|name| snapshot.by_name(name));
+        named
+            .or_else(|| {
+                own.service_account
+                    .as_ref()
+                    .and_then(|account| snapshot.by_service_account(account))
+            })
+            .cloned()
+    }
+
+    /// Whether the key may call at all.
+    fn admit(&self, caller: &Caller) -> Result<(), Reject> {
+        if let Standing::Refused { code, message } = &caller.standing {
+            return Err(Reject::Refused(*code, message.clone()));
+        }
+        match caller.expires_at_ms {
+            Some(at) if self.clock.wall_ms() >= at => Err(Reject::KeyExpired(at)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The window is asked for while the body is read; a denial does not wait for the body.
+    async fn reserve_and_read(
+        &self,
+        caller: &Arc<Caller>,
+        body: Incoming,
+    ) -> Result<((crate::ledger::Reservation, Quota), Intake), Refused> {
+        let reserve = async {
+            self.ledger.reserve(caller).await.map_err(|reject| {
+                let quota = Quota::refused(&reject, caller);
+                Refused {
+                    reject,
+                    told: Told {
+                        quota,
+                        ..Told::default()
+                    },
+                }
+            })
+        };
+        let read = async {
+            intake::read(body, &self.bodies)
+                .await
+                .map_err(Refused::from)
+        };
+        tokio::try_join!(reserve, read)
+    }
+
+    /// Who may carry the call, or which of the ways there is nobody.
+    fn serving(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
+        let (model, table) = (call.model(), &call.caller.table);
+        if call.scan.model.is_none() && call.endpoint != Endpoint::Moderations {
+            return Err(Reject::Missing("model"));
+        }
+        let Some(all) = table.serving(model) else {
+            let model = shown(model);
+            return Err(if table.withholds(&model) {
+                Reject::ModelNotInPlan {
+                    model,
+                    plan: call.caller.plan_name.to_string(),
+                }
+            } else {
+                Reject::ModelUnknown {
+                    model,
+                    detail: "no channel that this key may use serves it".into(),
+                }
+            });
+        };
+        let spoken = all
+            .iter()
+            .filter(|one| one.reach.channel.provider.is_openai_wire());
+        let serving: Vec<Serving> = spoken
+            .filter(|one| one.answers(call.endpoint))
+            .cloned()
+            .collect();
+        if serving.is_empty() {
+            let detail = format!(
+                "no channel serves it at the endpoint {:?}; a model lists its endpoints in spec.models[].endpoints",
+                call.endpoint
+            );
+            return Err(Reject::ModelUnknown {
+                model: shown(model),
+                detail,
+            });
+        }
+        match gone(&serving, self.clock.now()) {
+            Some(retry) if retry > Duration::ZERO => Err(Reject::ModelOut {
+                model: shown(model),
+                retry: retry.max(Duration::from_secs(1)),
+            }),
+            _ => Ok(serving),
+        }
+    }
+}
+
+/// The boundary of a multipart body; `None` for JSON.
+fn content_type(parts: &Parts, endpoint: Endpoint) -> Result<Option<String>, Reject> {
+    let found = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = found.split(';').next().unwrap_or_default().trim();
+    if purser_dialects::is_multipart(endpoint) {
+        let expected = "multipart/form-data with a boundary";
+        let boundary = kind
+            .eq_ignore_ascii_case("multipart/form-data")
+            .then(|| purser_dialects::boundary(found))
+            .flatten();
+        return boundary.map(Some).ok_or_else(|| Reject::MediaType {
+            expected,
+            found: shown(found),
+        });
+    }
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    Err(Reject::MediaType {
+        expected: "application/json",
+        found: shown(found),
+    })
+}
+
+fn read(body: &[u8], boundary: Option<&str>) -> Result<Scan, Reject> {
+    let scan = match boundary {
+        Some(boundary) => purser_dialects::scan_multipart(body, boundary),
+        None => purser_dialects::scan_json(body),
+    };
+    scan.map_err(|fault: ScanFault| Reject::InvalidJson(fault.to_string()))
+}
+
+fn unknown(unrouted: Unrouted, parts: &Parts) -> Reject {
+    match unrouted {
+        Unrouted::Unknown { hint } => Reject::UnknownUrl {
+            path: shown(parts.uri.path()),
+            hint,
+        },
+        Unrouted::Method { allow } => Reject::Method { allow },
+    }
+}
+
+/// A caller's text, fit to be shown: short and without control characters.
+fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect()
+}
+
+impl Ids {
+    fn next(&self) -> HeaderValue {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::from_str(&format!("req_{:016x}{number:08x}", self.process))
+            .unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+    }
+}

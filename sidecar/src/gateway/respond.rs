@@ -1,0 +1,290 @@
+//! Answers and their headers: what `walk` ends in. It must never add a body member or a header that is not in DESIGN 6.
+
+use super::Quota;
+use crate::call::{Call, returned};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::reject::{Reject, span};
+use crate::relay::{Body, Meter, Relay, Setting, Waiting};
+use crate::snapshot::Serving;
+use crate::upstream::{Answer, Kind};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use purser_config::Endpoint;
+use purser_dialects::{Dialect, ErrorBody, Usage, render};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest integer that every JSON client reads exactly: how "no limit" is told where a number must stand.
+const NO_LIMIT: u64 = (1 << 53) - 1;
+
+/// What the headers of an answer tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    pub(super) quota: Option<Quota>,
+    pub(super) attempts: Option<u32>,
+    pub(super) replay: bool,
+}
+
+impl Told {
+    /// As much as is known while no channel was tried.
+    pub(super) fn before_attempts(quota: Quota, replay: bool) -> Self {
+        Told {
+            quota: Some(quota),
+            attempts: None,
+            replay,
+        }
+    }
+}
+
+/// An answer that was won, and for whom.
+pub(super) struct Answered<'a> {
+    pub(super) answer: Answer,
+    pub(super) serving: Serving,
+    pub(super) told: Told,
+    pub(super) call: &'a Call,
+    pub(super) metrics: &'a Arc<Metrics>,
+    pub(super) clock: Clock,
+}
+
+pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
+    let (status, headers) = head(&answered);
+    let mut meter = meter(&answered, status);
+    let Answered {
+        answer,
+        serving,
+        call,
+        clock,
+        ..
+    } = answered;
+    let body = match answer {
+        Answer::Whole { body, .. } => {
+            if reports_usage(call.endpoint) {
+                Usage::read(&body)
+                    .into_iter()
+                    .for_each(|usage| meter.usage(usage));
+            }
+            meter.end("done");
+            Body::Whole(Some(body))
+        }
+        Answer::Refused { body, .. } => {
+            meter.end("done");
+            Body::Whole(Some(body))
+        }
+        Answer::Flowing(flow) => {
+            let id = call.id.to_str().unwrap_or_default().to_owned();
+            let reach = serving.reach;
+            let (dialect, endpoint) = (Dialect::OpenAI, call.endpoint);
+            let setting = Setting {
+                meter,
+                reach,
+                dialect,
+                endpoint,
+                id,
+                clock,
+            };
+            Body::Relay(Box::new(Relay::new(*flow, setting)))
+        }
+    };
+    with(status, headers, body)
+}
+
+/// The status and the headers of an answer that was won.
+fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
+    let Answered {
+        answer,
+        serving,
+        told,
+        call,
+        ..
+    } = answered;
+    let (status, mut headers) = match answer {
+        Answer::Whole {
+            status, headers, ..
+        } => (*status, returned(headers)),
+        Answer::Flowing(flow) => (flow.status, returned(&flow.headers)),
+        Answer::Refused { status, .. } => (*status, json_headers()),
+    };
+    identify(&mut headers, &call.id, told);
+    headers.insert(
+        HeaderName::from_static("x-purser-channel"),
+        serving.reach.label.clone(),
+    );
+    put(&mut headers, "x-purser-model", &serving.model().name);
+    if !told.replay {
+        headers.insert(
+            HeaderName::from_static("x-purser-replay"),
+            HeaderValue::from_static("off"),
+        );
+    }
+    match answer {
+        Answer::Flowing(flow) if flow.kind == Kind::Events => {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        Answer::Flowing(flow) => {
+            let length = flow.headers.get(header::CONTENT_LENGTH).cloned();
+            headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
+        }
+        _ => {}
+    }
+    (status, headers)
+}
+
+fn meter(answered: &Answered<'_>, status: StatusCode) -> Meter {
+    let Answered {
+        answer,
+        serving,
+        call,
+        metrics,
+        clock,
+        ..
+    } = answered;
+    Meter {
+        metrics: Arc::clone(metrics),
+        clock: *clock,
+        began: call.began,
+        content: clock.now(),
+        plan: Arc::clone(&call.caller.plan_name),
+        channel: serving.reach.lane.name.clone(),
+        status: status.as_u16(),
+        stream: matches!(answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
+        ended: false,
+    }
+}
+
+fn reports_usage(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::Chat | Endpoint::Completions | Endpoint::Responses | Endpoint::Embeddings
+    )
+}
+
+/// A stream's answer before its first content.
+pub(super) fn waiting(id: &HeaderValue, waiting: Waiting, told: &Told) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    identify(&mut headers, id, told);
+    with(StatusCode::OK, headers, Body::Waiting(Box::new(waiting)))
+}
+
+/// The body of an answer that came after its stream was promised: events as they are, anything else as one event.
+pub(super) fn as_events(response: Response<Body>) -> Body {
+    match response.into_body() {
+        Body::Whole(Some(bytes)) => {
+            let mut events = b"data: ".to_vec();
+            events.extend(bytes.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+            events.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+            Body::Whole(Some(events.into()))
+        }
+        other => other,
+    }
+}
+
+/// A refusal of ours in the caller's dialect.
+pub(super) fn refusal(
+    reject: &Reject,
+    dialect: Dialect,
+    id: &HeaderValue,
+    told: &Told,
+) -> Response<Body> {
+    let message = reject.message();
+    let request_id = id.to_str().unwrap_or_default();
+    let body = ErrorBody {
+        status: reject.status(),
+        kind: reject.kind(),
+        code: Some(reject.code()),
+        param: reject.param(),
+        message: &message,
+        request_id,
+    };
+    let mut headers = reject.headers();
+    headers.extend(json_headers());
+    identify(&mut headers, id, told);
+    let status = StatusCode::from_u16(reject.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    with(
+        status,
+        headers,
+        Body::Whole(Some(render(dialect, &body).into())),
+    )
+}
+
+/// An answer of our own making.
+pub(super) fn json(id: &HeaderValue, body: Vec<u8>) -> Response<Body> {
+    let mut headers = json_headers();
+    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    with(
+        StatusCode::OK,
+        headers,
+        Body::Whole(Some(Bytes::from(body))),
+    )
+}
+
+fn json_headers() -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers
+}
+
+fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The headers of every answer: its id, its attempts, and where the plan's windows stand.
+fn identify(headers: &mut HeaderMap, id: &HeaderValue, told: &Told) {
+    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    if let Some(attempts) = told.attempts {
+        headers.insert(
+            HeaderName::from_static("x-purser-attempts"),
+            attempts.into(),
+        );
+    }
+    let Some(quota) = &told.quota else { return };
+    let limited = |limit: Option<u64>| limit.unwrap_or(NO_LIMIT);
+    let limit = limited(quota.limit.map(u64::from));
+    let remaining = if quota.limit.is_some() {
+        u64::from(quota.remaining)
+    } else {
+        NO_LIMIT
+    };
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-limit-requests"),
+        limit.into(),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        remaining.into(),
+    );
+    put(
+        headers,
+        "x-ratelimit-reset-requests",
+        &span(Duration::from_millis(quota.reset_ms)),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-limit-tokens"),
+        limited(quota.tokens).into(),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        limited(quota.tokens).into(),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+        HeaderValue::from_static("0ms"),
+    );
+}
+
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}

@@ -1,0 +1,129 @@
+//! A call on its way through the channels: what of `walk` goes on when the answer's body outlives it. A stream is
+//! answered when its first content is there, or after 15 s with keep-alives while the search goes on.
+
+use super::respond::{self, Answered, Told};
+use super::{Quota, Refused};
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::failover::{Failover, Lost, Won};
+use crate::intake;
+use crate::ledger::Reservation;
+use crate::metrics::Metrics;
+use crate::relay::{Body, KEEP_ALIVE_EVERY, Search, Waiting};
+use crate::snapshot::Serving;
+use http::Response;
+use purser_dialects::Dialect;
+use std::sync::Arc;
+
+/// What of the gateway goes along.
+pub(super) struct Part {
+    pub(super) failover: Arc<Failover>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+}
+
+/// One call and all that it needs.
+pub(super) struct Trip {
+    pub(super) part: Part,
+    pub(super) call: Call,
+    pub(super) serving: Vec<Serving>,
+    pub(super) reservation: Reservation,
+    pub(super) quota: Quota,
+    pub(super) held: intake::Held,
+}
+
+impl Trip {
+    /// Finds a channel that answers.
+    pub(super) async fn run(self) -> Result<Response<Body>, Refused> {
+        let Trip {
+            part,
+            call,
+            serving,
+            reservation,
+            quota,
+            held,
+        } = self;
+        let Part {
+            failover,
+            metrics,
+            clock,
+        } = part;
+        metrics.in_flight.inc();
+        let under_way = UnderWay(Arc::clone(&metrics));
+        let result = failover.run(&call, &serving, reservation).await;
+        drop(held);
+        let replay = call.replay;
+        let told = |attempts| Told {
+            quota: Some(quota),
+            attempts: Some(attempts),
+            replay,
+        };
+        match result {
+            Ok(Won {
+                answer,
+                serving,
+                attempts,
+            }) => {
+                let told = told(attempts);
+                let (call, metrics) = (&call, &metrics);
+                under_way.hand_over();
+                Ok(respond::answer(Answered {
+                    answer,
+                    serving,
+                    told,
+                    call,
+                    metrics,
+                    clock,
+                }))
+            }
+            Err(Lost { reject, attempts }) => Err(Refused {
+                reject,
+                told: told(attempts),
+            }),
+        }
+    }
+
+    /// The same for a stream, which must not be kept waiting in silence.
+    pub(super) async fn run_stream(self) -> Result<Response<Body>, Refused> {
+        let (id, endpoint, quota) = (self.call.id.clone(), self.call.endpoint, self.quota);
+        let metrics = Arc::clone(&self.part.metrics);
+        let mut search = Box::pin(self.run());
+        if let Ok(found) = tokio::time::timeout(KEEP_ALIVE_EVERY, &mut search).await {
+            return found;
+        }
+        let text = id.to_str().unwrap_or_default().to_owned();
+        let search: Search = Box::pin(async move {
+            let found = search.await.map_err(|Refused { reject, .. }| {
+                metrics.rejected(reject.code());
+                reject
+            });
+            found.map(respond::as_events)
+        });
+        let waiting = Waiting::new(search, Dialect::OpenAI, endpoint, text);
+        Ok(respond::waiting(
+            &id,
+            waiting,
+            &Told {
+                quota: Some(quota),
+                attempts: None,
+                replay: true,
+            },
+        ))
+    }
+}
+
+/// Counts a call as in flight until its meter does, also when its caller leaves before there is one.
+struct UnderWay(Arc<Metrics>);
+
+impl UnderWay {
+    fn hand_over(self) {
+        // The meter takes the count down at the end of the answer; this guard must not.
+        self.0.in_flight.inc();
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}

@@ -1,0 +1,251 @@
+//! A request's head and body, before anything is done with them: what two readers could understand differently is
+//! refused, and the body is read within its bounds. Called by `gateway`.
+
+use crate::reject::Reject;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{Method, Version, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The longest body, 32 MiB.
+pub const LONGEST_BODY: usize = 32 << 20;
+/// The longest body that is kept for a second attempt.
+const LONGEST_REPLAY: usize = 8 << 20;
+/// What all kept bodies may hold together; beyond it calls have a single attempt, and beyond twice of it they wait.
+const REPLAY_MEMORY: usize = 128 << 20;
+/// How long the next piece of a body may take.
+const BODY_SILENCE: Duration = Duration::from_secs(30);
+
+/// The memory that request bodies hold now.
+#[derive(Default)]
+pub struct Memory(AtomicUsize);
+
+/// A body, and the memory it is accounted for.
+pub struct Intake {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Whether it may be kept for a second attempt.
+    pub replay: bool,
+    /// Given back when the call ends.
+    pub held: Held,
+}
+
+/// Memory that is given back when dropped.
+pub struct Held {
+    memory: Arc<Memory>,
+    bytes: usize,
+}
+
+impl Held {
+    fn grow(&mut self, bytes: usize) -> Result<usize, Reject> {
+        let all = self.memory.0.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bytes += bytes;
+        if all > 2 * REPLAY_MEMORY {
+            Err(Reject::OutOfMemory)
+        } else {
+            Ok(all)
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Refuses heads that a second reader could understand differently (reliability.md 6.1).
+///
+/// # Errors
+/// 400 that says what is ambiguous; 405 for methods that open tunnels.
+pub fn check(parts: &Parts) -> Result<(), Reject> {
+    if matches!(parts.method, Method::CONNECT | Method::TRACE)
+        || parts.headers.contains_key(header::UPGRADE)
+    {
+        return Err(Reject::Method { allow: "GET, POST" });
+    }
+    if parts
+        .method
+        .as_str()
+        .bytes()
+        .any(|letter| !letter.is_ascii_uppercase())
+    {
+        return Err(Reject::Ambiguous("its method is not in capital letters"));
+    }
+    let http1 = parts.version < Version::HTTP_2;
+    if http1 && parts.uri.authority().is_some() {
+        return Err(Reject::Ambiguous(
+            "its target names a host; send the path only",
+        ));
+    }
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() || (http1 && host.is_none() && parts.version == Version::HTTP_11) {
+        return Err(Reject::Ambiguous(
+            "it does not have exactly one Host header",
+        ));
+    }
+    if host.is_some_and(|host| {
+        host.as_bytes()
+            .iter()
+            .any(|byte| matches!(byte, b'@' | b'/' | b' ' | b',') || *byte >= 0x80)
+    }) {
+        return Err(Reject::Ambiguous("its Host header is not a host"));
+    }
+    if parts
+        .headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .count()
+        > 1
+    {
+        return Err(Reject::Ambiguous("it has two Transfer-Encoding headers"));
+    }
+    if parts.headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Reject::MediaType {
+            expected: "a body without content-encoding",
+            found: "an encoded body".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Reads a body to its end.
+///
+/// # Errors
+/// 413 past 32 MiB (at once, when the head says so), 408 when it falls silent, 400 when it is cut off, 503 when bodies
+/// fill the memory set aside for them.
+pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Reject> {
+    let told = body.size_hint().lower() as usize;
+    if told > LONGEST_BODY {
+        return Err(Reject::TooLarge {
+            limit: LONGEST_BODY,
+        });
+    }
+    let mut held = Held {
+        memory: Arc::clone(memory),
+        bytes: 0,
+    };
+    let mut all = held.grow(told)?;
+    let mut pieces = Pieces {
+        told,
+        ..Pieces::default()
+    };
+    while let Some(frame) = timeout(BODY_SILENCE, body.frame())
+        .await
+        .map_err(|_| Reject::BodyTimeout)?
+    {
+        let frame =
+            frame.map_err(|error| Reject::InvalidJson(format!("it was cut off: {error}")))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let length = pieces.length() + data.len();
+        if length > LONGEST_BODY {
+            return Err(Reject::TooLarge {
+                limit: LONGEST_BODY,
+            });
+        }
+        if length > held.bytes {
+            all = held.grow(length - held.bytes)?;
+        }
+        pieces.push(data);
+    }
+    let bytes = pieces.join();
+    let replay = bytes.len() <= LONGEST_REPLAY && all <= REPLAY_MEMORY;
+    Ok(Intake {
+        bytes,
+        replay,
+        held,
+    })
+}
+
+/// A body as it comes. Most bodies come in one piece, which is then not copied.
+#[derive(Default)]
+struct Pieces {
+    told: usize,
+    first: Option<Bytes>,
+    more: BytesMut,
+}
+
+impl Pieces {
+    fn length(&self) -> usize {
+        self.more.len() + self.first.as_ref().map_or(0, Bytes::len)
+    }
+
+    fn push(&mut self, data: Bytes) {
+        match self.first.take() {
+            None if self.more.is_empty() => self.first = Some(data),
+            None => self.more.extend_from_slice(&data),
+            Some(first) => {
+                self.more.reserve(self.told.max(first.len() + data.len()));
+                self.more.extend_from_slice(&first);
+                self.more.extend_from_slice(&data);
+            }
+        }
+    }
+
+    fn join(self) -> Bytes {
+        self.first.unwrap_or_else(|| self.more.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn checked(
+        build: impl Fn(http::request::Builder) -> http::request::Builder,
+    ) -> Result<(), u16> {
+        let request = build(Request::builder().method("POST").uri("/v1/models"))
+            .body(())
+            .unwrap();
+        check(&request.into_parts().0).map_err(|reject| reject.status())
+    }
+
+    #[test]
+    fn a_head_that_two_readers_could_understand_differently_is_refused() {
+        assert_eq!(
+            checked(|request| request.header("host", "127.0.0.1:4100")),
+            Ok(())
+        );
+        assert_eq!(checked(|request| request), Err(400), "no host");
+        assert_eq!(
+            checked(|request| request.header("host", "a").header("host", "b")),
+            Err(400)
+        );
+        assert_eq!(
+            checked(|request| request.header("host", "u@evil")),
+            Err(400)
+        );
+        assert_eq!(
+            checked(|request| request.uri("http://evil/v1/models").header("host", "a")),
+            Err(400)
+        );
+        assert_eq!(
+            checked(|request| request.method("post").header("host", "a")),
+            Err(400)
+        );
+        assert_eq!(
+            checked(|request| request.method("CONNECT").header("host", "a")),
+            Err(405)
+        );
+        assert_eq!(
+            checked(|request| request.header("host", "a").header("upgrade", "h2c")),
+            Err(405)
+        );
+        assert_eq!(
+            checked(|request| request
+                .header("host", "a")
+                .header("content-encoding", "gzip")),
+            Err(415)
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! What a sidecar remembers of its own uses: for the Hello to a new authority, and for the share it may use without one.
+//! Shared by `ledger` and `link`. Time is an argument.
+
+use purser_config::Name;
+use purser_config::quota::{Share, Use, occupancy_ms};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Uses closer together than this are remembered as one moment, the later one: memory stays bounded at any rate.
+const GRAIN: Duration = Duration::from_millis(20);
+/// The most uses of one key that a Hello tells one by one.
+const MOST_TOLD: usize = 20_000;
+
+/// Uses of the last minute, shares and denials, by key.
+#[derive(Default)]
+pub struct Memory {
+    keys: Mutex<HashMap<Name, Remembered>>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    /// The moment of the latest use of each grain, and how many there were.
+    uses: VecDeque<(Duration, u32)>,
+    share: u32,
+    /// Until when the authority's denial is answered here, and when the window is free.
+    denied: Option<(Duration, Duration)>,
+}
+
+impl Memory {
+    fn keys(&self) -> MutexGuard<'_, HashMap<Name, Remembered>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a use, now.
+    pub fn used(&self, key: &Name, now: Duration) {
+        let mut keys = self.keys();
+        match keys.get_mut(key) {
+            Some(remembered) => remembered.add(now),
+            None => keys.entry(key.clone()).or_default().add(now),
+        }
+    }
+
+    /// Uses one of the key's share, if there is one left; says how many are left after it.
+    pub fn take_share(&self, key: &Name, now: Duration) -> Option<u32> {
+        let mut keys = self.keys();
+        let remembered = keys.get_mut(key)?;
+        let used = remembered.count(now);
+        if used >= remembered.share {
+            return None;
+        }
+        remembered.add(now);
+        Some(remembered.share - used - 1)
+    }
+
+    /// Takes in the shares that the authority handed out.
+    pub fn set_shares(&self, shares: &[Share]) {
+        let mut keys = self.keys();
+        for share in shares {
+            keys.entry(share.key.clone()).or_default().share = share.requests;
+        }
+    }
+
+    /// Notes a denial: answered here until `cached`, the window being free at `free`.
+    pub fn deny(&self, key: &Name, cached: Duration, free: Duration) {
+        self.keys().entry(key.clone()).or_default().denied = Some((cached, free));
+    }
+
+    /// When the window is free, while a denial is still answered here.
+    pub fn denied_until(&self, key: &Name, now: Duration) -> Option<Duration> {
+        let keys = self.keys();
+        let (cached, free) = keys.get(key)?.denied?;
+        (now < cached).then_some(free.max(now))
+    }
+
+    /// The uses that still matter, for a Hello.
+    pub fn uses(&self, now: Duration) -> Vec<Use> {
+        let mut keys = self.keys();
+        keys.values_mut()
+            .for_each(|remembered| remembered.forget(now));
+        let told = keys
+            .iter()
+            .filter(|(_, remembered)| !remembered.uses.is_empty());
+        let mut told: Vec<Use> = told
+            .map(|(key, remembered)| Use {
+                key: key.clone(),
+                ages_ms: remembered.ages(now),
+            })
+            .collect();
+        told.sort_by(|left, right| left.key.cmp(&right.key));
+        told
+    }
+
+    /// The shares held, for a Hello.
+    pub fn shares(&self) -> Vec<Share> {
+        let keys = self.keys();
+        let held = keys.iter().filter(|(_, remembered)| remembered.share > 0);
+        let mut held: Vec<Share> = held
+            .map(|(key, remembered)| Share {
+                key: key.clone(),
+                requests: remembered.share,
+            })
+            .collect();
+        held.sort_by(|left, right| left.key.cmp(&right.key));
+        held
+    }
+}
+
+impl Remembered {
+    fn add(&mut self, now: Duration) {
+        self.forget(now);
+        match self.uses.back_mut() {
+            Some((at, count)) if now.saturating_sub(*at) < GRAIN => {
+                (*at, *count) = (now, *count + 1)
+            }
+            _ => self.uses.push_back((now, 1)),
+        }
+    }
+
+    fn count(&mut self, now: Duration) -> u32 {
+        self.forget(now);
+        self.uses.iter().map(|(_, count)| *count).sum()
+    }
+
+    fn forget(&mut self, now: Duration) {
+        let occupied = Duration::from_millis(occupancy_ms(0));
+        while self
+            .uses
+            .front()
+            .is_some_and(|(at, _)| *at + occupied <= now)
+        {
+            self.uses.pop_front();
+        }
+    }
+
+    fn ages(&self, now: Duration) -> Vec<u64> {
+        let age = |at: &Duration| now.saturating_sub(*at).as_millis() as u64;
+        self.uses
+            .iter()
+            .rev()
+            .flat_map(|(at, count)| std::iter::repeat_n(age(at), *count as usize))
+            .take(MOST_TOLD)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_counts_what_was_used_before_the_loss() {
+        let memory = Memory::default();
+        let key = Name::new("shop", "key");
+        memory.set_shares(&[Share {
+            key: key.clone(),
+            requests: 3,
+        }]);
+        memory.used(&key, Duration::from_secs(1));
+        memory.used(&key, Duration::from_secs(2));
+        assert_eq!(memory.take_share(&key, Duration::from_secs(3)), Some(0));
+        assert_eq!(memory.take_share(&key, Duration::from_secs(4)), None);
+        assert_eq!(
+            memory.take_share(&key, Duration::from_millis(61_075)),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn a_sidecar_that_never_saw_the_key_has_no_share() {
+        assert_eq!(
+            Memory::default().take_share(&Name::new("shop", "key"), Duration::ZERO),
+            None
+        );
+    }
+
+    #[test]
+    fn uses_are_told_with_their_ages_and_forgotten_after_their_window() {
+        let memory = Memory::default();
+        let key = Name::new("shop", "key");
+        memory.used(&key, Duration::from_secs(1));
+        memory.used(&key, Duration::from_secs(31));
+        assert_eq!(
+            memory.uses(Duration::from_secs(41))[0].ages_ms,
+            [10_000, 40_000]
+        );
+        assert_eq!(memory.uses(Duration::from_secs(62))[0].ages_ms, [31_000]);
+        assert_eq!(memory.uses(Duration::from_secs(200)), []);
+    }
+}

@@ -1,0 +1,178 @@
+use super::*;
+use crate::lane::Lanes;
+use crate::snapshot::Snapshot;
+use crate::testing::{channel, configuration, key, plan};
+use purser_config::quota::Share;
+use purser_config::stream::Version;
+use std::sync::Mutex;
+
+/// Answers from a list and remembers what came back.
+#[derive(Default)]
+struct Scripted {
+    answers: Mutex<Vec<Result<Verdict, Unreachable>>>,
+    delay: Duration,
+    returned: Mutex<Vec<u64>>,
+}
+
+impl Authority for Scripted {
+    fn ask(&self, ask: Ask) -> Answer {
+        let answer = self
+            .answers
+            .lock()
+            .unwrap()
+            .pop()
+            .unwrap_or(Err(Unreachable));
+        let delay = self.delay;
+        Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            answer.map(|verdict| Grant {
+                key: ask.key,
+                verdict,
+                limit: Some(20),
+                remaining: 7,
+                reset_ms: 1,
+            })
+        })
+    }
+
+    fn give_back(&self, unused: Return) {
+        self.returned.lock().unwrap().push(unused.token);
+    }
+}
+
+fn caller(when_unreachable: WhenQuotaUnreachable) -> Arc<Caller> {
+    let mut all = configuration();
+    let mut limited = plan(&["*"], &[], 20);
+    limited.when_quota_unreachable = when_unreachable;
+    all.plans.insert("free".into(), limited);
+    all.channels.insert(
+        Name::new("shop", "one"),
+        channel("http://127.0.0.1:1/v1", &["m"]),
+    );
+    all.keys
+        .insert(Name::new("shop", "key"), key("sk-1", "free", &["shop/one"]));
+    let (snapshot, _) = Snapshot::build(&all, Version::default(), &Lanes::default());
+    Arc::clone(snapshot.by_name(&Name::new("shop", "key")).unwrap())
+}
+
+fn granted(token: u64) -> Result<Verdict, Unreachable> {
+    Ok(Verdict::Granted {
+        count: 1,
+        ttl_ms: 0,
+        token,
+    })
+}
+
+fn ledger(authority: &Arc<Scripted>) -> Ledger {
+    Ledger::new(
+        Arc::clone(authority) as Arc<dyn Authority>,
+        Arc::new(Memory::default()),
+        Clock::start(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_is_not_sent_is_given_back() {
+    let authority = Arc::new(Scripted {
+        answers: Mutex::new(vec![granted(2), granted(1)]),
+        ..Scripted::default()
+    });
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Share));
+    let (reservation, quota) = ledger.reserve(&caller).await.unwrap();
+    assert_eq!((quota.limit, quota.remaining), (Some(20), 7));
+    drop(reservation);
+    let (reservation, _) = ledger.reserve(&caller).await.unwrap();
+    ledger.spend(reservation, &caller).await.unwrap();
+    assert_eq!(*authority.returned.lock().unwrap(), [1]);
+    assert_eq!(ledger.memory.uses(ledger.clock.now())[0].ages_ms.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_waited_too_long_is_void_and_asked_for_again() {
+    let authority = Arc::new(Scripted {
+        answers: Mutex::new(vec![granted(2), granted(1)]),
+        ..Scripted::default()
+    });
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Share));
+    let (reservation, _) = ledger.reserve(&caller).await.unwrap();
+    tokio::time::advance(GRACE + Duration::from_millis(1)).await;
+    ledger.spend(reservation, &caller).await.unwrap();
+    assert_eq!(*authority.returned.lock().unwrap(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_slower_than_the_grace_never_becomes_a_send() {
+    let answers = Mutex::new((0..100).map(granted).collect());
+    let authority = Arc::new(Scripted {
+        answers,
+        delay: GRACE * 2,
+        ..Scripted::default()
+    });
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Share));
+    let (reservation, _) = ledger.reserve(&caller).await.unwrap();
+    assert!(matches!(
+        ledger.spend(reservation, &caller).await,
+        Err(Reject::QuotaUnavailable { .. })
+    ));
+    assert!(ledger.memory.uses(ledger.clock.now()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_is_answered_here_for_a_second_and_tells_the_whole_wait() {
+    let authority = Arc::new(Scripted {
+        answers: Mutex::new(vec![
+            granted(1),
+            Ok(Verdict::Denied {
+                next_free_ms: 30_000,
+            }),
+        ]),
+        ..Scripted::default()
+    });
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Share));
+    for seconds in [30, 30] {
+        let Err(Reject::OverRate { retry, limit, .. }) = ledger.reserve(&caller).await else {
+            panic!("not denied")
+        };
+        assert_eq!((retry, limit), (Duration::from_secs(seconds), 20));
+    }
+    tokio::time::advance(DENIAL_CACHE).await;
+    assert!(ledger.reserve(&caller).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_authority_a_share_is_used_and_then_the_call_is_refused() {
+    let authority = Arc::new(Scripted::default());
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Share));
+    ledger.memory.set_shares(&[Share {
+        key: caller.name.clone(),
+        requests: 2,
+    }]);
+    for left in [1, 0] {
+        let (reservation, quota) = ledger.reserve(&caller).await.unwrap();
+        assert_eq!(quota.remaining, left);
+        ledger.spend(reservation, &caller).await.unwrap();
+    }
+    assert!(matches!(
+        ledger.reserve(&caller).await,
+        Err(Reject::QuotaUnavailable { .. })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn deny_waits_for_an_authority_that_comes_back_and_uses_no_share() {
+    let returning = vec![granted(1), Err(Unreachable), Err(Unreachable)];
+    let authority = Arc::new(Scripted {
+        answers: Mutex::new(returning),
+        ..Scripted::default()
+    });
+    let (ledger, caller) = (ledger(&authority), caller(WhenQuotaUnreachable::Deny));
+    ledger.memory.set_shares(&[Share {
+        key: caller.name.clone(),
+        requests: 20,
+    }]);
+    assert!(ledger.reserve(&caller).await.is_ok());
+    assert!(matches!(
+        ledger.reserve(&caller).await,
+        Err(Reject::QuotaUnavailable { .. })
+    ));
+}

@@ -1,0 +1,52 @@
+//! A gateway beside an application: it obeys the compiled configuration, says who may call which model and how often, and
+//! carries the call to a provider that works.
+//!
+//! The walk of a request, which [`gateway`] joins and each room does:
+//!
+//! 1. **snapshot** ([`snapshot`], [`store`]): one `Arc` for the whole request.
+//! 2. **identity** ([`identity`]): header to caller, by digest.
+//! 3. **dialect** (`purser-dialects`): which call it is; its model and limits, read from the body without changing it.
+//! 4. **reserve** ([`ledger`]): one request of the plan's window, asked for while the body is read ([`intake`]).
+//! 5. **route** ([`route`]): the channels of this key and model, in order; a pure function.
+//! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`]), the
+//!    judge ([`failover::judge`], a pure function).
+//! 7. **relay** ([`relay`]): the first content byte is the commit point; after it, an honest end.
+//! 8. **settle** ([`relay::Meter`]): a guard in the body counts the call when it ends or is dropped.
+//!
+//! Where configuration comes from: [`source`] (a folder, a file) and [`link`] (the operator); both put it into [`store`].
+//!
+//! Invariant: an upstream address comes from configuration only; never from a body, a query or a header.
+//! Invariant: three lifetimes, kept apart: the snapshot (replaced at reload), what survives it (ledger, circuits, pools),
+//! and the call. Never a counter inside a snapshot.
+//! Invariant: no Kubernetes here. The operator and this crate share `purser-config` and nothing else.
+//! Invariant: after the first content byte nothing is tried again, and no answer that broke ends as if it were whole.
+
+pub mod admin;
+pub mod args;
+pub mod budget;
+pub mod call;
+pub mod circuit;
+pub mod clock;
+pub mod dial;
+pub mod failover;
+pub mod gateway;
+pub mod identity;
+pub mod intake;
+pub mod lane;
+pub mod ledger;
+pub mod link;
+pub mod metrics;
+pub mod models;
+pub mod probe;
+pub mod reject;
+pub mod relay;
+pub mod route;
+pub mod run;
+pub mod server;
+pub mod snapshot;
+pub mod source;
+pub mod store;
+pub mod upstream;
+
+#[cfg(test)]
+mod testing;

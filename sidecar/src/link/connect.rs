@@ -1,0 +1,187 @@
+//! Opens the stream: TCP, TLS by the operator's own CA, HTTP/2, and the token of this pod's ServiceAccount. The CA and the
+//! token are read anew each time, because both rotate.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri, header};
+use http_body_util::StreamBody;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use purser_config::stream::PATH;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where the operator is, and how each side is known to the other.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `https://host:port`.
+    pub uri: Uri,
+    /// A PEM file of CA certificates, or the folder of a bundle whose index carries them.
+    pub ca: PathBuf,
+    /// The file with this pod's token.
+    pub token: PathBuf,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.uri)
+    }
+}
+
+/// A stream that could not be opened, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// A file that is needed is not there, or is not what it should be.
+    #[error("reading {0}")]
+    File(PathBuf, #[source] std::io::Error),
+    /// The CA file holds no certificate.
+    #[error("{0} holds no PEM certificate of the operator's CA")]
+    NoCa(PathBuf),
+    /// The address cannot be connected to.
+    #[error("the operator's address {0} must read https://host:port")]
+    Address(Uri),
+    /// TCP or TLS.
+    #[error("connecting")]
+    Connect(#[source] std::io::Error),
+    /// Nothing came of it in time.
+    #[error("connecting took longer than {CONNECT_WITHIN:?}")]
+    Slow,
+    /// HTTP/2.
+    #[error("speaking HTTP/2")]
+    Http(#[from] hyper::Error),
+    /// The operator says no.
+    #[error(
+        "the operator refused the stream with status {0}; is the token's audience purser.dev/operator?"
+    )]
+    Refused(StatusCode),
+    /// A line that is not a message.
+    #[error("reading a message")]
+    Message(#[from] serde_json::Error),
+    /// A line without end.
+    #[error("a message longer than {} MiB", purser_config::stream::MAX_LINE >> 20)]
+    TooLong,
+    /// Nothing was heard for too long.
+    #[error("the operator fell silent")]
+    Silent,
+}
+
+/// The request's body.
+type Outgoing = UnsyncBoxBody<Bytes, Infallible>;
+/// Lines to the operator.
+pub(super) type Lines = mpsc::Sender<Bytes>;
+
+impl Endpoint {
+    /// Opens the stream: where lines go, and the answer that lines come from.
+    pub(super) async fn open(&self) -> Result<(Lines, Response<Incoming>), LinkError> {
+        tokio::time::timeout(CONNECT_WITHIN, self.try_open())
+            .await
+            .map_err(|_| LinkError::Slow)?
+    }
+
+    async fn try_open(&self) -> Result<(Lines, Response<Incoming>), LinkError> {
+        let address = || LinkError::Address(self.uri.clone());
+        let host = self
+            .uri
+            .host()
+            .ok_or_else(address)?
+            .trim_matches(['[', ']']);
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| address())?;
+        let connector = TlsConnector::from(Arc::new(self.tls()?));
+        let token = std::fs::read_to_string(&self.token)
+            .map_err(|error| LinkError::File(self.token.clone(), error))?;
+        let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(443)))
+            .await
+            .map_err(LinkError::Connect)?;
+        let _ = stream.set_nodelay(true);
+        let stream = connector
+            .connect(name, stream)
+            .await
+            .map_err(LinkError::Connect)?;
+        let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(5));
+        builder
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(2 << 20);
+        let (mut sender, connection) = builder
+            .handshake::<_, Outgoing>(TokioIo::new(stream))
+            .await?;
+        // Ends with the stream: both of its halves are dropped there.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "the connection to the operator ended");
+            }
+        });
+        let (lines, receiver) = mpsc::channel(256);
+        let response = sender
+            .send_request(self.request(token.trim(), receiver)?)
+            .await?;
+        match response.status() {
+            StatusCode::OK => Ok((lines, response)),
+            status => Err(LinkError::Refused(status)),
+        }
+    }
+
+    fn request(
+        &self,
+        token: &str,
+        receiver: mpsc::Receiver<Bytes>,
+    ) -> Result<Request<Outgoing>, LinkError> {
+        let lines = futures::stream::unfold(receiver, |mut receiver| async {
+            let line = receiver.recv().await?;
+            Some((Ok::<_, Infallible>(Frame::data(line)), receiver))
+        });
+        let authority = self
+            .uri
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        let request = Request::post(format!("https://{authority}{PATH}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/jsonl");
+        request
+            .body(Outgoing::new(StreamBody::new(lines)))
+            .map_err(|_| LinkError::Address(self.uri.clone()))
+    }
+
+    fn tls(&self) -> Result<ClientConfig, LinkError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&self.ca_pem()?).flatten() {
+            // One that cannot be used does not hold up the others.
+            let _ = roots.add(certificate);
+        }
+        if roots.is_empty() {
+            return Err(LinkError::NoCa(self.ca.clone()));
+        }
+        let mut config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(config)
+    }
+
+    fn ca_pem(&self) -> Result<Vec<u8>, LinkError> {
+        let path = if self.ca.is_dir() {
+            self.ca.join(purser_config::bundle::INDEX)
+        } else {
+            self.ca.clone()
+        };
+        let bytes = std::fs::read(&path).map_err(|error| LinkError::File(path, error))?;
+        if !self.ca.is_dir() {
+            return Ok(bytes);
+        }
+        let index: purser_config::bundle::Index = serde_json::from_slice(&bytes)?;
+        Ok(index.ca_pem.into_bytes())
+    }
+}

@@ -1,0 +1,117 @@
+//! `purser-sidecar`: reads its arguments, starts the rooms, and waits for a signal.
+
+use anyhow::Context;
+use clap::Parser;
+use purser_sidecar::args::{Args, Command};
+use purser_sidecar::clock::Clock;
+use purser_sidecar::ledger::{Authority, Memory};
+use purser_sidecar::run::{self, Listen, Sidecar};
+use purser_sidecar::source::{Cache, Source};
+use purser_sidecar::{link, probe};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if let Some(Command::Probe { path }) = &args.command {
+        return probe::probe(args.admin, path);
+    }
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
+        .with_context(|| format!("reading --log {:?}", args.log))?;
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok()
+        .context("choosing the TLS provider")?;
+    // One thread: a sidecar has about one CPU, and a second thread costs a third more CPU per request (crates.md 7).
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?
+        .block_on(serve(args))
+}
+
+async fn serve(args: Args) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.config.is_some() || args.operator.is_some() || args.last_good.is_some(),
+        "nothing to obey: give --config, --operator, or both"
+    );
+    let (clock, memory) = (Clock::start(), Arc::new(Memory::default()));
+    let (handle, link) = link::new();
+    let gateway = run::gateway(
+        Arc::new(handle) as Arc<dyn Authority>,
+        Arc::clone(&memory),
+        clock,
+    )?;
+    gateway
+        .own
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .key = args.own_key.clone();
+    let listen = Listen {
+        gateway: args.listen,
+        admin: args.admin,
+        metrics: args.metrics,
+    };
+    let store = Arc::clone(&gateway.store);
+    if let Some(folder) = args.last_good.clone() {
+        let cache = Cache::new(folder);
+        match cache.load() {
+            Ok((version, configuration)) => drop(store.put(version, configuration)),
+            Err(error) => tracing::info!(%error, "no last good configuration to begin with"),
+        }
+        tokio::spawn(cache.follow(Arc::clone(&store)));
+    }
+    if let Some(path) = args.config.clone() {
+        let source = Source {
+            path,
+            every: Duration::from_millis(args.poll_ms.max(1)),
+            force: args.force,
+        };
+        if let Err(error) = source.load(&store) {
+            tracing::warn!(%error, "no configuration from --config to begin with");
+            store.failed(error.to_string());
+        }
+        tokio::spawn(source.watch(Arc::clone(&store)));
+    }
+    let sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;
+    if let Some(uri) = args.operator.clone() {
+        let ca = args
+            .operator_ca
+            .clone()
+            .or_else(|| args.config.clone())
+            .context(
+                "--operator needs --operator-ca, or --config with a folder that carries the CA",
+            )?;
+        let endpoint = link::Endpoint {
+            uri,
+            ca,
+            token: args.token.clone(),
+        };
+        tokio::spawn(link.run(link::Surroundings {
+            endpoint,
+            store,
+            memory,
+            gateway,
+            clock,
+        }));
+    }
+    tracing::info!(callers = %sidecar.address()?, admin = %sidecar.admin_address()?, "serving");
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let end = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    sidecar.serve(args.ending(), end).await;
+    Ok(())
+}

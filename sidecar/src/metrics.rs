@@ -1,0 +1,185 @@
+//! What Prometheus sees. Labels come from closed enums or from names that an administrator chose, never from a caller:
+//! no key, no user, no model string. Counted by `gateway`, `failover` and `relay`; shown by `admin`.
+
+use crate::circuit::State;
+use crate::store::Store;
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+use purser_config::Name;
+use purser_dialects::Usage;
+
+/// Every metric of the sidecar.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    rejects: IntCounterVec,
+    attempts: IntCounterVec,
+    duration: HistogramVec,
+    first_content: HistogramVec,
+    tokens: IntCounterVec,
+    streams: IntCounterVec,
+    /// Calls that are being answered.
+    pub in_flight: IntGauge,
+    channel_shut: IntGaugeVec,
+    config_loads: IntGauge,
+    config_faults: IntGauge,
+    config_published: IntGauge,
+    /// Whether the operator's stream is up.
+    pub connected: IntGauge,
+    /// Connections that were turned away because there were too many.
+    pub shed: IntCounter,
+}
+
+const SECONDS: [f64; 12] = [
+    0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0,
+];
+
+/// Makes metrics and registers them under the prefix `purser_`.
+struct Maker(Registry);
+
+impl Maker {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        let made = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let made = IntGauge::new(name, help)?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let made = IntCounter::new(name, help)?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn shut_channels(&self) -> prometheus::Result<IntGaugeVec> {
+        let help = "1 while a channel's circuit lets no traffic through";
+        let made = IntGaugeVec::new(Opts::new("channel_shut", help), &["channel"])?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+        let made = HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(SECONDS.into()),
+            labels,
+        )?;
+        self.0.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+}
+
+impl Metrics {
+    /// Registers them all.
+    ///
+    /// # Errors
+    /// Only if two had the same name.
+    pub fn new() -> prometheus::Result<Self> {
+        let make = Maker(Registry::new_custom(Some("purser".into()), None)?);
+        let by_channel = &["plan", "channel", "status"];
+        let whole = "From the head of a request to the end of its answer";
+        let first = "From the head of a request to the first content of its answer";
+        Ok(Metrics {
+            requests: make.counters("requests_total", "Answered calls", by_channel)?,
+            rejects: make.counters("rejects_total", "Calls that were refused", &["reason"])?,
+            attempts: make.counters("attempts_total", "Attempts", &["channel", "outcome"])?,
+            tokens: make.counters("tokens_total", "Tokens reported", &["plan", "direction"])?,
+            streams: make.counters("stream_ends_total", "How streams ended", &["end"])?,
+            duration: make.seconds("request_duration_seconds", whole, &["plan"])?,
+            first_content: make.seconds("first_content_seconds", first, &["plan"])?,
+            in_flight: make.gauge("requests_in_flight", "Calls that are being answered")?,
+            config_loads: make.gauge("config_loads", "Configurations put in force")?,
+            config_faults: make.gauge("config_faults", "Resources refused last")?,
+            config_published: make.gauge("config_published_timestamp_seconds", "Its version")?,
+            connected: make.gauge("operator_connected", "1 while the operator's stream is up")?,
+            channel_shut: make.shut_channels()?,
+            shed: make.counter("connections_shed_total", "Connections over the limit")?,
+            registry: make.0,
+        })
+    }
+
+    /// A call that a channel answered.
+    pub fn answered(&self, plan: &str, channel: &Name, status: u16) {
+        self.requests
+            .with_label_values(&[plan, channel.as_str(), status_text(status)])
+            .inc();
+    }
+
+    /// A call that we refused.
+    pub fn rejected(&self, reason: &'static str) {
+        self.rejects.with_label_values(&[reason]).inc();
+    }
+
+    /// One attempt.
+    pub fn attempt(&self, channel: &Name, outcome: &'static str) {
+        self.attempts
+            .with_label_values(&[channel.as_str(), outcome])
+            .inc();
+    }
+
+    /// The end of an answer, its duration, and the time to its first content, in seconds.
+    pub fn ended(&self, plan: &str, seconds: f64, first_content: f64) {
+        self.duration.with_label_values(&[plan]).observe(seconds);
+        self.first_content
+            .with_label_values(&[plan])
+            .observe(first_content);
+    }
+
+    /// Tokens that a provider reported.
+    pub fn tokens(&self, plan: &str, usage: Usage) {
+        self.tokens
+            .with_label_values(&[plan, "input"])
+            .inc_by(usage.prompt_tokens);
+        self.tokens
+            .with_label_values(&[plan, "output"])
+            .inc_by(usage.completion_tokens);
+    }
+
+    /// How a stream ended: `done`, `broken`, `left`.
+    pub fn stream_end(&self, end: &'static str) {
+        self.streams.with_label_values(&[end]).inc();
+    }
+
+    /// The text that Prometheus scrapes.
+    pub fn render(&self, store: &Store) -> Vec<u8> {
+        let held = store.held();
+        self.config_loads.set(held.loads as i64);
+        self.config_faults.set(held.faults.len() as i64);
+        self.config_published
+            .set((held.version.published_ms / 1000) as i64);
+        for lane in store.lanes().all() {
+            let shut = lane.state() != State::Flowing;
+            self.channel_shut
+                .with_label_values(&[lane.name.as_str()])
+                .set(i64::from(shut));
+        }
+        let mut text = Vec::new();
+        // Only a broken writer can fail here, and a vector is none.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        text
+    }
+}
+
+/// Statuses as labels, without formatting on the hot path.
+fn status_text(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        201..=299 => "2xx",
+        400 => "400",
+        404 => "404",
+        413 => "413",
+        422 => "422",
+        _ => "other",
+    }
+}

@@ -1,0 +1,30 @@
+//! `purser-sidecar probe`: what the kubelet runs inside the container, because it cannot reach loopback. Passes once the
+//! listeners are open, and waits for no operator.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks `path` of the admin port.
+///
+/// # Errors
+/// When nobody answers, or the answer is not 200.
+pub fn probe(admin: SocketAddr, path: &str) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(64 << 10).read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    anyhow::ensure!(
+        status == "200",
+        "{path} on {admin} answered {}",
+        answer.lines().next().unwrap_or_default()
+    );
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Every refusal of ours: one closed enum, and the answer that each becomes. DESIGN 6 is this file's table.
+//!
+//! Raised by every step of the walk, rendered once, by `gateway::handle`, in the caller's dialect. It must never carry a
+//! provider's own text unsanitised, nor a key.
+
+mod render;
+
+pub use render::span;
+
+use purser_config::Refusal;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Why a call was not carried.
+#[allow(missing_docs, reason = "the variants say what their fields hold")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reject {
+    /// 401: no usable credential; the sentence says which of the ways it was unusable.
+    Unauthenticated(Cow<'static, str>),
+    /// 403: a known key that the operator refuses.
+    Refused(Refusal, String),
+    /// 403: past `spec.expiresAt`, in unix milliseconds.
+    KeyExpired(u64),
+    /// 404: the plan does not have the model.
+    ModelNotInPlan { model: String, plan: String },
+    /// 404: nobody here serves the model, or not at this endpoint.
+    ModelUnknown { model: String, detail: String },
+    /// 404: every channel of the model has been out for more than a minute.
+    ModelOut { model: String, retry: Duration },
+    /// 503, or 502 and 504 as the provider's own status has it: no channel answers now.
+    NoChannel {
+        status: u16,
+        detail: String,
+        retry: Duration,
+    },
+    /// 502: a channel answered what no one can use.
+    BadUpstream(String),
+    /// 504: nothing came in time.
+    TooSlow { code: &'static str, detail: String },
+    /// 429: every channel is rate-limited by its provider.
+    UpstreamBusy { retry: Duration },
+    /// 429: over the plan's requests per minute.
+    OverRate {
+        limit: u32,
+        retry: Duration,
+        plan: String,
+    },
+    /// 503: the authority cannot be asked and the plan says `Deny`, or the share is used up.
+    QuotaUnavailable { retry: Duration },
+    /// 400: not JSON, not an object, a member twice.
+    InvalidJson(String),
+    /// 400: a member that must be there is not.
+    Missing(&'static str),
+    /// 404: no such path.
+    UnknownUrl { path: String, hint: Option<String> },
+    /// 405: the path has other methods.
+    Method { allow: &'static str },
+    /// 413: more than 32 MiB.
+    TooLarge { limit: usize },
+    /// 415: a body that is not what the endpoint reads.
+    MediaType {
+        expected: &'static str,
+        found: String,
+    },
+    /// 400: HTTP that two readers could understand differently.
+    Ambiguous(&'static str),
+    /// 408: the body did not come.
+    BodyTimeout,
+    /// 503: request bodies fill the memory set aside for them.
+    OutOfMemory,
+    /// 503: no configuration yet.
+    NotReady,
+}
+
+/// OpenAI's `type` for what the caller did wrong.
+const INVALID: &str = "invalid_request_error";
+const SERVER: &str = "server_error";
+
+impl Reject {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Reject::InvalidJson(_) | Reject::Missing(_) | Reject::Ambiguous(_) => 400,
+            Reject::Unauthenticated(_) => 401,
+            Reject::Refused(..) | Reject::KeyExpired(_) => 403,
+            Reject::ModelNotInPlan { .. }
+            | Reject::ModelUnknown { .. }
+            | Reject::ModelOut { .. }
+            | Reject::UnknownUrl { .. } => 404,
+            Reject::Method { .. } => 405,
+            Reject::BodyTimeout => 408,
+            Reject::TooLarge { .. } => 413,
+            Reject::MediaType { .. } => 415,
+            Reject::UpstreamBusy { .. } | Reject::OverRate { .. } => 429,
+            Reject::BadUpstream(_) => 502,
+            Reject::NoChannel { status, .. } => *status,
+            Reject::QuotaUnavailable { .. } | Reject::OutOfMemory | Reject::NotReady => 503,
+            Reject::TooSlow { .. } => 504,
+        }
+    }
+
+    /// The `code` of the body, and the label of `purser_rejects_total`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Reject::Unauthenticated(_) => "invalid_api_key",
+            Reject::Refused(refusal, _) => refusal.code(),
+            Reject::KeyExpired(_) => "api_key_expired",
+            Reject::ModelNotInPlan { .. }
+            | Reject::ModelUnknown { .. }
+            | Reject::ModelOut { .. } => "model_not_found",
+            Reject::NoChannel { .. } | Reject::OutOfMemory | Reject::NotReady => {
+                "upstream_unavailable"
+            }
+            Reject::BadUpstream(_) => "bad_upstream_response",
+            Reject::TooSlow { code, .. } => code,
+            Reject::UpstreamBusy { .. } => "upstream_rate_limited",
+            Reject::OverRate { .. } => "rate_limit_exceeded",
+            Reject::QuotaUnavailable { .. } => "quota_unavailable",
+            Reject::InvalidJson(_) => "invalid_json",
+            Reject::Missing(_) => "missing_required_parameter",
+            Reject::UnknownUrl { .. } => "unknown_url",
+            Reject::Method { .. } => "method_not_allowed",
+            Reject::TooLarge { .. } => "request_too_large",
+            Reject::MediaType { .. } => "unsupported_media_type",
+            Reject::Ambiguous(_) => "invalid_request",
+            Reject::BodyTimeout => "request_timeout",
+        }
+    }
+
+    /// OpenAI's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Reject::OverRate { .. } | Reject::UpstreamBusy { .. } => "requests",
+            Reject::Refused(..) | Reject::KeyExpired(_) => "request_forbidden",
+            _ if self.status() >= 500 => SERVER,
+            _ => INVALID,
+        }
+    }
+
+    /// The member of the request that is at fault.
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            Reject::ModelNotInPlan { .. }
+            | Reject::ModelUnknown { .. }
+            | Reject::ModelOut { .. } => Some("model"),
+            Reject::Missing(param) => Some(param),
+            _ => None,
+        }
+    }
+
+    /// How long a caller should wait, where waiting helps.
+    pub fn retry(&self) -> Option<Duration> {
+        match self {
+            Reject::ModelOut { retry, .. }
+            | Reject::NoChannel { retry, .. }
+            | Reject::UpstreamBusy { retry }
+            | Reject::OverRate { retry, .. }
+            | Reject::QuotaUnavailable { retry } => Some(*retry),
+            Reject::OutOfMemory | Reject::NotReady => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// What `x-should-retry` tells the SDKs, where their own rule would be wrong.
+    pub fn should_retry(&self) -> Option<bool> {
+        match self {
+            Reject::Refused(..) | Reject::KeyExpired(_) => Some(false),
+            Reject::ModelOut { .. } => Some(true),
+            _ => match self.retry() {
+                Some(wait) if wait > render::LONGEST_WAIT => Some(false),
+                _ => None,
+            },
+        }
+    }
+
+    /// The sentence for a person.
+    pub fn message(&self) -> String {
+        match self {
+            Reject::Unauthenticated(sentence) => sentence.clone().into_owned(),
+            Reject::Refused(_, sentence) => sentence.clone(),
+            Reject::KeyExpired(at_ms) => format!("This API key expired at {}. Ask whoever issued it for a new one, or for a later spec.expiresAt.", render::moment(*at_ms)),
+            Reject::ModelNotInPlan { model, plan } => format!("The model `{model}` is not part of the plan `{plan}` of this key. Call GET /v1/models for the models that are."),
+            Reject::ModelUnknown { model, detail } => format!("The model `{model}` does not exist or you do not have access to it: {detail}. Call GET /v1/models for the models of this key."),
+            Reject::ModelOut { model, .. } => format!("No provider is available for the model `{model}`: every channel that serves it has been out for more than a minute."),
+            Reject::NoChannel { detail, .. } => format!("No channel answers now: {detail}. Retry later."),
+            Reject::BadUpstream(detail) => format!("The provider's answer could not be used: {detail}."),
+            Reject::TooSlow { detail, .. } => format!("The provider did not answer in time: {detail}."),
+            Reject::UpstreamBusy { .. } => "Every channel that serves this model is rate-limited by its provider. Retry after the time in the retry-after header.".into(),
+            Reject::OverRate { limit, retry, plan } => format!("Rate limit reached: the plan `{plan}` admits {limit} requests in any 60 seconds. Try again in {}; apply exponential backoff, and read the retry-after header.", render::span(*retry)),
+            Reject::QuotaUnavailable { .. } => "The quota of this key cannot be checked right now, and its plan does not go on without. Retry after the time in the retry-after header.".into(),
+            Reject::InvalidJson(detail) => format!("The request body could not be read: {detail}."),
+            Reject::Missing(param) => format!("Missing required parameter: '{param}'."),
+            Reject::UnknownUrl { path, hint } => render::unknown_url(path, hint.as_deref()),
+            Reject::Method { allow } => format!("This path does not take that method; it takes {allow}."),
+            Reject::TooLarge { limit } => format!("The request body is larger than {} MiB.", limit >> 20),
+            Reject::MediaType { expected, found } => format!("This endpoint reads {expected}; the request says content-type {found:?}."),
+            Reject::Ambiguous(what) => format!("The request was refused because {what}."),
+            Reject::BodyTimeout => "The request body did not arrive in time.".into(),
+            Reject::OutOfMemory => "The gateway holds as many request bodies as it has memory for. Retry in a second.".into(),
+            Reject::NotReady => "The gateway has no configuration yet. Retry in a second; if it stays so, see /readyz and /configz on the admin port.".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

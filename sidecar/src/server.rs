@@ -1,0 +1,140 @@
+//! Accepts connections, speaks HTTP/1.1 and HTTP/2 with prior knowledge on one port, and drains. Called by `run`; it
+//! must never look into a request.
+
+mod opening;
+
+use crate::gateway::Gateway;
+use crate::relay::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use opening::{Opening, Prefixed};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+/// The most connections at once; more are shed.
+const MOST_CONNECTIONS: usize = 4_096;
+/// For the head of a request; also how long an idle connection is kept. Above the pool idle time of any SDK.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// For the first bytes of a connection, by which the protocol is known.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+/// More than this of a head is refused with 431.
+const MOST_HEAD: usize = 64 << 10;
+
+/// Where a process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Ready while there is a configuration.
+    Serving,
+    /// Not ready any more, and still accepting: an application may end after its sidecar was told to.
+    Leaving,
+    /// Accepts nothing new; what is under way is finished.
+    Draining,
+}
+
+/// Accepts until the phase is `Draining`, then waits for what is under way.
+pub async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let (alive, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: those in use will come back.
+                tracing::warn!(%error, "accepting a connection failed; trying again");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            gateway.metrics.shed.inc();
+            continue;
+        };
+        let (gateway, phase, alive) = (Arc::clone(&gateway), phase.clone(), alive.clone());
+        tokio::spawn(async move {
+            connection(stream, gateway, phase).await;
+            drop((permit, alive));
+        });
+    }
+    drop(listener);
+    drop(alive);
+    let _ = all_gone.recv().await;
+}
+
+async fn connection(stream: TcpStream, gateway: Arc<Gateway>, phase: watch::Receiver<Phase>) {
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok((opening, stream))) =
+        tokio::time::timeout(OPENING_TIMEOUT, opening::read(stream)).await
+    else {
+        return;
+    };
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let gateway = Arc::clone(&gateway);
+        async move { Ok::<Response<Body>, Infallible>(gateway.handle(request).await) }
+    });
+    match opening {
+        Opening::Http1 => http1(stream, answer, phase).await,
+        Opening::Http2 => http2(stream, answer, phase).await,
+    }
+}
+
+/// Runs a connection; once the phase is `Draining`, lets it finish what it has.
+macro_rules! finish {
+    ($connection:expr, $phase:expr) => {{
+        let mut connection = std::pin::pin!($connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            _ = $phase.wait_for(|phase| *phase == Phase::Draining) => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended");
+        }
+    }};
+}
+
+async fn http1<S>(stream: Prefixed, answer: S, mut phase: watch::Receiver<Phase>)
+where
+    S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible>,
+{
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(100)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    finish!(connection, phase);
+}
+
+async fn http2<S>(stream: Prefixed, answer: S, mut phase: watch::Receiver<Phase>)
+where
+    S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+{
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_header_list_size(16 << 10)
+        .max_concurrent_streams(200)
+        .serve_connection(TokioIo::new(stream), answer);
+    finish!(connection, phase);
+}

@@ -1,0 +1,213 @@
+//! Configuration to lookups: immutable, swapped whole, one `Arc` per request. Built by `store`, read by every step of the
+//! walk. It must never hold a counter: what lives is behind the `Lane` of each channel.
+
+mod table;
+
+pub use table::{Serving, Table};
+
+use crate::dial::InvalidCa;
+use crate::lane::{Lane, Lanes};
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
+use purser_config::stream::Version;
+use purser_config::{Channel, Configuration, Fault, Key, Name, Plan, Resource, Standing};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Everything a request needs to know, as it was when the request began.
+#[derive(Default)]
+pub struct Snapshot {
+    /// Which configuration this is.
+    pub version: Version,
+    callers: BTreeMap<Name, Arc<Caller>>,
+    digests: HashMap<[u8; 32], Arc<Caller>>,
+}
+
+/// A key and all that follows from it.
+pub struct Caller {
+    /// `namespace/name` of the ApiKey.
+    pub name: Name,
+    /// A stable hash of the name, for stickiness.
+    pub hash: u64,
+    /// Good, or why not.
+    pub standing: Standing,
+    /// When it stops working, in unix milliseconds.
+    pub expires_at_ms: Option<u64>,
+    /// The plan's name.
+    pub plan_name: Arc<str>,
+    /// The plan, when the standing is good.
+    pub plan: Option<Arc<Plan>>,
+    /// ServiceAccounts whose pods are this key.
+    pub service_accounts: Vec<String>,
+    /// Which models it may call, and who serves them.
+    pub table: Arc<Table>,
+}
+
+/// A channel, ready to be called.
+pub struct Reach {
+    /// What was configured.
+    pub channel: Channel,
+    /// What lives.
+    pub lane: Arc<Lane>,
+    /// `x-purser-channel`.
+    pub label: HeaderValue,
+    /// Where it is.
+    pub scheme: Scheme,
+    /// Where it is.
+    pub authority: Authority,
+    /// The path before `/chat/completions`.
+    pub path: String,
+    /// One `authorization` value per credential, marked sensitive.
+    pub authorizations: Vec<HeaderValue>,
+    /// Headers to add.
+    pub headers: Vec<(http::HeaderName, HeaderValue)>,
+}
+
+impl Snapshot {
+    /// Builds the lookups. Channels that cannot be called are left out and reported.
+    pub fn build(
+        configuration: &Configuration,
+        version: Version,
+        lanes: &Lanes,
+    ) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let mut reaches = HashMap::new();
+        for (name, channel) in &configuration.channels {
+            match Reach::new(name, channel, lanes) {
+                Ok(reach) => drop(reaches.insert(name.clone(), Arc::new(reach))),
+                Err(reason) => faults.push(Fault {
+                    resource: Resource::Channel(name.clone()),
+                    reason,
+                }),
+            }
+        }
+        let plans: HashMap<&str, (Arc<str>, Arc<Plan>)> = configuration
+            .plans
+            .iter()
+            .map(|(name, plan)| {
+                (
+                    name.as_str(),
+                    (Arc::from(name.as_str()), Arc::new(plan.clone())),
+                )
+            })
+            .collect();
+        let mut tables = table::Tables::new(&reaches);
+        let mut snapshot = Snapshot {
+            version,
+            ..Snapshot::default()
+        };
+        for (name, key) in &configuration.keys {
+            let plan = plans.get(key.plan.as_str());
+            let table = tables.of(key, plan.map(|(_, plan)| plan.as_ref()));
+            snapshot.add(Arc::new(Caller::new(name, key, plan, table)), key);
+        }
+        (snapshot, faults)
+    }
+
+    fn add(&mut self, caller: Arc<Caller>, key: &Key) {
+        for digest in &key.digests {
+            self.digests
+                .entry(digest.0)
+                .or_insert_with(|| Arc::clone(&caller));
+        }
+        self.callers.insert(caller.name.clone(), caller);
+    }
+
+    /// The key whose value has this digest, and the digest as stored.
+    pub fn by_digest(&self, digest: &[u8; 32]) -> Option<(&[u8; 32], &Arc<Caller>)> {
+        self.digests.get_key_value(digest)
+    }
+
+    /// The key of this name.
+    pub fn by_name(&self, name: &Name) -> Option<&Arc<Caller>> {
+        self.callers.get(name)
+    }
+
+    /// The key of the pods under `service_account` (`namespace/name`); the first by name where several claim it.
+    pub fn by_service_account(&self, service_account: &Name) -> Option<&Arc<Caller>> {
+        let (namespace, account) = (service_account.namespace(), service_account.name());
+        self.callers.values().find(|caller| {
+            caller.name.namespace() == namespace
+                && caller.service_accounts.iter().any(|name| name == account)
+        })
+    }
+
+    /// Every key, by name.
+    pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
+        self.callers.values()
+    }
+}
+
+impl Caller {
+    fn new(
+        name: &Name,
+        key: &Key,
+        plan: Option<&(Arc<str>, Arc<Plan>)>,
+        table: Arc<Table>,
+    ) -> Self {
+        Caller {
+            name: name.clone(),
+            hash: crate::route::hash(name.as_str()),
+            standing: key.standing.clone(),
+            expires_at_ms: key.expires_at_ms,
+            plan_name: plan.map_or_else(
+                || Arc::from(key.plan.as_str()),
+                |(name, _)| Arc::clone(name),
+            ),
+            plan: plan.map(|(_, plan)| Arc::clone(plan)),
+            service_accounts: key.service_accounts.clone(),
+            table,
+        }
+    }
+}
+
+impl Reach {
+    fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
+        let uri: http::Uri = channel
+            .base_url
+            .parse()
+            .map_err(|error| format!("baseURL {:?}: {error}", channel.base_url))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme().cloned(), uri.authority().cloned())
+        else {
+            return Err(format!("baseURL {:?} names no host", channel.base_url));
+        };
+        let lane = lanes
+            .of(name, channel)
+            .map_err(|error: InvalidCa| error.to_string())?;
+        let authorizations = channel.credentials.iter().map(|credential| {
+            sensitive(&format!("Bearer {}", credential.value.reveal()))
+                .ok_or_else(|| unusable(&credential.from))
+        });
+        let headers = channel.headers.iter().map(|header| {
+            let named = http::HeaderName::try_from(header.name.as_str())
+                .map_err(|_| format!("headers: {:?} is not a header name", header.name))?;
+            Ok((
+                named,
+                sensitive(header.value.reveal()).ok_or_else(|| unusable(&header.name))?,
+            ))
+        });
+        Ok(Reach {
+            channel: channel.clone(),
+            lane,
+            label: HeaderValue::from_str(name.as_str()).map_err(|error| error.to_string())?,
+            scheme,
+            authority,
+            path: uri.path().trim_end_matches('/').to_owned(),
+            authorizations: authorizations.collect::<Result<_, String>>()?,
+            headers: headers.collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text.trim_end_matches(['\r', '\n'])).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn unusable(from: &str) -> String {
+    format!("the value of {from} cannot be sent in a header: it holds control characters")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Model to channels, for all keys that may call the same: built once per distinct combination of plan, narrowing and
+//! channels, so that ten thousand keys on five plans cost five tables.
+
+use super::Reach;
+use purser_config::{Endpoint, Key, Model, Name, Plan, glob_matches};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// One channel's offer of one model.
+#[derive(Clone)]
+pub struct Serving {
+    /// The channel.
+    pub reach: Arc<Reach>,
+    /// Which of its models.
+    model: usize,
+}
+
+/// What a key may call. Models it may not call are known too, so that the refusal can say which of the two it is.
+#[derive(Default)]
+pub struct Table {
+    allowed: BTreeMap<String, Vec<Serving>>,
+    denied: BTreeSet<String>,
+}
+
+/// Endpoints of a model that names none: those of a chat model.
+const CHAT: [Endpoint; 3] = [Endpoint::Chat, Endpoint::Completions, Endpoint::Responses];
+
+impl Serving {
+    /// The model as configured. The index was made from this very list, which never changes.
+    #[expect(clippy::indexing_slicing)]
+    pub fn model(&self) -> &Model {
+        &self.reach.channel.models[self.model]
+    }
+
+    /// Whether it answers this endpoint.
+    pub fn answers(&self, endpoint: Endpoint) -> bool {
+        let endpoints = &self.model().endpoints;
+        if endpoints.is_empty() {
+            CHAT.contains(&endpoint)
+        } else {
+            endpoints.contains(&endpoint)
+        }
+    }
+}
+
+impl Table {
+    /// Who serves this model to this key; `None`: nobody, or not to it.
+    pub fn serving(&self, model: &str) -> Option<&[Serving]> {
+        self.allowed.get(model).map(Vec::as_slice)
+    }
+
+    /// Whether the model exists here and the plan or the key withholds it.
+    pub fn withholds(&self, model: &str) -> bool {
+        self.denied.contains(model)
+    }
+
+    /// Every model that may be called, by name and alias, with who serves it.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &[Serving])> {
+        self.allowed
+            .iter()
+            .map(|(name, serving)| (name.as_str(), serving.as_slice()))
+    }
+}
+
+type Combination = (String, Vec<String>, Vec<Name>);
+
+/// Tables by what makes them differ.
+pub(super) struct Tables<'a> {
+    reaches: &'a HashMap<Name, Arc<Reach>>,
+    built: HashMap<Combination, Arc<Table>>,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(reaches: &'a HashMap<Name, Arc<Reach>>) -> Self {
+        Tables {
+            reaches,
+            built: HashMap::new(),
+        }
+    }
+
+    pub(super) fn of(&mut self, key: &Key, plan: Option<&Plan>) -> Arc<Table> {
+        let combination = (key.plan.clone(), key.models.clone(), key.channels.clone());
+        if let Some(table) = self.built.get(&combination) {
+            return Arc::clone(table);
+        }
+        let table = Arc::new(self.build(key, plan));
+        self.built.insert(combination, Arc::clone(&table));
+        table
+    }
+
+    fn build(&self, key: &Key, plan: Option<&Plan>) -> Table {
+        let mut table = Table::default();
+        for reach in key
+            .channels
+            .iter()
+            .filter_map(|name| self.reaches.get(name))
+        {
+            for (at, model) in reach.channel.models.iter().enumerate() {
+                let allowed = plan.is_some_and(|plan| may_call(model, plan, &key.models));
+                for name in std::iter::once(&model.name).chain(&model.aliases) {
+                    if allowed {
+                        let serving = Serving {
+                            reach: Arc::clone(reach),
+                            model: at,
+                        };
+                        table.allowed.entry(name.clone()).or_default().push(serving);
+                    } else {
+                        table.denied.insert(name.clone());
+                    }
+                }
+            }
+        }
+        table
+    }
+}
+
+/// A model may be called when its name or an alias is allowed, none of them is denied, and the key does not narrow it away.
+fn may_call(model: &Model, plan: &Plan, narrowed: &[String]) -> bool {
+    let names =
+        || std::iter::once(model.name.as_str()).chain(model.aliases.iter().map(String::as_str));
+    let matched =
+        |globs: &[String]| names().any(|name| globs.iter().any(|glob| glob_matches(glob, name)));
+    matched(&plan.allow) && !matched(&plan.deny) && (narrowed.is_empty() || matched(narrowed))
+}

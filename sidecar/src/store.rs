@@ -1,0 +1,217 @@
+//! The configuration in force: taken from whichever source spoke last, checked, built, swapped whole. `source` and `link`
+//! put into it, everything else reads `load`. It must never let a bad version replace a good one.
+
+use crate::lane::Lanes;
+use crate::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use purser_config::stream::Version;
+use purser_config::{Configuration, Fault, Resource, check};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// The snapshot in force and what it was made from.
+pub struct Store {
+    current: ArcSwap<Snapshot>,
+    lanes: Lanes,
+    held: Mutex<Held>,
+    changed: watch::Sender<u64>,
+}
+
+/// What `/configz` tells beside the snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// The configuration in force, with previous versions of what was refused.
+    pub configuration: Configuration,
+    /// Its version.
+    pub version: Version,
+    /// Versions taken since the start.
+    pub loads: u64,
+    /// What the last version was refused for, in part or whole.
+    pub faults: Vec<Fault>,
+    /// Why the last attempt to read a configuration failed, until one succeeds.
+    pub error: Option<String>,
+    /// Whether anything was ever taken.
+    pub ready: bool,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store {
+            current: ArcSwap::default(),
+            lanes: Lanes::default(),
+            held: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Store {
+    /// The snapshot in force; one per request.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The living parts of the channels.
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
+    /// Puts a whole configuration into force. Resources that do not hold keep their previous version, or stay out where
+    /// there was none; they are returned.
+    pub fn put(&self, version: Version, configuration: Configuration) -> Vec<Fault> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = configuration;
+        let mut faults = check(&next);
+        for fault in &faults {
+            fall_back(&mut next, &held.configuration, &fault.resource);
+        }
+        // A predecessor may lean on what is gone by now: whatever still does not hold stays out.
+        for fault in check(&next) {
+            fall_back(&mut next, &Configuration::default(), &fault.resource);
+        }
+        let (snapshot, unreachable) = Snapshot::build(&next, version.clone(), &self.lanes);
+        faults.extend(unreachable);
+        self.current.store(Arc::new(snapshot));
+        self.lanes.retain(|name| next.channels.contains_key(name));
+        let loads = held.loads + 1;
+        *held = Held {
+            configuration: next,
+            version,
+            loads,
+            faults: faults.clone(),
+            error: None,
+            ready: true,
+        };
+        drop(held);
+        self.changed.send_replace(loads);
+        faults
+    }
+
+    /// Notes that a configuration could not be read at all; the one in force stays.
+    pub fn failed(&self, error: String) {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .error = Some(error);
+    }
+
+    /// A copy of what is held, for `/configz`, for the cache and for `Hello`.
+    pub fn held(&self) -> Held {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The version in force, if any.
+    pub fn version(&self) -> Option<Version> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.ready.then(|| held.version.clone())
+    }
+
+    /// Told at every swap.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}
+
+fn fall_back(next: &mut Configuration, previous: &Configuration, resource: &Resource) {
+    match resource {
+        Resource::Key(name) => replace(&mut next.keys, name, previous.keys.get(name).cloned()),
+        Resource::Plan(name) => replace(&mut next.plans, name, previous.plans.get(name).cloned()),
+        Resource::Channel(name) => replace(
+            &mut next.channels,
+            name,
+            previous.channels.get(name).cloned(),
+        ),
+    }
+}
+
+fn replace<K: Ord + Clone, V>(
+    map: &mut std::collections::BTreeMap<K, V>,
+    name: &K,
+    previous: Option<V>,
+) {
+    match previous {
+        Some(value) => drop(map.insert(name.clone(), value)),
+        None => drop(map.remove(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{channel, configuration, key, plan};
+    use purser_config::Name;
+
+    fn version(published_ms: u64) -> Version {
+        Version {
+            published_ms,
+            hash: String::new(),
+        }
+    }
+
+    fn good() -> Configuration {
+        let mut all = configuration();
+        all.plans.insert("free".into(), plan(&["*"], &[], 20));
+        all.channels.insert(
+            Name::new("shop", "one"),
+            channel("http://127.0.0.1:1/v1", &["m"]),
+        );
+        all.keys
+            .insert(Name::new("shop", "key"), key("sk-1", "free", &["shop/one"]));
+        all
+    }
+
+    #[test]
+    fn a_bad_resource_is_refused_alone_and_its_predecessor_stays() {
+        let store = Store::default();
+        assert_eq!(store.put(version(1), good()), []);
+        let mut next = good();
+        next.plans.insert("free".into(), plan(&["*"], &[], 0));
+        next.keys.insert(
+            Name::new("shop", "other"),
+            key("sk-2", "free", &["shop/one"]),
+        );
+        let faults = store.put(version(2), next);
+        assert_eq!(faults.len(), 1);
+        let held = store.held();
+        assert_eq!(
+            held.configuration.plans["free"].requests_per_minute,
+            Some(20)
+        );
+        assert_eq!(held.configuration.keys.len(), 2);
+    }
+
+    #[test]
+    fn a_bad_resource_without_a_predecessor_stays_out_with_what_needs_it() {
+        let store = Store::default();
+        let mut all = good();
+        all.plans.insert("free".into(), plan(&["*"], &[], 0));
+        assert_eq!(store.put(version(1), all).len(), 1);
+        let held = store.held();
+        assert!(held.configuration.plans.is_empty() && held.configuration.keys.is_empty());
+        assert_eq!(held.configuration.channels.len(), 1);
+    }
+
+    #[test]
+    fn a_lane_outlives_a_reload_unless_its_channel_connects_elsewhere() {
+        let store = Store::default();
+        let lane = |store: &Store| store.lanes().all().pop().unwrap();
+        store.put(version(1), good());
+        let before = lane(&store);
+        let mut next = good();
+        next.channels
+            .get_mut(&Name::new("shop", "one"))
+            .unwrap()
+            .weight = 7;
+        store.put(version(2), next.clone());
+        assert!(Arc::ptr_eq(&before, &lane(&store)));
+        next.channels
+            .get_mut(&Name::new("shop", "one"))
+            .unwrap()
+            .base_url = "http://127.0.0.1:2/v1".into();
+        store.put(version(3), next);
+        assert!(!Arc::ptr_eq(&before, &lane(&store)));
+    }
+}

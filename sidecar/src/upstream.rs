@@ -1,0 +1,179 @@
+//! One attempt at one channel: send, wait within the limits, and look at what comes until it can be judged. Called by
+//! `failover`. It must never decide what happens next, and never send anything to the caller.
+
+mod answer;
+mod trouble;
+
+pub use answer::{Answer, Flow, Kind};
+
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::dial::Used;
+use crate::failover::judge::Outcome;
+use crate::snapshot::{Reach, Serving};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// An attempt that ended: how, and what there is to give to the caller (also for a `Stop`, when there is).
+pub struct Attempted {
+    /// For the judge.
+    pub outcome: Outcome,
+    /// For the caller, if the judge says so.
+    pub answer: Option<Answer>,
+}
+
+impl Attempted {
+    fn failed(outcome: Outcome) -> Self {
+        Attempted {
+            outcome,
+            answer: None,
+        }
+    }
+}
+
+/// When an attempt has waited long enough. See DESIGN 2 for what each limit means.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    head: Instant,
+    whole: Instant,
+    idle: Duration,
+}
+
+impl Limits {
+    fn new(call: &Call, reach: &Reach, clock: &Clock) -> Self {
+        let timeouts = reach.channel.timeouts;
+        let now = clock.instant(clock.now());
+        let whole = now + Duration::from_millis(timeouts.request_ms);
+        let head = if call.scan.stream {
+            whole.min(now + Duration::from_millis(timeouts.first_byte_ms))
+        } else {
+            whole
+        };
+        Limits {
+            head,
+            whole,
+            idle: Duration::from_millis(timeouts.idle_ms),
+        }
+    }
+
+    /// Until when the next byte must come.
+    pub(crate) fn next_byte(&self) -> Instant {
+        self.whole.min(Instant::now() + self.idle)
+    }
+}
+
+/// Sends the call to the channel and looks at the answer until it can be judged.
+pub async fn attempt(
+    call: &Call,
+    serving: &Serving,
+    credential: usize,
+    clock: &Clock,
+) -> Attempted {
+    let reach = serving.reach.as_ref();
+    let limits = Limits::new(call, reach, clock);
+    let mut request = match build(call, serving, credential) {
+        Ok(request) => request,
+        Err(error) => {
+            return Attempted::failed(Outcome::Unreachable(format!(
+                "building the request: {error}"
+            )));
+        }
+    };
+    let connection = capture_connection(&mut request);
+    let response = match timeout_at(limits.head, reach.lane.pool.request(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            return Attempted::failed(trouble::sending(&error, was_used(&connection)));
+        }
+        Err(_) => {
+            return Attempted::failed(Outcome::TooSlow(if call.scan.stream {
+                "first_token_timeout"
+            } else {
+                "upstream_timeout"
+            }));
+        }
+    };
+    if let Some(used) = used(&connection) {
+        used.answered();
+    }
+    read(call, response, limits, clock).await
+}
+
+async fn read(
+    call: &Call,
+    response: Response<Incoming>,
+    limits: Limits,
+    clock: &Clock,
+) -> Attempted {
+    match response.status().as_u16() {
+        200..=299 => answer::read(call, response, limits).await,
+        300..=399 => Attempted::failed(Outcome::Suspicious(
+            "it answered with a redirect, which is never followed".into(),
+        )),
+        _ => trouble::read(response, limits, clock).await,
+    }
+}
+
+fn build(
+    call: &Call,
+    serving: &Serving,
+    credential: usize,
+) -> Result<Request<Full<Bytes>>, http::Error> {
+    let reach = serving.reach.as_ref();
+    let suffix = purser_dialects::upstream_path(call.endpoint);
+    let path = format!("{}{suffix}", reach.path);
+    let uri = Uri::builder()
+        .scheme(reach.scheme.clone())
+        .authority(reach.authority.clone())
+        .path_and_query(path)
+        .build()?;
+    let mut request = Request::new(Full::new(body(call, serving)));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    *headers = call.forward.clone();
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+    headers.insert(
+        http::HeaderName::from_static("x-request-id"),
+        call.id.clone(),
+    );
+    if let Some(value) = reach.authorizations.get(credential) {
+        headers.insert(header::AUTHORIZATION, value.clone());
+    }
+    for (name, value) in &reach.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    Ok(request)
+}
+
+/// The caller's bytes, untouched but for the model's name where the provider has another.
+fn body(call: &Call, serving: &Serving) -> Bytes {
+    let (asked, model) = (call.scan.model.as_ref(), serving.model());
+    let name = model.upstream_name.as_deref().unwrap_or(&model.name);
+    match asked {
+        Some(member) if member.value != name => {
+            let json = !purser_dialects::is_multipart(call.endpoint);
+            purser_dialects::replace_model(&call.body, &member.span, name, json)
+        }
+        _ => call.body.clone(),
+    }
+}
+
+fn used(connection: &CaptureConnection) -> Option<Used> {
+    let metadata = connection.connection_metadata();
+    let mut extras = http::Extensions::new();
+    metadata.as_ref()?.get_extras(&mut extras);
+    extras.remove::<Used>()
+}
+
+fn was_used(connection: &CaptureConnection) -> bool {
+    used(connection).is_some_and(|used| used.before())
+}

@@ -1,0 +1,236 @@
+//! A 2xx, looked at until it can be judged: a stream until its first content, an answer until its end or one MiB. Called
+//! by `upstream`; `relay` carries on from what is held here.
+
+use super::{Attempted, Limits};
+use crate::call::Call;
+use crate::failover::judge::{Failed, Outcome};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use purser_config::Endpoint;
+use purser_dialects::{End, Gate, Verdict};
+use std::time::Duration;
+use tokio::time::timeout_at;
+
+/// The most of an answer that is held before it counts as good: beyond it, constant memory.
+const HOLD: usize = 1 << 20;
+
+/// What there is to give to the caller.
+#[allow(missing_docs, reason = "the variants say what their fields hold")]
+pub enum Answer {
+    /// An answer that is here whole.
+    Whole {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    },
+    /// An answer that has begun well.
+    Flowing(Box<Flow>),
+    /// A 4xx of the provider, for the caller if the fault is the caller's.
+    Refused { status: StatusCode, body: Bytes },
+}
+
+/// An answer that has begun well: what is held, and the rest of it.
+pub struct Flow {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// What was looked at, to be relayed first, as it came.
+    pub held: Vec<Bytes>,
+    /// What is still to come.
+    pub rest: Incoming,
+    /// How it ends well.
+    pub kind: Kind,
+    /// How long it may be silent.
+    pub idle: Duration,
+}
+
+/// How an answer ends well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Events, with a last one.
+    Events,
+    /// Bytes, with an end.
+    Bytes,
+}
+
+pub(super) async fn read(call: &Call, response: Response<Incoming>, limits: Limits) -> Attempted {
+    let kind = media_type(response.headers());
+    match kind.as_str() {
+        "text/html" | "application/xhtml+xml" => {
+            Attempted::failed(Outcome::Unusable("it answered with a web page".into()))
+        }
+        "text/event-stream" => read_events(response, limits).await,
+        _ if call.endpoint == Endpoint::Speech => read_opaque(response, limits).await,
+        "application/json" | "" => read_whole(response, limits, true).await,
+        _ if call.endpoint == Endpoint::Transcriptions => read_whole(response, limits, false).await,
+        other => Attempted::failed(Outcome::Unusable(format!(
+            "it answered with content-type {other:?}"
+        ))),
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let text = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    text.split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+}
+
+/// Reads events until the first content.
+async fn read_events(response: Response<Incoming>, limits: Limits) -> Attempted {
+    let (parts, mut rest) = response.into_parts();
+    let (mut gate, mut held) = (Gate::new(), Vec::new());
+    let mut size = 0;
+    loop {
+        let verdict = match next(&mut rest, limits).await {
+            Ok(Some(chunk)) => {
+                let verdict = gate.push(&chunk);
+                size += chunk.len();
+                held.push(chunk);
+                verdict
+            }
+            Ok(None) => match gate.finish() {
+                End::Decided(verdict) => verdict,
+                End::Empty | End::NoContent => Verdict::Done,
+            },
+            Err(outcome) => return Attempted::failed(outcome),
+        };
+        match verdict {
+            Verdict::Pending if size > HOLD => {
+                return Attempted::failed(Outcome::Suspicious(
+                    "a stream of more than 1 MiB without content".into(),
+                ));
+            }
+            Verdict::Pending => {}
+            Verdict::Content => {
+                let (status, headers) = (parts.status, parts.headers);
+                let flow = Flow {
+                    status,
+                    headers,
+                    held,
+                    rest,
+                    kind: Kind::Events,
+                    idle: limits.idle,
+                };
+                return Attempted {
+                    outcome: Outcome::Answered,
+                    answer: Some(Answer::Flowing(Box::new(flow))),
+                };
+            }
+            other => return Attempted::failed(refused(other)),
+        }
+    }
+}
+
+/// What a stream without content says.
+fn refused(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Error {
+            status, code, kind, ..
+        } => {
+            let money = purser_dialects::upstream_error::is_money(code.as_deref(), kind.as_deref());
+            let model_unknown = code.as_deref() == Some("model_not_found");
+            Outcome::Failed(Failed {
+                status: status.unwrap_or(503),
+                money,
+                model_unknown,
+                retry_after: None,
+            })
+        }
+        Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
+        _ => Outcome::Unusable("a stream that ended without content".into()),
+    }
+}
+
+/// Reads an answer to its end; relays what is longer than one MiB from there.
+async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) -> Attempted {
+    let (parts, mut rest) = response.into_parts();
+    let mut held = BytesMut::new();
+    loop {
+        match next(&mut rest, limits).await {
+            Ok(Some(chunk)) => held.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(outcome) => return Attempted::failed(outcome),
+        }
+        if held.len() > HOLD {
+            let (status, headers) = (parts.status, parts.headers);
+            let flow = Flow {
+                status,
+                headers,
+                held: vec![held.freeze()],
+                rest,
+                kind: Kind::Bytes,
+                idle: limits.idle,
+            };
+            return Attempted {
+                outcome: Outcome::Answered,
+                answer: Some(Answer::Flowing(Box::new(flow))),
+            };
+        }
+    }
+    if json && serde_json::from_slice::<serde::de::IgnoredAny>(&held).is_err() {
+        return Attempted::failed(Outcome::Unusable(
+            "it answered with JSON that is broken or cut short".into(),
+        ));
+    }
+    let answer = Answer::Whole {
+        status: parts.status,
+        headers: parts.headers,
+        body: held.freeze(),
+    };
+    Attempted {
+        outcome: Outcome::Answered,
+        answer: Some(answer),
+    }
+}
+
+/// Sound and the like: good from its first byte.
+async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted {
+    let (parts, mut rest) = response.into_parts();
+    match next(&mut rest, limits).await {
+        Ok(Some(first)) => {
+            let flow = Flow {
+                status: parts.status,
+                headers: parts.headers,
+                held: vec![first],
+                rest,
+                kind: Kind::Bytes,
+                idle: limits.idle,
+            };
+            Attempted {
+                outcome: Outcome::Answered,
+                answer: Some(Answer::Flowing(Box::new(flow))),
+            }
+        }
+        Ok(None) => Attempted::failed(Outcome::Unusable("an empty answer".into())),
+        Err(outcome) => Attempted::failed(outcome),
+    }
+}
+
+/// The next bytes of an answer, within its limits; `None` at its honest end.
+async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Outcome> {
+    loop {
+        match timeout_at(limits.next_byte(), body.frame()).await {
+            Err(_) => return Err(Outcome::TooSlow("first_token_timeout")),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => {
+                return Err(Outcome::Broken(format!(
+                    "the answer was cut short: {error}"
+                )));
+            }
+            Ok(Some(Ok(frame))) => {
+                if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
