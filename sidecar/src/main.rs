@@ -7,8 +7,9 @@ use purser_sidecar::clock::Clock;
 use purser_sidecar::ledger::{Authority, Memory};
 use purser_sidecar::run::{self, Listen, Sidecar};
 use purser_sidecar::source::{Cache, Source};
+use purser_sidecar::store::Store;
 use purser_sidecar::{link, probe};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,8 +38,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<()> {
+    let something = args.config.is_some() || args.operator.is_some() || args.last_good.is_some();
     anyhow::ensure!(
-        args.config.is_some() || args.operator.is_some() || args.last_good.is_some(),
+        something,
         "nothing to obey: give --config, --operator, or both"
     );
     let (clock, memory) = (Clock::start(), Arc::new(Memory::default()));
@@ -51,48 +53,17 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     gateway
         .own
         .write()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .unwrap_or_else(PoisonError::into_inner)
         .key = args.own_key.clone();
+    obey_files(&args, &gateway.store);
     let listen = Listen {
         gateway: args.listen,
         admin: args.admin,
         metrics: args.metrics,
     };
-    let store = Arc::clone(&gateway.store);
-    if let Some(folder) = args.last_good.clone() {
-        let cache = Cache::new(folder);
-        match cache.load() {
-            Ok((version, configuration)) => drop(store.put(version, configuration)),
-            Err(error) => tracing::info!(%error, "no last good configuration to begin with"),
-        }
-        tokio::spawn(cache.follow(Arc::clone(&store)));
-    }
-    if let Some(path) = args.config.clone() {
-        let source = Source {
-            path,
-            every: Duration::from_millis(args.poll_ms.max(1)),
-            force: args.force,
-        };
-        if let Err(error) = source.load(&store) {
-            tracing::warn!(%error, "no configuration from --config to begin with");
-            store.failed(error.to_string());
-        }
-        tokio::spawn(source.watch(Arc::clone(&store)));
-    }
     let sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;
-    if let Some(uri) = args.operator.clone() {
-        let ca = args
-            .operator_ca
-            .clone()
-            .or_else(|| args.config.clone())
-            .context(
-                "--operator needs --operator-ca, or --config with a folder that carries the CA",
-            )?;
-        let endpoint = link::Endpoint {
-            uri,
-            ca,
-            token: args.token.clone(),
-        };
+    if let Some(endpoint) = operator(&args)? {
+        let store = Arc::clone(&gateway.store);
         tokio::spawn(link.run(link::Surroundings {
             endpoint,
             store,
@@ -101,11 +72,10 @@ async fn serve(args: Args) -> anyhow::Result<()> {
             clock,
         }));
     }
-    tracing::info!(callers = %sidecar.address()?, admin = %sidecar.admin_address()?, "serving");
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (callers, admin) = (sidecar.address()?, sidecar.admin_address()?);
+    tracing::info!(%callers, %admin, "serving");
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let end = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -114,4 +84,43 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     };
     sidecar.serve(args.ending(), end).await;
     Ok(())
+}
+
+/// The last good configuration, then the mounted one, and from then on whatever changes.
+fn obey_files(args: &Args, store: &Arc<Store>) {
+    if let Some(folder) = args.last_good.clone() {
+        let cache = Cache::new(folder);
+        match cache.load() {
+            Ok((version, configuration)) => drop(store.put(version, configuration)),
+            Err(error) => tracing::info!(%error, "no last good configuration to begin with"),
+        }
+        tokio::spawn(cache.follow(Arc::clone(store)));
+    }
+    if let Some(path) = args.config.clone() {
+        let every = Duration::from_millis(args.poll_ms.max(1));
+        let source = Source {
+            path,
+            every,
+            force: args.force,
+        };
+        if let Err(error) = source.load(store) {
+            tracing::warn!(%error, "no configuration from --config to begin with");
+            store.failed(error.to_string());
+        }
+        tokio::spawn(source.watch(Arc::clone(store)));
+    }
+}
+
+fn operator(args: &Args) -> anyhow::Result<Option<link::Endpoint>> {
+    let Some(uri) = args.operator.clone() else {
+        return Ok(None);
+    };
+    let ca = args.operator_ca.clone().or_else(|| args.config.clone());
+    let ca = ca
+        .context("--operator needs --operator-ca, or --config with a folder that carries the CA")?;
+    Ok(Some(link::Endpoint {
+        uri,
+        ca,
+        token: args.token.clone(),
+    }))
 }
