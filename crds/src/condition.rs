@@ -1,0 +1,142 @@
+//! Condition types and their reasons, as enums so that none can be misspelt. The operator's `status` writes them;
+//! `purser-compile` decides `AcceptedReason`. Never holds a message.
+
+/// The `type` of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// The object makes sense together with the others.
+    Accepted,
+    /// Sidecars run this generation.
+    Programmed,
+    /// The provider answers (ProviderChannel).
+    Healthy,
+    /// Fields are set whose behaviour this version does not have.
+    NotYetEnforced,
+}
+
+impl ConditionType {
+    /// As it is written in `status.conditions[].type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConditionType::Accepted => "Accepted",
+            ConditionType::Programmed => "Programmed",
+            ConditionType::Healthy => "Healthy",
+            ConditionType::NotYetEnforced => "NotYetEnforced",
+        }
+    }
+}
+
+/// The reason of condition `Accepted`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AcceptedReason {
+    /// True: nothing is wrong.
+    Accepted,
+    /// False: a field holds what cannot be obeyed.
+    Invalid,
+    /// False: the key's plan does not exist.
+    PlanNotFound,
+    /// False: the key's plan exists and is not accepted itself.
+    PlanInvalid,
+    /// False: the plan does not admit the key's namespace.
+    PlanNotAllowed,
+    /// False: the namespace has its full number of keys on this plan.
+    TooManyKeys,
+    /// False: another, older key has the same value.
+    DigestConflict,
+    /// False: a Secret that is named does not exist.
+    SecretNotFound,
+    /// False: a Secret that is named does not hold what it must.
+    SecretInvalid,
+    /// False: a Secret that is named may not be used as a credential, or not for this host.
+    CredentialNotAllowed,
+    /// False: two models of a channel answer to one name.
+    DuplicateModel,
+}
+
+impl AcceptedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AcceptedReason::Accepted => "Accepted",
+            AcceptedReason::Invalid => "Invalid",
+            AcceptedReason::PlanNotFound => "PlanNotFound",
+            AcceptedReason::PlanInvalid => "PlanInvalid",
+            AcceptedReason::PlanNotAllowed => "PlanNotAllowed",
+            AcceptedReason::TooManyKeys => "TooManyKeys",
+            AcceptedReason::DigestConflict => "DigestConflict",
+            AcceptedReason::SecretNotFound => "SecretNotFound",
+            AcceptedReason::SecretInvalid => "SecretInvalid",
+            AcceptedReason::CredentialNotAllowed => "CredentialNotAllowed",
+            AcceptedReason::DuplicateModel => "DuplicateModel",
+        }
+    }
+}
+
+/// The reason of condition `Programmed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProgrammedReason {
+    /// True: every sidecar that should runs this generation.
+    Programmed,
+    /// False: some do not yet.
+    Pending,
+    /// False: a sidecar refused it; the message says why.
+    Refused,
+    /// False: no sidecar is connected.
+    NoSidecars,
+}
+
+impl ProgrammedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProgrammedReason::Programmed => "Programmed",
+            ProgrammedReason::Pending => "Pending",
+            ProgrammedReason::Refused => "Refused",
+            ProgrammedReason::NoSidecars => "NoSidecars",
+        }
+    }
+}
+
+/// The reason of condition `Healthy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HealthyReason {
+    /// True: calls succeed.
+    Healthy,
+    /// Unknown: nothing was called yet.
+    NotCalled,
+    /// False: it is shut after failures.
+    Failing,
+    /// False: the provider refuses its credential.
+    CredentialRefused,
+}
+
+impl HealthyReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HealthyReason::Healthy => "Healthy",
+            HealthyReason::NotCalled => "NotCalled",
+            HealthyReason::Failing => "Failing",
+            HealthyReason::CredentialRefused => "CredentialRefused",
+        }
+    }
+}
+
+/// The reason of condition `NotYetEnforced`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NotYetEnforcedReason {
+    /// True: the message lists the fields.
+    FieldsSet,
+    /// False: everything that is set is enforced.
+    Enforced,
+}
+
+impl NotYetEnforcedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NotYetEnforcedReason::FieldsSet => "FieldsSet",
+            NotYetEnforcedReason::Enforced => "Enforced",
+        }
+    }
+}
