@@ -102,10 +102,6 @@ impl Authority {
     ///
     /// What it reports and what this authority granted to the same instance are two accounts of the same uses; the window
     /// takes, from the newest back, the later of each (`Window::report`): nothing counts twice, and what either knows counts.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the four facts of a new connection; a struct would name them twice"
-    )]
     pub fn hello(&mut self, now: Duration, sidecar: &str, hello: &Hello, scope: Option<&str>) {
         let known = self
             .sidecars

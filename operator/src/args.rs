@@ -1,0 +1,106 @@
+//! What the command line says. Read once by `main`; `run` turns it into the parts' own settings.
+
+use clap::{Args as Group, Parser, Subcommand};
+use k8s_openapi::jiff::SignedDuration;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Watches Plans, ApiKeys and ProviderChannels, compiles them, and serves the result to sidecars.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "purser-operator",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Args {
+    /// What to do; `run` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run, when no subcommand is given.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// What the program can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    Run(Run),
+}
+
+impl Args {
+    /// The settings, with or without the word `run`.
+    pub fn into_run(self) -> Run {
+        match self.command {
+            Some(Command::Run(run)) => run,
+            None => self.run,
+        }
+    }
+}
+
+/// How the operator runs. The cluster and the credentials come from KUBECONFIG, or from the pod.
+#[derive(Clone, Debug, Group)]
+pub struct Run {
+    /// The operator's own namespace: its Lease and its CA are there.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "purser-system")]
+    pub namespace: String,
+    /// Watch these namespaces only (comma-separated or repeated); all when absent.
+    #[arg(long, value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// Where sidecars connect.
+    #[arg(long, default_value = "0.0.0.0:8443")]
+    pub listen_stream: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are served.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    pub listen_metrics: SocketAddr,
+    /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
+    #[arg(long, value_delimiter = ',')]
+    pub stream_name: Vec<String>,
+    /// Carry keys on plans whose rules are not enforced yet, instead of refusing them.
+    #[arg(long)]
+    pub allow_unenforced: bool,
+    /// Publish even when a relist lost more than half of the keys or channels.
+    #[arg(long)]
+    pub force: bool,
+    /// The Lease that makes this the one operator.
+    #[arg(long, default_value = "purser-operator")]
+    pub lease_name: String,
+    /// How long the Lease holds without renewal, as 15s.
+    #[arg(long, default_value = "15s", value_parser = duration)]
+    pub lease_duration: Duration,
+    /// Who holds the Lease; the host's name when absent. A restarted process of the same identity takes over at once.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: SignedDuration = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a duration such as 15s"))?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|span| *span >= Duration::from_secs(1))
+        .ok_or_else(|| format!("{text} is shorter than 1s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_run_may_be_left_out() {
+        for line in [
+            ["purser-operator", "--namespace=a"].as_slice(),
+            &["purser-operator", "run", "--namespace=a"],
+        ] {
+            assert_eq!(Args::parse_from(line).into_run().namespace, "a");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_at_least_a_second_long() {
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert!(duration("100ms").is_err());
+        assert!(duration("soon").is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! The seam through which time and randomness enter. Rooms that decide take `now` as an argument; only the loops read this.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// This process's clock: `now` never goes back, `unix_ms` is for moments that people and other processes read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts at zero.
+    pub(crate) fn start() -> Self {
+        Clock {
+            start: Instant::now(),
+        }
+    }
+
+    /// Time since the start.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The wall clock, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| age.as_millis() as u64)
+    }
+}
+
+/// The system's random source gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("reading the system's random source: {0}")]
+pub(crate) struct NoRandomness(getrandom::Error);
+
+/// `N` random bytes, fit for keys.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}

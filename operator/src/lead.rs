@@ -1,0 +1,210 @@
+//! Everything that only the holder of the Lease does, put together. `run` starts it when the Lease is taken and drops it when
+//! the operator ends.
+
+use crate::admin::Ready;
+use crate::apply::{self, Applier};
+use crate::args::Run;
+use crate::certificate::{self, Certificates};
+use crate::clock::Clock;
+use crate::lease::Tenure;
+use crate::metrics::Metrics;
+use crate::reconcile::{Publication, Reconciler, effects};
+use crate::run::Failure;
+use crate::secrets::Secrets;
+use crate::serve::{Hub, Reviewer, Server};
+use crate::status::{self, Reporter};
+use crate::watch::Watched;
+use crate::world::Guards;
+use kube::runtime::events::{Recorder, Reporter as Source};
+use kube::{Api, Client};
+use purser_compile::{Gateway, Options};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// What it starts from.
+pub(crate) struct Lead {
+    /// The settings.
+    pub(crate) run: Run,
+    /// The API server.
+    pub(crate) client: Client,
+    /// This process's clock.
+    pub(crate) clock: Clock,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Told when streams are served.
+    pub(crate) ready: Ready,
+    /// What the cluster holds.
+    pub(crate) watched: Arc<Watched>,
+    /// The Lease.
+    pub(crate) tenure: Tenure,
+    /// Who we are.
+    pub(crate) identity: String,
+}
+
+/// What several of its parts share.
+#[derive(Clone)]
+struct Shared {
+    hub: Arc<Hub>,
+    certificates: Arc<Certificates>,
+    secrets: Secrets,
+    report: Arc<Notify>,
+}
+
+type Publications = watch::Receiver<Option<Arc<Publication>>>;
+
+impl Lead {
+    /// Publishes, then serves. Returns only when a part has ended that never should; dropped, it ends them all.
+    pub(crate) async fn serve(
+        self,
+        streams: TcpListener,
+        mut tasks: JoinSet<()>,
+    ) -> Result<(), Failure> {
+        let report = Arc::new(Notify::new());
+        let own = Api::namespaced(self.client.clone(), &self.run.namespace);
+        let certificates = Arc::new(Certificates::open(own, stream_names(&self.run)).await?);
+        let hub = Arc::new(Hub::new(
+            self.clock,
+            self.tenure.clone(),
+            Arc::clone(&report),
+        ));
+        let secrets = Secrets::new(self.client.clone(), self.clock, self.watched.dirty.clone());
+        let shared = Shared {
+            hub,
+            certificates,
+            secrets,
+            report,
+        };
+        tasks.spawn(shared.secrets.clone().run());
+        self.watched.ready().await?;
+
+        let (mut reconciler, publications) = self.reconciler(&shared);
+        reconciler.start().await;
+        tasks.spawn(reconciler.run());
+        tasks.spawn(self.effects(&shared, publications));
+        tasks.spawn(turn_certificates(
+            Arc::clone(&shared.certificates),
+            Arc::clone(&shared.report),
+        ));
+        tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
+        tasks.spawn(self.server(&shared).run(streams, shared.certificates));
+        self.ready.set(true);
+        tracing::info!("serving");
+        let _closes = Closes {
+            hub: shared.hub,
+            ready: self.ready,
+        };
+        let ended = tasks.join_next().await;
+        tracing::error!(
+            panicked = ended.is_some_and(|ended| ended.is_err()),
+            "a part ended"
+        );
+        Err(Failure::Ended)
+    }
+
+    fn reconciler(&self, shared: &Shared) -> (Reconciler, Publications) {
+        let (to_effects, publications) = watch::channel(None);
+        let reconciler = Reconciler {
+            watched: Arc::clone(&self.watched),
+            namespaces: self.run.watch_namespaces.as_slice().into(),
+            guards: Guards::new(self.run.force),
+            secrets: shared.secrets.clone(),
+            options: Options {
+                allow_unenforced: self.run.allow_unenforced,
+                gateway: Gateway::Absent,
+            },
+            hub: Arc::clone(&shared.hub),
+            metrics: Arc::clone(&self.metrics),
+            effects: to_effects,
+        };
+        (reconciler, publications)
+    }
+
+    fn server(&self, shared: &Shared) -> Arc<Server> {
+        let (hub, metrics) = (Arc::clone(&shared.hub), Arc::clone(&self.metrics));
+        let reviewer = Reviewer::new(self.client.clone());
+        Arc::new(Server {
+            hub,
+            reviewer,
+            metrics,
+            clock: self.clock,
+        })
+    }
+
+    fn effects(
+        &self,
+        shared: &Shared,
+        publications: Publications,
+    ) -> impl Future<Output = ()> + use<> {
+        let applier = Applier {
+            client: self.client.clone(),
+            hub: Arc::clone(&shared.hub),
+            certificates: Arc::clone(&shared.certificates),
+            secrets: shared.secrets.clone(),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock,
+            memory: apply::Memory::default(),
+        };
+        let source = Source {
+            controller: "purser-operator".into(),
+            instance: Some(self.identity.clone()),
+        };
+        let reporter = Reporter {
+            events: Recorder::new(self.client.clone(), source),
+            client: self.client.clone(),
+            hub: Arc::clone(&shared.hub),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock,
+            memory: status::Memory::default(),
+        };
+        effects(publications, Arc::clone(&shared.report), applier, reporter)
+    }
+}
+
+/// However the operator stops leading, its streams end, so that sidecars look for the successor at once.
+struct Closes {
+    hub: Arc<Hub>,
+    ready: Ready,
+}
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.ready.set(false);
+        self.hub.close();
+    }
+}
+
+/// The names under which sidecars in the cluster find us, and those that were asked for.
+fn stream_names(run: &Run) -> Vec<String> {
+    let service = |suffix: &str| format!("purser-operator.{}{suffix}", run.namespace);
+    let mut names = vec![
+        "purser-operator".to_owned(),
+        service(""),
+        service(".svc"),
+        service(".svc.cluster.local"),
+    ];
+    names.extend(run.stream_name.iter().cloned());
+    names
+}
+
+async fn turn_certificates(certificates: Arc<Certificates>, report: Arc<Notify>) {
+    loop {
+        tokio::time::sleep(certificate::TURN).await;
+        match certificates.turn().await {
+            Ok(true) => report.notify_one(), // The bundle lies in the compiled Secrets.
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(error = %error, "turning certificates; the old ones stay")
+            }
+        }
+    }
+}
+
+async fn tell_shares(hub: Arc<Hub>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        hub.tell_shares();
+    }
+}

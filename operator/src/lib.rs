@@ -1,0 +1,38 @@
+//! Watches what people write, compiles it, serves it to sidecars, and reports what became of it.
+//!
+//! ```text
+//!  API server                                                                                   sidecars
+//!      |                                                                                            ^
+//!   watch ----dirty----> reconcile: objects -> guard -> world -> compile (pure) -> publish -> serve: hub
+//!   secrets -------------^  (every change, after 20 to 200 ms, and every 30 s)       |         |  scope, change,
+//!      ^                                                                             |         |  authority
+//!      |                                                    effects, in their time:  v         |
+//!      +--- apply: compiled Secrets, generated keys <------- Publication ---> apply -> Applied -> status <-- census
+//! ```
+//! `lease` makes it the only one, `certificate` makes its TLS, `admin` and `metrics` let it be seen, `run` and `lead` put it
+//! together.
+//!
+//! Invariant: one writer for each kind of effect: `apply` (Secrets), `status` (statuses, Events), `serve` (streams). Beside
+//! them only `lease` and `certificate` write, each the one object that it owns.
+//! Invariant: level, not edge: nothing decides by what changed, only by what is.
+//! Invariant: publishing waits for no write to the API server.
+
+mod admin;
+mod apply;
+mod args;
+mod certificate;
+mod clock;
+mod guard;
+mod lead;
+mod lease;
+mod metrics;
+mod reconcile;
+mod run;
+mod secrets;
+mod serve;
+mod status;
+mod watch;
+mod world;
+
+pub use args::Args;
+pub use run::{Failure, run};

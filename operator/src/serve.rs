@@ -1,0 +1,207 @@
+//! The stream's server: TLS and HTTP/2, `POST /v1/stream`. Judges who calls, then hands each stream to `connection`.
+//!
+//! ```text
+//! accept -> TLS -> HTTP/2 -> token: whose? -> connection: Hello, Snapshot, Change, Ask … -> hub
+//!                                             scope: what a namespace may know, in which version; change: what differs
+//! ```
+//! Invariant: nothing is read from a body, and no configuration is sent, before the token was judged.
+
+mod census;
+mod change;
+mod connection;
+mod hub;
+mod lines;
+mod scope;
+mod token;
+
+pub(crate) use census::{Census, Tally};
+pub(crate) use hub::Hub;
+#[cfg(test)]
+pub(crate) use scope::Scopes;
+pub(crate) use scope::{Scope, hex};
+pub(crate) use token::{Caller, Reviewer};
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use bytes::Bytes;
+use futures::stream::poll_fn;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use purser_config::stream::PATH;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+
+const MOST_CONNECTIONS: usize = 8_192;
+/// Lines that wait to be sent on one connection.
+const QUEUE: usize = 16;
+/// For the TLS handshake, and for the first stream after it.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+type Body = BoxBody<Bytes, Infallible>;
+
+/// What every connection needs.
+pub(crate) struct Server {
+    /// Where streams meet.
+    pub(crate) hub: Arc<Hub>,
+    /// Who calls.
+    pub(crate) reviewer: Reviewer,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// For the verdicts' age.
+    pub(crate) clock: Clock,
+}
+
+impl Server {
+    /// Accepts until the process ends.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        listener: TcpListener,
+        certificates: Arc<dyn rustls::server::ResolvesServerCert>,
+    ) {
+        let mut tls = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(certificates);
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            let socket = match listener.accept().await {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    // Out of file descriptors, mostly: a pause frees some, a loop without it frees none.
+                    tracing::warn!(error = %error, "accepting a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let (server, acceptor) = (Arc::clone(&self), acceptor.clone());
+            tokio::spawn(async move {
+                server.connection(socket, acceptor).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn connection(self: Arc<Self>, socket: TcpStream, acceptor: TlsAcceptor) {
+        let _ = socket.set_nodelay(true);
+        let tls = match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(_)) | Err(_) => return self.metrics.refuse_stream("tls"),
+        };
+        let open = Arc::new(AtomicUsize::new(0));
+        let (server, counted) = (Arc::clone(&self), Arc::clone(&open));
+        let service =
+            service_fn(move |request| Arc::clone(&server).answer(request, Arc::clone(&counted)));
+        let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(8)
+            .max_header_list_size(64 << 10);
+        http.keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(5));
+        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
+        let mut looked =
+            tokio::time::interval_at(tokio::time::Instant::now() + HANDSHAKE, HANDSHAKE);
+        loop {
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                // Whoever holds a connection without a stream holds a place that a sidecar may need.
+                _ = looked.tick() => if open.load(Ordering::Relaxed) == 0 {
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        open: Arc<AtomicUsize>,
+    ) -> Result<Response<Body>, Infallible> {
+        let caller = match self.admit(&request).await {
+            Ok(caller) => caller,
+            Err(response) => return Ok(*response),
+        };
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
+        open.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let body = request.into_body();
+            if let Err(ended) = connection::carry(&self, caller, body, sender).await {
+                tracing::debug!(why = %ended, "a stream ended");
+                self.metrics.end_stream(ended.label());
+            }
+            open.fetch_sub(1, Ordering::Relaxed);
+        });
+        let lines = poll_fn(move |context| {
+            receiver
+                .poll_recv(context)
+                .map(|line| line.map(|line| Ok(Frame::data(line))))
+        });
+        let body = BodyExt::boxed(StreamBody::new(lines));
+        Ok(answer_with(StatusCode::OK, "application/jsonl", body))
+    }
+
+    /// Whose stream this is to be, or the answer that says why it is not opened.
+    async fn admit(&self, request: &Request<Incoming>) -> Result<Caller, Box<Response<Body>>> {
+        let refuse = |status, code, message: &str| Box::new(self.refuse(status, code, message));
+        if request.uri().path() != PATH {
+            return Err(refuse(
+                StatusCode::NOT_FOUND,
+                "unknown_url",
+                "the only path here is /v1/stream",
+            ));
+        }
+        if request.method() != Method::POST {
+            let mut response = refuse(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "the stream is opened by POST",
+            );
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return Err(response);
+        }
+        if !self.hub.answers() {
+            let message = "this operator does not lead now; try again";
+            return Err(refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_leader",
+                message,
+            ));
+        }
+        let authorization = request.headers().get(header::AUTHORIZATION);
+        let review = self.reviewer.review(authorization, self.clock.now()).await;
+        review.map_err(|refused| refuse(refused.status(), refused.code(), &refused.to_string()))
+    }
+
+    fn refuse(&self, status: StatusCode, code: &'static str, message: &str) -> Response<Body> {
+        self.metrics.refuse_stream(code);
+        let error = serde_json::json!({"error": {"code": code, "message": message}}).to_string();
+        answer_with(
+            status,
+            "application/json",
+            BodyExt::boxed(Full::from(error)),
+        )
+    }
+}
+
+fn answer_with(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

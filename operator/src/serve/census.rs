@@ -1,0 +1,213 @@
+//! How many sidecars run what they should. `hub` takes it, `status` reads it. Pure.
+
+use crate::serve::scope::Scope;
+use purser_config::{Configuration, Fault, Resource};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One connected sidecar.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// What it acknowledged last.
+    pub(crate) holds: Option<Arc<Scope>>,
+    /// What it refused of it.
+    pub(crate) faults: Arc<Vec<Fault>>,
+}
+
+/// Sidecars that run a resource as it is now, of those that should.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// That do.
+    pub(crate) run: usize,
+    /// That should.
+    pub(crate) should: usize,
+    /// Why one refused it.
+    pub(crate) refused: Option<String>,
+}
+
+/// Members of a namespace that hold the same, counted.
+#[derive(Debug)]
+struct Group {
+    count: usize,
+    holds: Option<Arc<Scope>>,
+    faults: Arc<Vec<Fault>>,
+}
+
+/// All connected sidecars, by namespace.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)>,
+    total: usize,
+}
+
+impl Census {
+    /// Groups the members by namespace and by what they hold, so that a thousand equal ones are looked at once.
+    pub(crate) fn take(scopes: HashMap<String, Arc<Scope>>, members: Vec<Member>) -> Self {
+        let total = members.len();
+        let mut namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)> = scopes
+            .into_iter()
+            .map(|(namespace, scope)| (namespace, (scope, Vec::new())))
+            .collect();
+        for Member {
+            namespace,
+            holds,
+            faults,
+        } in members
+        {
+            let Some((_, groups)) = namespaces.get_mut(&namespace) else {
+                continue;
+            };
+            let pointer = holds.as_ref().map(Arc::as_ptr);
+            let equal = |group: &&mut Group| {
+                group.holds.as_ref().map(Arc::as_ptr) == pointer && group.faults == faults
+            };
+            match groups.iter_mut().find(equal) {
+                Some(group) => group.count += 1,
+                None => groups.push(Group {
+                    count: 1,
+                    holds,
+                    faults,
+                }),
+            }
+        }
+        Census { namespaces, total }
+    }
+
+    /// How many are connected.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// How many run `resource` as it is now, of those whose scope holds it.
+    pub(crate) fn tally(&self, resource: &Resource) -> Tally {
+        let mut tally = Tally::default();
+        match resource {
+            Resource::Key(name) => self
+                .namespaces
+                .get(name.namespace())
+                .into_iter()
+                .for_each(|place| count(place, resource, &mut tally)),
+            _ => self
+                .namespaces
+                .values()
+                .for_each(|place| count(place, resource, &mut tally)),
+        }
+        tally
+    }
+}
+
+fn count((scope, groups): &(Arc<Scope>, Vec<Group>), resource: &Resource, tally: &mut Tally) {
+    if !holds(&scope.configuration, resource) {
+        return;
+    }
+    for group in groups {
+        tally.should += group.count;
+        let fault = group
+            .faults
+            .iter()
+            .find(|fault| fault.resource == *resource);
+        match (&group.holds, fault) {
+            (_, Some(fault)) => tally.refused = Some(fault.reason.clone()),
+            (Some(theirs), None) if same(&theirs.configuration, &scope.configuration, resource) => {
+                tally.run += group.count
+            }
+            _ => {}
+        }
+    }
+}
+
+fn holds(configuration: &Configuration, resource: &Resource) -> bool {
+    match resource {
+        Resource::Key(name) => configuration.keys.contains_key(name),
+        Resource::Plan(name) => configuration.plans.contains_key(name),
+        Resource::Channel(name) => configuration.channels.contains_key(name),
+    }
+}
+
+fn same(a: &Configuration, b: &Configuration, resource: &Resource) -> bool {
+    match resource {
+        Resource::Key(name) => a.keys.get(name) == b.keys.get(name),
+        Resource::Plan(name) => a.plans.get(name) == b.plans.get(name),
+        Resource::Channel(name) => a.channels.get(name) == b.channels.get(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::scope::Scopes;
+    use purser_config::{Key, Name, Standing};
+
+    fn keys(plan: &str) -> Arc<Configuration> {
+        let key = |plan: &str| Key {
+            digests: vec![],
+            standing: Standing::Good,
+            plan: plan.into(),
+            models: vec![],
+            expires_at_ms: None,
+            service_accounts: vec![],
+            channels: vec![],
+        };
+        let keys = [
+            (Name::new("shop", "a"), key(plan)),
+            (Name::new("shop", "b"), key("same")),
+        ]
+        .into();
+        Arc::new(Configuration {
+            keys,
+            ..Configuration::default()
+        })
+    }
+
+    #[test]
+    fn counts_who_runs_a_key_as_it_is_now_and_who_refused_it() {
+        let mut scopes = Scopes::default();
+        scopes.publish(keys("old"), 1);
+        let old = scopes.scope("shop").unwrap();
+        scopes.publish(keys("new"), 2);
+        let new = scopes.scope("shop").unwrap();
+        let (a, b) = (
+            Resource::Key(Name::new("shop", "a")),
+            Resource::Key(Name::new("shop", "b")),
+        );
+        let fault = Fault {
+            resource: a.clone(),
+            reason: "bad".into(),
+        };
+        let member = |holds: Option<&Arc<Scope>>, faults| Member {
+            namespace: "shop".into(),
+            holds: holds.cloned(),
+            faults: Arc::new(faults),
+        };
+        let members = vec![
+            member(None, vec![]),
+            member(Some(&old), vec![]),
+            member(Some(&new), vec![]),
+            member(Some(&new), vec![fault]),
+        ];
+        let census = Census::take([("shop".to_owned(), new.clone())].into(), members);
+        assert_eq!(
+            census.tally(&a),
+            Tally {
+                run: 1,
+                should: 4,
+                refused: Some("bad".into())
+            }
+        );
+        assert_eq!(
+            census.tally(&b),
+            Tally {
+                run: 3,
+                should: 4,
+                refused: None
+            },
+            "an old version holds it as it is"
+        );
+        assert_eq!(
+            census.tally(&Resource::Key(Name::new("other", "a"))),
+            Tally::default()
+        );
+    }
+}

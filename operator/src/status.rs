@@ -1,0 +1,262 @@
+//! The only writer of statuses and Events. Accepts what was applied, never what was merely decided.
+//!
+//! Invariant: a status is written only when it differs, and an object's at most once a second.
+//! Invariant: nothing of a key's value but its prefix is ever written.
+
+mod condition;
+mod report;
+
+use crate::apply::{Applied, FIELD_MANAGER};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::serve::{Census, Hub};
+use crate::world::secret_name;
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::discovery::ApiResource;
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Client, Resource};
+use purser_compile::ObjectRef;
+use purser_crds::{ApiKey, Plan, ProviderChannel};
+use report::{Report, compiled, reason_before, reports};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// What was written is believed for so long; then the cluster's own word counts again.
+const BELIEVED: Duration = Duration::from_secs(30);
+const AT_ONCE: usize = 16;
+const LONGEST_NOTE: usize = 1_000;
+
+/// See the file's page.
+pub(crate) struct Reporter {
+    /// The API server.
+    pub(crate) client: Client,
+    /// Who runs what.
+    pub(crate) hub: Arc<Hub>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// For the pauses.
+    pub(crate) clock: Clock,
+    /// Writes Events.
+    pub(crate) events: Recorder,
+    /// What was said before.
+    pub(crate) memory: Memory,
+}
+
+/// What was written and told, by object.
+#[derive(Default)]
+pub(crate) struct Memory {
+    written: HashMap<ObjectRef, Written>,
+    told: HashMap<ObjectRef, Told>,
+}
+
+/// A report and the status that it leads to.
+type Due = (Report, Map<String, Value>);
+
+struct Written {
+    uid: Option<String>,
+    status: Map<String, Value>,
+    at: Duration,
+}
+
+#[derive(Clone, Default, PartialEq)]
+struct Told {
+    refused: Option<String>,
+    by_sidecar: Option<String>,
+}
+
+impl Reporter {
+    /// Writes what differs. Returns when to come again, if something had to wait.
+    pub(crate) async fn report(&mut self, applied: &Applied) -> Option<Duration> {
+        let Applied {
+            publication,
+            made,
+            again: _,
+        } = applied;
+        let census = self
+            .hub
+            .census()
+            .inspect_err(|error| tracing::error!(error = %error, "counting sidecars"))
+            .ok()?;
+        self.metrics.counted(&census);
+        for object in made.iter().filter_map(|key| publication.key(key)) {
+            let note = format!(
+                "a value was made and lies in secret {}",
+                secret_name(object)
+            );
+            self.tell(
+                &object.object_ref(&()),
+                EventType::Normal,
+                ("KeyGenerated", note),
+            )
+            .await;
+        }
+        let reports = reports(publication, &census);
+        self.memory
+            .written
+            .retain(|object, _| publication.verdicts.contains_key(object));
+        self.memory
+            .told
+            .retain(|object, _| publication.verdicts.contains_key(object));
+        self.tell_refusals(&census, &reports).await;
+        let (due, waits) = self.memory.due(reports, self.clock.now());
+        let failed = self.write(due).await;
+        [waits, failed.then_some(EVERY)].into_iter().flatten().min()
+    }
+
+    /// Events for refusals that are new, by the operator or by a sidecar.
+    async fn tell_refusals(&mut self, census: &Census, reports: &[Report]) {
+        for report in reports {
+            // After a restart the status that lies there says what was told already.
+            let before = self.memory.told.get(&report.object).cloned();
+            let before = before.unwrap_or_else(|| Told {
+                refused: reason_before(&report.before),
+                by_sidecar: None,
+            });
+            let by_sidecar =
+                compiled(&report.object).and_then(|resource| census.tally(&resource).refused);
+            let now = Told {
+                refused: report.refused.map(str::to_owned),
+                by_sidecar,
+            };
+            if let Some(reason) = report.refused.filter(|_| now.refused != before.refused) {
+                self.tell(
+                    &report.reference,
+                    EventType::Warning,
+                    (reason, report.message.clone()),
+                )
+                .await;
+            }
+            if let Some(why) = now
+                .by_sidecar
+                .clone()
+                .filter(|_| now.by_sidecar != before.by_sidecar)
+            {
+                self.tell(
+                    &report.reference,
+                    EventType::Warning,
+                    ("RefusedBySidecar", why),
+                )
+                .await;
+            }
+            self.memory.told.insert(report.object.clone(), now);
+        }
+    }
+
+    async fn tell(
+        &self,
+        object: &ObjectReference,
+        type_: EventType,
+        (reason, note): (&str, String),
+    ) {
+        let note: String = note.chars().take(LONGEST_NOTE).collect();
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: "Compile".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.events.publish(&event, object).await {
+            tracing::warn!(object = object.name, reason, error = %error, "publishing an event");
+        }
+    }
+
+    /// Says whether one could not be written.
+    async fn write(&mut self, due: Vec<Due>) -> bool {
+        let client = &self.client;
+        let writes = due.into_iter().map(|(report, status)| async move {
+            let result = write(client, &report, &status).await;
+            (report, status, result)
+        });
+        let results: Vec<_> = futures::stream::iter(writes)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let (mut failed, at) = (false, self.clock.now());
+        for (report, status, result) in results {
+            match result {
+                Ok(()) => {
+                    self.metrics.reported("written");
+                    let uid = report.reference.uid;
+                    self.memory
+                        .written
+                        .insert(report.object, Written { uid, status, at });
+                }
+                Err(kube::Error::Api(status)) if status.is_not_found() => {} // Deleted meanwhile.
+                Err(error) => {
+                    self.metrics.reported("failed");
+                    tracing::warn!(object = ?report.object, error = %error, "writing a status; tried again in a second");
+                    failed = true;
+                }
+            }
+        }
+        failed
+    }
+}
+
+impl Memory {
+    /// Reports that differ from what is there and were not written a moment ago; and how long the first of the others waits.
+    fn due(&self, reports: Vec<Report>, now: Duration) -> (Vec<Due>, Option<Duration>) {
+        let (mut due, mut waits) = (Vec::new(), None);
+        for report in reports {
+            let known = self
+                .written
+                .get(&report.object)
+                .filter(|known| known.uid == report.reference.uid);
+            let before = known
+                .filter(|known| now < known.at + BELIEVED)
+                .map_or(&report.before, |known| &known.status);
+            let status = report.status(before);
+            if status == *before {
+                continue;
+            }
+            match known
+                .and_then(|known| (known.at + EVERY).checked_sub(now))
+                .filter(|left| !left.is_zero())
+            {
+                Some(left) => waits = [waits, Some(left)].into_iter().flatten().min(),
+                None => due.push((report, status)),
+            }
+        }
+        (due, waits)
+    }
+}
+
+async fn write(client: &Client, report: &Report, status: &Map<String, Value>) -> kube::Result<()> {
+    let reference = &report.reference;
+    let kind = reference.kind.as_deref().unwrap_or_default();
+    let name = reference.name.as_deref().unwrap_or_default();
+    let plural = match report.object {
+        ObjectRef::Plan(_) => Plan::plural(&()),
+        ObjectRef::ApiKey(_) => ApiKey::plural(&()),
+        ObjectRef::ProviderChannel(_) => ProviderChannel::plural(&()),
+    };
+    let resource = ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk(purser_crds::GROUP, purser_crds::VERSION, kind),
+        &plural,
+    );
+    let api: Api<DynamicObject> = match &reference.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    // With the uid, so that an object of the same name made anew is not told the old one's fate.
+    let metadata = json!({"name": name, "uid": reference.uid});
+    let patch = json!({"apiVersion": reference.api_version, "kind": kind, "metadata": metadata, "status": status});
+    match api
+        .patch_status(
+            name,
+            &PatchParams::apply(FIELD_MANAGER).force(),
+            &Patch::Apply(patch),
+        )
+        .await
+    {
+        Err(kube::Error::Api(status)) if status.is_conflict() => Ok(()), // Made anew: its own report follows.
+        result => result.map(drop),
+    }
+}
