@@ -8,7 +8,7 @@ pub const VERSION: &str = "v1alpha1";
 /// The category under which `kubectl get purser` lists them.
 pub const CATEGORY: &str = "purser";
 /// The field manager of everything that the operator applies.
-pub const FIELD_MANAGER: &str = "purser-operator";
+pub const FIELD_MANAGER: &str = "purser";
 /// Label of a Secret that may be sent to providers; its value must be `"true"`.
 pub const CREDENTIAL_LABEL: &str = "purser.dev/credential";
 /// Annotation of such a Secret: the hosts it may be sent to, separated by commas. Absent: any.

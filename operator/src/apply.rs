@@ -26,8 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use stored::{Content, Lies};
 
-/// Who wrote a field, as the API server records it.
-pub(crate) const FIELD_MANAGER: &str = "purser";
 /// How often the cluster is asked again, for Secrets that a person deleted or replaced.
 const RELOOK: Duration = Duration::from_secs(300);
 const EVERY: Duration = Duration::from_secs(5);

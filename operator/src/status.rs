@@ -6,7 +6,7 @@
 mod condition;
 mod report;
 
-use crate::apply::{Applied, FIELD_MANAGER};
+use crate::apply::Applied;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::serve::{Census, Hub};
@@ -251,7 +251,7 @@ async fn write(client: &Client, report: &Report, status: &Map<String, Value>) ->
     match api
         .patch_status(
             name,
-            &PatchParams::apply(FIELD_MANAGER).force(),
+            &PatchParams::apply(purser_crds::FIELD_MANAGER).force(),
             &Patch::Apply(patch),
         )
         .await

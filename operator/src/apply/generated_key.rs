@@ -93,7 +93,7 @@ pub(crate) async fn make(
 ) -> Result<Made, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), wanted.secret.namespace());
     let params = PostParams {
-        field_manager: Some(super::FIELD_MANAGER.to_owned()),
+        field_manager: Some(purser_crds::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
     match api.create(&params, &secret(wanted, key, value()?)).await {
@@ -132,7 +132,7 @@ pub(crate) async fn let_go(client: &Client, name: &Name) -> kube::Result<()> {
         "labels": {KEY_LABEL: null, "app.kubernetes.io/managed-by": null},
     }});
     let params = PatchParams {
-        field_manager: Some(super::FIELD_MANAGER.to_owned()),
+        field_manager: Some(purser_crds::FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
     api.patch_metadata(name.name(), &params, &Patch::Merge(patch))

@@ -5,7 +5,7 @@
 //! one is applied or deleted under its uid, and one without our label is never touched. Server-side apply alone would take
 //! over, by force, a Secret that a person made a moment before.
 
-use super::{FIELD_MANAGER, bundle};
+use super::bundle;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -91,11 +91,11 @@ pub(crate) async fn write(
             Some(found) if !is_ours(&found) => return Ok(false),
             Some(found) => {
                 secret.metadata.uid = found.metadata.uid;
-                let params = PatchParams::apply(FIELD_MANAGER).force();
+                let params = PatchParams::apply(purser_crds::FIELD_MANAGER).force();
                 api.patch(&name, &params, &Patch::Apply(&secret)).await?;
             }
             None => {
-                let field_manager = Some(FIELD_MANAGER.to_owned());
+                let field_manager = Some(purser_crds::FIELD_MANAGER.to_owned());
                 api.create(
                     &PostParams {
                         field_manager,
