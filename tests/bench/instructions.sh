@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# User-space instructions per 1 KB request, per 100 KB request and per SSE chunk, of the bare hyper proxy and of Purser, by callgrind.
+# Each is the difference of two runs of different length, so that start-up cancels out. The floor against itself gives 1.00 for requests
+# and 0.98 to 1.02 for chunks, so it can be a gate:
+#   PURSER_GATE_REQUEST (default 1.5) and PURSER_GATE_CHUNK (default 1.2) times the floor; above either the exit status is 1,
+# and 2 where nothing could be measured.
+# The kernel's share is not in it (run.sh measures CPU time). valgrind shows no SHA instructions, so hashing a key is dearer here than it is.
+# --floor-only leaves Purser out.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bin=$(realpath -m "${CARGO_TARGET_DIR:-target}")/release
+manifests=$PWD/tests/bench/manifests
+# The mock's address and the key are those of manifests/bench.yaml.
+mock=127.0.0.1:41990
+listen=127.0.0.1:41991
+admin=127.0.0.1:41992
+key=sk-bench001-0000000000000000000000000bench00
+
+command -v valgrind >/dev/null || { echo "valgrind is not installed: apt-get install valgrind" >&2; exit 2; }
+names=(floor purser)
+[ "${1:-}" != --floor-only ] || names=(floor)
+echo "building release programs"
+cargo build --release --quiet -p purser-tests --bins
+case " ${names[*]} " in *" purser "*) cargo build --release --quiet -p purser ;; esac
+
+work=$(mktemp -d)
+mock_pid="" subject_pid=""
+finish() {
+  # Only what this script started, by process id.
+  for pid in $subject_pid $mock_pid; do
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  rm -rf "$work"
+}
+trap finish EXIT
+
+# A chunk each 5 ms: slower than a program under valgrind, so that no two chunks are read as one.
+"$bin/bench-mock" --listen "$mock" --interval 5 >"$work/mock" 2>&1 &
+mock_pid=$!
+
+# total NAME LOAD-ARGUMENTS: instructions of one whole run, from start to SIGTERM.
+total() {
+  local name=$1
+  shift
+  local command
+  case $name in
+    floor) command=("$bin/bench-floor" --listen "$listen" --provider "$mock" --key "$key") ;;
+    purser) command=("$bin/purser" up -f "$manifests" --listen "$listen" --admin "$admin" --allow-unenforced) ;;
+  esac
+  (cd "$work" && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file="$work/valgrind" "${command[@]}" >"$work/out" 2>&1) &
+  subject_pid=$!
+  if ! "$bin/bench-load" --address "$listen" --key "$key" --ready-within 30 "$@" >"$work/load" 2>&1; then
+    echo "$name failed under load:" >&2
+    tail -n 20 "$work/load" "$work/out" "$work/valgrind" "$work/mock" >&2
+    return 2
+  fi
+  kill -TERM "$subject_pid"
+  wait "$subject_pid" || true
+  subject_pid=""
+  sed -n 's/.*Collected : //p' "$work/valgrind" | tail -n 1 >"$work/total"
+  [ -s "$work/total" ] || { echo "$name: valgrind printed no total" >&2; return 2; }
+}
+
+# each NAME FEW MANY LOAD-ARGUMENTS: instructions for each call more.
+each() {
+  local name=$1 few=$2 many=$3 less
+  shift 3
+  total "$name" --calls "$few" "$@"
+  less=$(cat "$work/total")
+  total "$name" --calls "$many" "$@"
+  result=$((($(cat "$work/total") - less) / (many - few)))
+}
+
+# Events in one stream of the mock: 100 chunks, the finish, the usage, [DONE].
+events=103
+declare -A request large chunk
+for name in "${names[@]}"; do
+  each "$name" 200 1200 --size 1024
+  request[$name]=$result
+  each "$name" 20 120 --size 102400
+  large[$name]=$result
+  each "$name" 2 12 --size 1024 --stream
+  chunk[$name]=$(((result - request[$name]) / events))
+  echo "$name: ${request[$name]} instructions per 1 KB request, ${large[$name]} per 100 KB request, ${chunk[$name]} per SSE chunk"
+done
+[ "${#names[@]}" = 2 ] || exit 0
+
+awk -v request="${request[purser]}" -v request_floor="${request[floor]}" -v large="${large[purser]}" -v large_floor="${large[floor]}" \
+  -v chunk="${chunk[purser]}" -v chunk_floor="${chunk[floor]}" \
+  -v gate_request="${PURSER_GATE_REQUEST:-1.5}" -v gate_chunk="${PURSER_GATE_CHUNK:-1.2}" '
+  function judge(what, ratio, gate) {
+    printf "%s: %.2f times the floor, gate %s: %s\n", what, ratio, gate, (ratio <= gate + 0 ? "holds" : "MISSED")
+    if (ratio > gate + 0) missed = 1
+  }
+  BEGIN {
+    judge("1 KB request", request / request_floor, gate_request)
+    printf "100 KB request: %.2f times the floor, no gate\n", large / large_floor
+    judge("SSE chunk", chunk / chunk_floor, gate_chunk)
+    exit missed
+  }'

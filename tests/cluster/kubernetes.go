@@ -1,0 +1,43 @@
+// This file owns the roles that are Kubernetes' own commands, linked in unchanged.
+// `up` starts the servers; a person or a test starts `kubectl`.
+// It never adds or hides a flag: what upstream's command accepts is what the role accepts.
+package main
+
+import (
+	"os"
+	_ "time/tzdata" // CronJobs name time zones, and a bare machine has no zone files.
+
+	"github.com/spf13/cobra"
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+)
+
+func runAPIServer(args []string) int {
+	return runServer("kube-apiserver", apiserver.NewAPIServerCommand, args)
+}
+
+func runControllerManager(args []string) int {
+	return runServer("kube-controller-manager", controllermanager.NewControllerManagerCommand, args)
+}
+
+// runServer gives the command the os.Args it would have as a program of its own.
+func runServer(name string, command func() *cobra.Command, args []string) int {
+	os.Args = append([]string{name}, args...)
+	return cli.Run(command())
+}
+
+// runKubectl prints errors as kubectl does, without the usage text that the servers add.
+func runKubectl(args []string) int {
+	os.Args = append([]string{"kubectl"}, args...)
+	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+		util.CheckErr(err)
+	}
+	return 0
+}

@@ -1,0 +1,23 @@
+//! The sidecar's promises, kept by the real binary before providers that fail. Owns one process and its configuration per
+//! test; asks over sockets and reads what came. It must never look inside the sidecar's crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so"
+)]
+
+mod gateway {
+    mod setup;
+
+    mod admin;
+    mod bytes;
+    mod client;
+    mod drain;
+    mod failover;
+    mod hostile;
+    mod outage;
+    mod refusals;
+    mod reload;
+    mod stream;
+}

@@ -1,0 +1,165 @@
+//! One of two channels fails, in every way that a provider can: no call does. Each fault is met twice, once with circuits
+//! that shut and probe, once with circuits that never do, so that every call runs into the fault.
+
+use super::setup::{Sidecar, channel, configuration, scaled, storm};
+use purser_config::{Channel, Health};
+use purser_tests::provider::{Behaviour, Provider};
+use std::time::Duration;
+
+const CALLS: usize = 2_000;
+/// Nothing shuts such a circuit but refused connections, pauses and bad accounts.
+const NEVER: Health = Health {
+    consecutive_failures: 1_000_000,
+    min_requests: 1_000_000,
+    success_rate_percent: 0,
+    cooldown_ms: 1,
+    max_cooldown_ms: 1,
+};
+
+async fn survives(fault: Behaviour) {
+    let faulty = Provider::start(fault).await.unwrap();
+    for health in [channel(&faulty).health, NEVER] {
+        let first = Channel {
+            health,
+            ..channel(&faulty)
+        };
+        calls_reach_the_other(first, CALLS / 2).await;
+    }
+}
+
+/// Waits cost the few calls that find out; the others must not wait.
+async fn survives_silence(fault: Behaviour) {
+    let faulty = Provider::start(fault).await.unwrap();
+    let mut first = channel(&faulty);
+    first.timeouts.first_byte_ms = 500;
+    first.timeouts.request_ms = 2_000;
+    first.health.cooldown_ms = 1_000;
+    first.health.max_cooldown_ms = 60_000;
+    calls_reach_the_other(first, CALLS).await;
+    assert!(faulty.counts().connections > 0, "the fault was never met");
+}
+
+async fn calls_reach_the_other(first: Channel, calls: usize) {
+    let live = Provider::start(Behaviour::healthy()).await.unwrap();
+    let second = Channel {
+        priority: 1,
+        ..channel(&live)
+    };
+    let channels = [("faulty", first), ("live", second)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    storm(sidecar.address, scaled(calls), "shop/live").await;
+}
+
+fn raw(text: &str) -> Behaviour {
+    Behaviour::Raw(text.as_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn a_channel_that_refuses_connections_fails_no_call() {
+    survives(Behaviour::Refuses).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_resets_connections_fails_no_call() {
+    survives(raw("")).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_accepts_and_hangs_fails_no_call() {
+    survives_silence(Behaviour::AcceptsAndHangs).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_500_fails_no_call() {
+    survives(Behaviour::status(500)).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_503_or_529_fails_no_call() {
+    survives(Behaviour::status(503).with_header("retry-after", "1")).await;
+    survives(Behaviour::status(529)).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_429_fails_no_call() {
+    survives(Behaviour::rate_limited(1)).await;
+    survives(Behaviour::error(429, "slow_down", "later")).await;
+}
+
+#[tokio::test]
+async fn a_channel_with_a_bad_credential_fails_no_call() {
+    survives(Behaviour::bad_credential()).await;
+}
+
+#[tokio::test]
+async fn a_channel_without_money_fails_no_call() {
+    survives(Behaviour::out_of_money()).await;
+    survives(Behaviour::error(402, "payment_required", "top up")).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_does_not_know_the_model_fails_no_call() {
+    survives(Behaviour::unknown_model()).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_200_with_an_error_fails_no_call() {
+    survives(Behaviour::StreamErrorFirst).await;
+}
+
+#[tokio::test]
+async fn a_channel_with_an_empty_stream_fails_no_call() {
+    survives(Behaviour::EmptyStream).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_dies_within_its_headers_fails_no_call() {
+    survives(Behaviour::DiesInHeaders).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_cuts_its_body_short_fails_no_call() {
+    survives(Behaviour::TruncatedBody).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_with_a_web_page_fails_no_call() {
+    survives(Behaviour::Html200).await;
+}
+
+#[tokio::test]
+async fn a_channel_with_broken_json_fails_no_call() {
+    survives(Behaviour::Status {
+        code: 200,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: r#"{"choices": [{"message": {"content": "wor"#.into(),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_redirects_fails_no_call_and_is_not_followed() {
+    let inner = Provider::start(Behaviour::healthy()).await.unwrap();
+    let place = format!("{}/chat/completions", inner.url());
+    survives(Behaviour::Redirect(307, place)).await;
+    assert_eq!(inner.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_channel_with_a_huge_or_endless_head_fails_no_call() {
+    let long = "x".repeat(70 << 10);
+    let body = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    survives(raw(&format!("HTTP/1.1 200 OK\r\nx-long: {long}\r\n{body}"))).await;
+    let many: String = (0..101).map(|at| format!("x-{at}: 1\r\n")).collect();
+    survives(raw(&format!("HTTP/1.1 200 OK\r\n{many}{body}"))).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_pings_for_ever_fails_no_call() {
+    survives_silence(Behaviour::PingsOnly(Duration::from_millis(20))).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_after_the_role_fails_no_call() {
+    survives_silence(Behaviour::RoleOnlyThenHang).await;
+}

@@ -1,0 +1,293 @@
+//! A sidecar as a process, the configuration it obeys, and many calls at once. Used by every room of this test root; it
+//! must never assert anything about an answer beyond what it is told to.
+
+use purser_config::{
+    Channel, Configuration, Credential, Digest, Health, Key, Model, Name, Plan, Provider as Api,
+    Routing, SecretText, Standing, Timeouts, WhenQuotaUnreachable,
+};
+use purser_tests::process::Process;
+use purser_tests::provider::Provider;
+use purser_tests::sse_client::{Answer, Call, End};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// The caller's key; also what must never be printed.
+pub(super) const KEY: &str = "sk-canary-caller-00000000000000000000000000000000";
+/// The provider's credential; the same.
+pub(super) const CREDENTIAL: &str = "sk-canary-provider-1111111111111111111111111111";
+/// How long anything that should be at once may take on a busy machine.
+pub(super) const SOON: Duration = Duration::from_secs(20);
+
+/// A sidecar that serves.
+pub(super) struct Sidecar {
+    pub(super) process: Process,
+    pub(super) address: SocketAddr,
+    pub(super) admin: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Sidecar {
+    pub(super) async fn start(configuration: &Configuration) -> Self {
+        Self::start_with(configuration, &[]).await
+    }
+
+    /// Starts it on a file of its own, with more arguments.
+    pub(super) async fn start_with(configuration: &Configuration, more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        write(&path, &serde_json::to_vec(configuration).unwrap());
+        let mut all = vec!["--config", path.to_str().unwrap()];
+        all.extend_from_slice(more);
+        let (process, address, admin) = serve(&all).await;
+        Sidecar {
+            process,
+            address,
+            admin,
+            folder,
+        }
+    }
+
+    /// Replaces the configuration's file in one step.
+    pub(super) fn write(&self, configuration: &Configuration) {
+        self.write_bytes(&serde_json::to_vec(configuration).unwrap());
+    }
+
+    pub(super) fn write_bytes(&self, bytes: &[u8]) {
+        write(&self.folder.path().join("config.json"), bytes);
+    }
+
+    /// Puts a file, with the time that it has, in the configuration's place.
+    pub(super) fn rename_into_place(&self, from: &std::path::Path) {
+        std::fs::rename(from, self.folder.path().join("config.json")).unwrap();
+    }
+
+    /// Sends a call on a connection of its own.
+    pub(super) async fn ask(&self, call: Call) -> Answer {
+        call.send(self.address).await.unwrap()
+    }
+
+    /// A good chat call, plain or streamed.
+    pub(super) async fn chat(&self, stream: bool) -> Answer {
+        self.ask(chat(stream)).await
+    }
+
+    /// Status and body of a page of the admin port.
+    pub(super) async fn page(&self, path: &str) -> (u16, String) {
+        let answer = Call::get(path).send(self.admin).await.unwrap();
+        let status = answer.status();
+        let body = answer.body().await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    pub(super) async fn configz(&self) -> Value {
+        serde_json::from_str(&self.page("/configz").await.1).unwrap()
+    }
+
+    /// Waits until `/configz` shows it.
+    pub(super) async fn until_configz(&self, what: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let waiting = async {
+            loop {
+                let shown = self.configz().await;
+                if so(&shown) {
+                    return shown;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        match tokio::time::timeout(SOON, waiting).await {
+            Ok(shown) => shown,
+            Err(_) => panic!("waited for {what}, saw {}", self.configz().await),
+        }
+    }
+
+    /// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`.
+    pub(super) fn memory(&self, line: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.process.pid());
+        let status = std::fs::read_to_string(path).unwrap();
+        let found = status.lines().find_map(|text| text.strip_prefix(line));
+        let digits = found.unwrap().trim_matches(|c: char| !c.is_ascii_digit());
+        digits.parse().unwrap()
+    }
+
+    /// The ids of all models that the key can call now.
+    pub(super) async fn models(&self) -> Vec<String> {
+        let list = self.ask(Call::get("/v1/models").key(KEY)).await;
+        let list = list.json().await.unwrap();
+        let entries = list["data"].as_array().unwrap();
+        entries
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// Starts a sidecar with these arguments; its gateway's and its admin port's addresses.
+pub(super) async fn serve(arguments: &[&str]) -> (Process, SocketAddr, SocketAddr) {
+    let mut all = vec![
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--poll-ms",
+        "2",
+    ];
+    if !arguments.contains(&"--linger") {
+        all.extend(["--linger", "0"]);
+    }
+    all.extend_from_slice(arguments);
+    let mut process = Process::ours("purser-sidecar", all).unwrap();
+    let (address, admin) = process
+        .until("the log line `serving`", SOON, async |process| {
+            process.stderr().lines().find_map(addresses)
+        })
+        .await
+        .unwrap();
+    (process, address, admin)
+}
+
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let field = |name: &str| line["fields"][name].as_str()?.parse().ok();
+    Some((field("callers")?, field("admin")?))
+}
+
+fn write(path: &std::path::Path, bytes: &[u8]) {
+    let next: PathBuf = path.with_extension("next");
+    std::fs::write(&next, bytes).unwrap();
+    std::fs::rename(next, path).unwrap();
+}
+
+/// A chat call with the good key.
+pub(super) fn chat(stream: bool) -> Call {
+    Call::chat("m", "hello", stream).key(KEY)
+}
+
+/// One namespace `shop`, one plan that allows everything, one key, these channels.
+pub(super) fn configuration(channels: &[(&str, Channel)]) -> Configuration {
+    let mut all = Configuration::default();
+    let name = |channel: &str| Name::new("shop", channel);
+    for (channel, value) in channels {
+        all.channels.insert(name(channel), value.clone());
+    }
+    all.plans.insert("open".into(), plan(&["*"]));
+    let names = all.channels.keys().cloned().collect();
+    all.keys.insert(name("key"), key(KEY, names));
+    all
+}
+
+pub(super) fn plan(allow: &[&str]) -> Plan {
+    Plan {
+        requests_per_minute: None,
+        tokens_per_minute: None,
+        allow: allow.iter().map(|glob| (*glob).to_owned()).collect(),
+        deny: vec![],
+        routing: Routing::Priority,
+        when_quota_unreachable: WhenQuotaUnreachable::Share,
+    }
+}
+
+pub(super) fn key(value: &str, channels: Vec<Name>) -> Key {
+    Key {
+        digests: vec![Digest(Sha256::digest(value.as_bytes()).into())],
+        standing: Standing::Good,
+        plan: "open".into(),
+        models: vec![],
+        expires_at_ms: None,
+        service_accounts: vec![],
+        channels,
+    }
+}
+
+/// A channel to this provider that serves the model `m`.
+pub(super) fn channel(provider: &Provider) -> Channel {
+    Channel {
+        provider: Api::OpenAICompatible,
+        base_url: provider.url(),
+        api_version: None,
+        credentials: vec![Credential {
+            from: "provider/apiKey".into(),
+            value: SecretText::new(CREDENTIAL),
+        }],
+        models: vec![model("m")],
+        priority: 0,
+        weight: 100,
+        timeouts: Timeouts {
+            connect_ms: 3_000,
+            first_byte_ms: 30_000,
+            idle_ms: 60_000,
+            request_ms: 600_000,
+        },
+        health: Health {
+            consecutive_failures: 5,
+            min_requests: 5,
+            success_rate_percent: 50,
+            cooldown_ms: 50,
+            max_cooldown_ms: 400,
+        },
+        headers: vec![],
+        ca_pem: None,
+    }
+}
+
+pub(super) fn model(name: &str) -> Model {
+    Model {
+        name: name.into(),
+        upstream_name: None,
+        aliases: vec![],
+        capabilities: vec![],
+        context_length: None,
+        max_output_tokens: None,
+        endpoints: vec![],
+    }
+}
+
+/// Calls of both kinds, so many at once, each on a connection of its own; every one must be answered whole by `live`.
+pub(super) async fn storm(address: SocketAddr, calls: usize, live: &'static str) {
+    const AT_ONCE: usize = 32;
+    let mut workers = JoinSet::new();
+    for worker in 0..AT_ONCE {
+        workers.spawn(async move {
+            for number in (worker..calls).step_by(AT_ONCE) {
+                let stream = number / AT_ONCE % 2 == worker % 2;
+                if let Err(why) = good(address, stream, live).await {
+                    panic!("call {number} (stream: {stream}) failed: {why}");
+                }
+            }
+        });
+    }
+    while let Some(worker) = workers.join_next().await {
+        worker.unwrap();
+    }
+}
+
+async fn good(address: SocketAddr, stream: bool, live: &str) -> Result<(), String> {
+    let answer = chat(stream).send(address).await;
+    let answer = answer.map_err(|error| format!("{error:#}"))?;
+    let (status, by) = (answer.status(), answer.header("x-purser-channel"));
+    let by = by.unwrap_or_default().to_owned();
+    if status != 200 || (by != live && !live.is_empty()) {
+        let body = answer.body().await.unwrap_or_default();
+        return Err(format!("{status} by {by:?}: {body:?}"));
+    }
+    if stream {
+        let stream = answer.stream().await;
+        let whole = stream.end == End::Done && stream.text() == "word0 word1 word2 word3 word4 ";
+        return whole.then_some(()).ok_or(format!("{stream:?}"));
+    }
+    let body = answer.json().await.map_err(|error| format!("{error:#}"))?;
+    let text = body["choices"][0]["message"]["content"].as_str();
+    let whole = text.is_some_and(|text| text.starts_with("word0"));
+    whole.then_some(()).ok_or(format!("{body}"))
+}
+
+/// How many calls a test of `calls` makes; more under PURSER_TEST_SOAK.
+pub(super) fn scaled(calls: usize) -> usize {
+    match std::env::var("PURSER_TEST_SOAK") {
+        Ok(factor) => calls * factor.parse::<usize>().unwrap_or(1).max(1) * 10,
+        Err(_) => calls,
+    }
+}

@@ -1,0 +1,27 @@
+//! The sentence on a real API server: objects are applied with kubectl, the operator and the sidecars run as processes under
+//! their own accounts, and calls go through to providers. tests/run.sh starts the cluster and names it in PURSER_TEST_KUBECONFIG.
+//! It must never look inside the operator's or the sidecar's crate: what they say over sockets and in objects is all there is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so"
+)]
+
+mod kubernetes {
+    mod cluster;
+    mod operator;
+    mod place;
+    mod pressure;
+    mod sidecar;
+    mod stream;
+
+    mod contract;
+    mod isolation;
+    mod outage;
+    mod propagation;
+    mod quota;
+    mod refusals;
+    mod secrets;
+    mod status;
+}

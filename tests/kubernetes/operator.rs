@@ -1,0 +1,148 @@
+//! The operator as a process, with the rights of `operator/rbac.yaml` and no others. Tests share one, which watches the whole
+//! cluster and ends with the last of them; who kills it starts one of their own, on a cluster of their own.
+
+use super::cluster::{Cluster, SOON};
+use base64::Engine as _;
+use purser_tests::process::{Process, binary};
+use purser_tests::sse_client::Call;
+use serde_json::{Value, json};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// The operator's own namespace, as its RBAC has it.
+const NAMESPACE: &str = "purser-system";
+
+/// A cluster with the objects' definitions, and an operator.
+pub(super) struct World {
+    pub(super) cluster: Cluster,
+    pub(super) stream: SocketAddr,
+    pub(super) ca: PathBuf,
+    metrics: SocketAddr,
+    kubeconfig: PathBuf,
+    more: Vec<String>,
+    operator: std::sync::Mutex<Option<Process>>,
+    said: std::sync::Mutex<String>,
+}
+
+static SHARED: Mutex<Weak<World>> = Mutex::const_new(Weak::new());
+
+impl World {
+    /// The one that tests of this root share.
+    pub(super) async fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().await;
+        if let Some(world) = shared.upgrade() {
+            return world;
+        }
+        let world = Arc::new(Self::start(Cluster::of_the_run().await, &[]).await);
+        *shared = Arc::downgrade(&world);
+        world
+    }
+
+    /// An operator with these arguments, on a cluster of its own.
+    pub(super) async fn own(more: &[&str]) -> Arc<Self> {
+        Arc::new(Self::start(Cluster::own().await, more).await)
+    }
+
+    async fn start(cluster: Cluster, more: &[&str]) -> Self {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        for path in ["crds", "operator/rbac.yaml"] {
+            cluster
+                .says(&["apply", "-f", &format!("{root}/{path}")])
+                .await;
+        }
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
+        let kinds = ["plans", "apikeys", "providerchannels"];
+        let kinds = kinds.map(|kind| format!("crd/{kind}.purser.dev"));
+        let wait: Vec<&str> = wait
+            .into_iter()
+            .chain(kinds.iter().map(String::as_str))
+            .collect();
+        cluster.says(&wait).await;
+        let kubeconfig = account(&cluster).await;
+        let world = World {
+            stream: free_port(),
+            ca: cluster.folder().join("ca.crt"),
+            metrics: free_port(),
+            kubeconfig,
+            more: more.iter().map(|&one| one.to_owned()).collect(),
+            operator: std::sync::Mutex::default(),
+            said: std::sync::Mutex::default(),
+            cluster,
+        };
+        world.run().await;
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");
+        let secret = world.cluster.get(&path).await;
+        std::fs::write(&world.ca, decoded(&secret["data"]["ca.crt"])).unwrap();
+        world
+    }
+
+    /// Starts the operator's process; returns how long it took until it was ready.
+    pub(super) async fn run(&self) -> Duration {
+        let begun = Instant::now();
+        let mut command = Command::new(binary("purser-operator").unwrap());
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .arg(format!("--listen-stream={}", self.stream))
+            .arg(format!("--listen-metrics={}", self.metrics))
+            .args(["--stream-name=127.0.0.1", "--identity=purser-operator-0"])
+            .args(&self.more);
+        let mut process = Process::start("purser-operator", &mut command).unwrap();
+        let ready = Call::get("/readyz");
+        process
+            .until_answers(self.metrics, &ready, SOON)
+            .await
+            .unwrap();
+        *self.operator.lock().unwrap() = Some(process);
+        begun.elapsed()
+    }
+
+    /// SIGKILL.
+    pub(super) fn kill(&self) {
+        let process = self.operator.lock().unwrap().take();
+        let mut process = process.expect("an operator that runs");
+        process.kill();
+        self.said.lock().unwrap().push_str(&process.stderr());
+    }
+
+    /// All that the operator printed so far.
+    pub(super) fn log(&self) -> String {
+        let operator = self.operator.lock().unwrap();
+        let now = operator
+            .as_ref()
+            .map(|process| process.stdout() + &process.stderr());
+        self.said.lock().unwrap().clone() + &now.unwrap_or_default()
+    }
+}
+
+/// A kubeconfig of the operator's ServiceAccount.
+async fn account(cluster: &Cluster) -> PathBuf {
+    let token = ["create", "token", "purser-operator", "-n", NAMESPACE];
+    let token = cluster
+        .says(&[&token[..], &["--duration=24h"]].concat())
+        .await;
+    let config = ["config", "view", "--raw", "--flatten", "--minify"];
+    let config = cluster.says(&[&config[..], &["-o=json"]].concat()).await;
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let path = cluster.folder().join("operator.kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// A Secret's value.
+pub(super) fn decoded(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap_or_else(|| panic!("not a value: {value}"));
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap()
+}
+
+/// One that nobody uses now: the operator's must stay the same when it is started again.
+fn free_port() -> SocketAddr {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    holder.local_addr().unwrap()
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# Owns the one command that tests everything: which steps there are, in which order, and what counts as passed.
+# Called by a developer and by .ci/run:
+#   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server
+#   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
+#   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
+# The last line is "N passed, N failed". Must never leave a process behind, end one that it did not start, or use a
+# cluster, a port or a folder that is not this run's own.
+set -euo pipefail
+# Every job gets its own process group, so that ending a step also ends what cargo and the tests started.
+set -m
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+mode=${1:-default}
+passed=0 failed=0
+job='' cluster='' run='' finished=''
+
+heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
+
+complain() { echo "tests/run.sh: $1" >&2; }
+
+# end_group PID: SIGTERM to the job's whole process group, SIGKILL after 20 s; returns when nobody is left in it.
+end_group() {
+    local signal tries
+    for signal in TERM KILL; do
+        kill "-$signal" -- "-$1" 2>/dev/null || break
+        for ((tries = 0; tries < 200; tries++)); do
+            kill -0 -- "-$1" 2>/dev/null || break 2
+            sleep 0.1
+        done
+    done
+    wait "$1" 2>/dev/null || true
+}
+
+finish() {
+    trap - EXIT
+    trap '' INT TERM HUP
+    set +m
+    [[ -z $job ]] || end_group "$job"
+    [[ -z $cluster ]] || end_group "$cluster"
+    if [[ -z $finished ]]; then
+        failed=$((failed + 1))
+    fi
+    if [[ -n $run ]] && ((failed == 0)); then
+        rm -rf "$run"
+    elif [[ -n $run ]]; then
+        echo "what this run left is in $run until the next run"
+    fi
+    echo "$passed passed, $failed failed"
+    ((failed == 0)) || exit 1
+    exit 0
+}
+
+# step NAME COMMAND...: runs it as a job, so that a signal to this script is obeyed at once.
+step() {
+    local status=0
+    heading "$1"
+    "${@:2}" </dev/null &
+    job=$!
+    wait "$job" || status=$?
+    if kill -0 -- "-$job" 2>/dev/null; then
+        end_stragglers "$1" || status=1
+    fi
+    job=''
+    return "$status"
+}
+
+# A step that is over may leave a process that is just ending, but none that stays.
+end_stragglers() {
+    local tries
+    for ((tries = 0; tries < 30; tries++)); do
+        kill -0 -- "-$job" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    complain "'$1' left processes running; they are ended now. Whatever starts a process must end it and wait for it:"
+    ps -eo pgid=,pid=,args= | awk -v group="$job" '$1 == group' >&2
+    end_group "$job"
+    return 1
+}
+
+check() {
+    if step "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        complain "'$1' failed; the reason stands above"
+    fi
+}
+
+# Without what `must` makes, no later step can say anything.
+must() {
+    step "$@" || give_up "'$1' failed, so nothing after it can run; the reason stands above"
+}
+
+# Ends the run, which then counts one more failure.
+give_up() {
+    complain "$1"
+    exit 1
+}
+
+fresh_folder() {
+    local old
+    mkdir -p target/tests
+    exec 7>target/tests/lock
+    flock 7
+    for old in target/tests/run.*; do
+        [[ -d $old ]] || continue
+        # A run holds its lock as long as it lives; what nobody holds was cut off or has failed.
+        flock --nonblock "$old/lock" rm -rf "$old" 2>/dev/null || true
+    done
+    run=$(mktemp -d "$root/target/tests/run.XXXXXX")
+    exec 8>"$run/lock"
+    flock 8
+    exec 7>&-
+}
+
+start_cluster() {
+    heading "starting etcd, kube-apiserver and kube-controller-manager"
+    "$PURSER_TEST_CLUSTER" up --dir "$run/cluster" --controller-manager >"$run/up.out" 2>"$run/up.err" </dev/null &
+    cluster=$!
+    until grep -q '^ready ' "$run/up.out"; do
+        if ! kill -0 "$cluster" 2>/dev/null; then
+            cat "$run/up.err" >&2
+            give_up "the test cluster did not start; the reason stands above"
+        fi
+        sleep 0.05
+    done
+    # The wrapper names its kubeconfig before the caller's arguments: a test may name another, but nobody's own
+    # cluster (KUBECONFIG, ~/.kube) is ever reached by accident.
+    cat >"$run/kubectl" <<WRAPPER
+#!/bin/sh
+# Owns nothing: kubectl for the tests of one run of tests/run.sh, which made it.
+KUBERC=off exec "$PURSER_TEST_CLUSTER" kubectl --kubeconfig="$run/cluster/kubeconfig" --cache-dir="$run/kubectl-cache" "\$@"
+WRAPPER
+    chmod +x "$run/kubectl"
+    export PURSER_TEST_KUBECONFIG="$run/cluster/kubeconfig" PURSER_TEST_KUBECTL="$run/kubectl"
+}
+
+prepare() {
+    local target profile=dev folder=debug
+    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+    must "toolchain" tests/toolchain.sh
+    must "test cluster's program" tests/cluster/build.sh
+    if [[ $mode == soak ]]; then
+        profile=release folder=release
+        mkdir -p tests/figures
+        export PURSER_TEST_SOAK=1
+    fi
+    must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
+    export PATH="$root/target/toolchain/bin:$PATH"
+    export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
+    export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
+    export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
+    export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
+    export PURSER_TEST_BIN="$target/$folder"
+    export PURSER_TEST_FIGURES="$root/tests/figures"
+    start_cluster
+}
+
+# Not a pipeline: that would last as long as any process that a test left behind, instead of naming it.
+cargo_test() {
+    cargo test --no-fail-fast "$@" > >(tee "$run/tests.log") 2>&1
+}
+
+# run_tests NAME ARGUMENTS...: shows the output and adds what its "test result:" lines say.
+run_tests() {
+    local ok=0 bad=0 status=0
+    step "$1" cargo_test "${@:2}" || status=1
+    read -r ok bad < <(sed -nE 's/.*test result: .* ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' "$run/tests.log" |
+        awk '{ ok += $1; bad += $2 } END { print ok + 0, bad + 0 }')
+    if ((status != 0 && bad == 0)); then
+        complain "'$1' failed although no test did: it did not compile, ended early or left processes; the reason stands above"
+        bad=1
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+}
+
+case $mode in
+    default | soak | quick) ;;
+    *)
+        complain "there is no mode '$mode'; use none, soak or quick"
+        exit 2
+        ;;
+esac
+trap finish EXIT
+trap 'complain "interrupted: ending what was started"; exit 1' INT TERM HUP
+command -v cargo >/dev/null || give_up "there is no \`cargo\` in PATH; install Rust (https://rustup.rs) and run again"
+# Incremental state helps the next build of the same tree; in CI there is none.
+[[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
+
+fresh_folder
+check "formatting" cargo fmt --all --check
+if [[ $mode == quick ]]; then
+    check "lints" cargo clippy --workspace --all-targets -- -D warnings
+    run_tests "unit and golden tests" --workspace --exclude purser-tests
+    run_tests "house tests" --package purser-tests --lib --test house
+else
+    prepare
+    check "lints" cargo clippy --workspace --all-targets -- -D warnings
+    run_tests "all tests" --workspace
+    if ! kill -0 "$cluster" 2>/dev/null; then
+        cat "$run/up.err" >&2
+        give_up "the test cluster ended before the tests did; the reason stands above"
+    fi
+fi
+heading "done"
+finished=yes

@@ -1,0 +1,219 @@
+//! Each refusal and each failure, as the exception of the SDK's own that a caller catches, with everything that it carries.
+
+use super::caller::{Ask, BOTH, Came, Sdk};
+use super::gateway::{Gateway, KEY, SLOW, SUSPENDED, channel};
+use purser_tests::provider::{Behaviour, Provider};
+use serde_json::json;
+
+/// Providers that fail in one way each, behind the model of that name.
+const MODELS: [&str; 6] = ["good", "strict", "dead", "failing", "breaks", "dies"];
+
+fn fails(model: &str) -> Behaviour {
+    match model {
+        "strict" => unprocessable(),
+        "dead" => Behaviour::Refuses,
+        "failing" => Behaviour::status(500),
+        "breaks" => Behaviour::StreamErrorAfter(2),
+        "dies" => Behaviour::DiesMidStream(2),
+        _ => Behaviour::healthy(),
+    }
+}
+
+fn unprocessable() -> Behaviour {
+    let error = json!({"message": "temperature is too hot", "type": "invalid_request_error", "param": "temperature", "code": "too_hot"});
+    Behaviour::Status {
+        code: 422,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: json!({"error": error}).to_string(),
+    }
+}
+
+async fn gateway() -> (Vec<Provider>, Gateway) {
+    let (mut providers, mut channels) = (Vec::new(), Vec::new());
+    for model in MODELS {
+        let provider = Provider::start(fails(model)).await.unwrap();
+        channels.push(channel(
+            model,
+            &provider,
+            &format!("[{{name: {model}}}]"),
+            "",
+        ));
+        providers.push(provider);
+    }
+    (providers, Gateway::start(&channels).await)
+}
+
+/// What is common to all refusals with a status: the class says so, there is an id to quote, and a sentence to read.
+fn check_refusal(sdk: Sdk, came: &Came) {
+    assert_eq!(came["is_status_error"], true, "{sdk:?}: {came:?}");
+    let id = came["request_id"].as_str().unwrap_or_default();
+    assert!(
+        !id.is_empty() && came.header("x-request-id") == Some(id),
+        "{sdk:?}: {came:?}"
+    );
+    let message = came["message"].as_str().unwrap_or_default();
+    assert!(
+        message.len() > 20 && !message.contains("no body"),
+        "{sdk:?}: {came:?}"
+    );
+}
+
+#[tokio::test]
+async fn each_refusal_is_raised_as_its_own_class() {
+    let (_providers, gateway) = gateway().await;
+    let asks = || {
+        [
+            Ask::of(
+                "chat",
+                "sk-nobody00-0123456789abcdefghijklmnopqrstuv",
+                "good",
+            ),
+            Ask::of("chat", SUSPENDED, "good"),
+            Ask::of("chat", KEY, "nowhere"),
+            Ask::of("model", KEY, "nowhere"),
+            Ask::new("chat", KEY),
+            Ask::of("stream", KEY, "strict"),
+            Ask::of("chat", KEY, "dead"),
+            Ask::of("stream", KEY, "failing"),
+        ]
+    };
+    let invalid = Some("invalid_request_error");
+    let model_not_found = (
+        "NotFoundError",
+        Some(404),
+        Some("model_not_found"),
+        invalid,
+        Some("model"),
+    );
+    let expected = [
+        (
+            "AuthenticationError",
+            Some(401),
+            Some("invalid_api_key"),
+            invalid,
+            None,
+        ),
+        (
+            "PermissionDeniedError",
+            Some(403),
+            Some("api_key_suspended"),
+            Some("request_forbidden"),
+            None,
+        ),
+        model_not_found,
+        model_not_found,
+        (
+            "BadRequestError",
+            Some(400),
+            Some("missing_required_parameter"),
+            invalid,
+            Some("model"),
+        ),
+        (
+            "UnprocessableEntityError",
+            Some(422),
+            Some("too_hot"),
+            invalid,
+            Some("temperature"),
+        ),
+        (
+            "InternalServerError",
+            Some(503),
+            Some("upstream_unavailable"),
+            Some("server_error"),
+            None,
+        ),
+        (
+            "InternalServerError",
+            Some(502),
+            Some("upstream_unavailable"),
+            Some("server_error"),
+            None,
+        ),
+    ];
+    for sdk in BOTH {
+        for (came, expected) in sdk
+            .call(&gateway.base_url, asks())
+            .await
+            .iter()
+            .zip(expected)
+        {
+            assert_eq!(came.raised(), expected, "{sdk:?}: {came:?}");
+            check_refusal(sdk, came);
+            let waits = came["status"].as_u64() >= Some(500);
+            assert_eq!(
+                came.header("retry-after").is_some(),
+                waits,
+                "{sdk:?}: {came:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_plans_rate_is_a_rate_limit_error_that_says_how_long() {
+    for sdk in BOTH {
+        let (_providers, gateway) = gateway().await;
+        let ask = |what| Ask::of(what, SLOW, "good");
+        let came = sdk
+            .call(
+                &gateway.base_url,
+                [ask("chat"), ask("stream"), ask("chat"), ask("stream")],
+            )
+            .await;
+        for (came, left) in came[..2].iter().zip(["1", "0"]) {
+            came.returned();
+            assert_eq!(
+                came.header("x-ratelimit-limit-requests"),
+                Some("2"),
+                "{sdk:?}: {came:?}"
+            );
+            assert_eq!(
+                came.header("x-ratelimit-remaining-requests"),
+                Some(left),
+                "{sdk:?}: {came:?}"
+            );
+        }
+        for came in &came[2..] {
+            let expected = (
+                "RateLimitError",
+                Some(429),
+                Some("rate_limit_exceeded"),
+                Some("requests"),
+                None,
+            );
+            assert_eq!(came.raised(), expected, "{sdk:?}: {came:?}");
+            check_refusal(sdk, came);
+            let wait: u64 = came.header("retry-after").unwrap().parse().unwrap();
+            assert!(
+                (45..=60).contains(&wait),
+                "{sdk:?}: the window of 60 s began a moment ago: {came:?}"
+            );
+            assert_eq!(
+                came.header("x-should-retry"),
+                None,
+                "{sdk:?}: waiting helps: {came:?}"
+            );
+        }
+    }
+}
+
+/// A stream that breaks after its first content cannot be moved to another channel; silence would look like an end.
+#[tokio::test]
+async fn a_stream_that_breaks_raises_after_what_was_said() {
+    let (_providers, gateway) = gateway().await;
+    for sdk in BOTH {
+        let asks = [
+            Ask::of("stream", KEY, "breaks"),
+            Ask::of("stream", KEY, "dies"),
+        ];
+        for came in sdk.call(&gateway.base_url, asks).await {
+            let (class, status, code, kind, _) = came.raised();
+            assert_eq!((class, status), ("APIError", None), "{sdk:?}: {came:?}");
+            assert_eq!(kind, Some("server_error"), "{sdk:?}: {came:?}");
+            assert!(code.is_some(), "{sdk:?}: {came:?}");
+            assert_eq!(came["seen"]["text"], "word0 word1 ", "{sdk:?}: {came:?}");
+            assert_eq!(came["seen"]["finish"], json!(null), "{sdk:?}: {came:?}");
+        }
+    }
+}

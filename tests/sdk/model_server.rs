@@ -1,0 +1,145 @@
+//! A real model: llama.cpp's server with SmolLM2 as a process, and what a person does who calls it through Purser. Used by
+//! `local_model` and `kubernetes`, so that both see the same. It must never leave the server running.
+
+use super::caller::{Ask, Came, Sdk, tool};
+use purser_tests::process::Process;
+use purser_tests::sse_client::Call;
+use serde_json::json;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::time::Duration;
+
+/// Loading the weights takes a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The running server; dropping it ends it.
+pub(super) struct ModelServer {
+    pub(super) address: SocketAddr,
+    _process: Process,
+}
+
+impl ModelServer {
+    /// Starts it and waits until it answers.
+    pub(super) async fn start() -> Self {
+        let address = free_address();
+        let (port, weights) = (
+            address.port().to_string(),
+            tool("PURSER_TEST_GGUF", "smollm2.gguf"),
+        );
+        let mut command = Command::new(tool("PURSER_TEST_PYTHON", "python/bin/python"));
+        command.args([
+            "-m",
+            "llama_cpp.server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port,
+        ]);
+        command
+            .args(["--model_alias", "smollm2", "--n_ctx", "512", "--model"])
+            .arg(weights);
+        let mut process = Process::start("llama_cpp.server", &mut command).unwrap();
+        process
+            .until_answers(address, &Call::get("/v1/models"), PATIENCE)
+            .await
+            .unwrap();
+        ModelServer {
+            address,
+            _process: process,
+        }
+    }
+}
+
+/// A loopback address that nobody listens at.
+pub(super) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// What the caller is given, and what it is to find.
+pub(super) struct Promise<'a> {
+    pub(super) base_url: &'a str,
+    pub(super) key: &'a str,
+    /// The plan's requests per minute, none of which is used yet.
+    pub(super) rate: usize,
+    /// The channel to the real model, NAMESPACE/NAME; a dead one stands before it.
+    pub(super) channel: &'a str,
+}
+
+/// A chat, which fails over from the dead channel; a stream; and calls until the plan's rate is used up.
+pub(super) async fn call_a_real_model(promise: Promise<'_>) {
+    let ask = |what| {
+        Ask::of(what, promise.key, "smollm2").with(json!({"max_tokens": 16, "temperature": 0}))
+    };
+    let mut asks = vec![ask("chat"), ask("stream")];
+    asks.resize(promise.rate, ask("chat").with(json!({"max_tokens": 1})));
+    asks.extend([ask("chat"), ask("stream")]);
+    let came = Sdk::Python.calls(promise.base_url, &asks).await;
+    let (admitted, refused) = came.split_at(promise.rate);
+
+    let chat = admitted[0].returned();
+    assert!(is_speech(&chat["text"]), "{chat}");
+    assert!(chat["usage"].as_u64() > Some(1), "{chat}");
+    assert_eq!(
+        admitted[0].header("x-purser-attempts"),
+        Some("2"),
+        "the first channel is dead: {:?}",
+        admitted[0]
+    );
+
+    let stream = admitted[1].returned();
+    assert!(
+        is_speech(&stream["text"]) && stream["chunks"].as_u64() > Some(3),
+        "{stream}"
+    );
+    assert!(stream["finish"].is_string(), "{stream}");
+    assert_eq!(
+        stream["text"], chat["text"],
+        "at temperature 0 a stream says what a plain answer says"
+    );
+
+    for came in admitted {
+        came.returned();
+        assert_eq!(
+            came.header("x-purser-channel"),
+            Some(promise.channel),
+            "{came:?}"
+        );
+    }
+    refused
+        .iter()
+        .for_each(|came| check_over_rate(came, promise.rate));
+}
+
+fn is_speech(text: &serde_json::Value) -> bool {
+    text.as_str()
+        .is_some_and(|text| text.chars().filter(|letter| letter.is_alphabetic()).count() > 5)
+}
+
+fn check_over_rate(came: &Came, rate: usize) {
+    let expected = (
+        "RateLimitError",
+        Some(429),
+        Some("rate_limit_exceeded"),
+        Some("requests"),
+        None,
+    );
+    assert_eq!(came.raised(), expected, "{came:?}");
+    assert_eq!(
+        came.header("x-ratelimit-limit-requests"),
+        Some(rate.to_string().as_str()),
+        "{came:?}"
+    );
+    assert_eq!(
+        came.header("x-ratelimit-remaining-requests"),
+        Some("0"),
+        "{came:?}"
+    );
+    let wait = came
+        .header("retry-after")
+        .and_then(|wait| wait.parse().ok());
+    assert!(
+        wait.is_some_and(|wait: u64| (1..=60).contains(&wait)),
+        "{came:?}"
+    );
+}
