@@ -11,9 +11,9 @@ cd "$(dirname "$0")/../.."
 bin=$(realpath -m "${CARGO_TARGET_DIR:-target}")/release
 manifests=$PWD/tests/bench/manifests
 # The mock's address and the key are those of manifests/bench.yaml.
-mock=127.0.0.1:41990
-listen=127.0.0.1:41991
-admin=127.0.0.1:41992
+mock=127.0.0.1:21990
+listen=127.0.0.1:21991
+admin=127.0.0.1:21992
 key=sk-bench001-0000000000000000000000000bench00
 
 command -v valgrind >/dev/null || { echo "valgrind is not installed: apt-get install valgrind" >&2; exit 2; }

@@ -13,7 +13,7 @@ use purser_tests::sse_client::Call;
 use crate::tree::Tree;
 
 /// The port and the key are those of manifests/bench.yaml.
-pub(crate) const MOCK: &str = "127.0.0.1:41990";
+pub(crate) const MOCK: &str = "127.0.0.1:21990";
 pub(crate) const KEY: &str = "sk-bench001-0000000000000000000000000bench00";
 /// The mock and the load generator share core 0 (run.sh pins them); whoever is measured has core 1.
 const CORE: &str = "1";
