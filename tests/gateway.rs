@@ -20,4 +20,5 @@ mod gateway {
     mod refusals;
     mod reload;
     mod stream;
+    mod upstream;
 }

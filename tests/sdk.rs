@@ -14,11 +14,13 @@
 mod sdk {
     mod caller;
     mod gateway;
+    mod kubectl;
     mod model_server;
 
     mod endpoints;
     mod errors;
     mod kubernetes;
     mod local_model;
+    mod patience;
     mod retries;
 }

@@ -77,6 +77,8 @@ pub struct Circuit {
     good: f32,
     bad: f32,
     window_began: Duration,
+    /// Until when it would have stayed shut, while it is probed ahead of its time.
+    ahead_of: Option<Duration>,
     /// Since when no request has succeeded, while it is not flowing.
     out_since: Option<Duration>,
     opened_at: Option<Duration>,
@@ -106,6 +108,7 @@ impl Default for Circuit {
             good: 0.0,
             bad: 0.0,
             window_began: Duration::ZERO,
+            ahead_of: None,
             out_since: None,
             opened_at: None,
             busy_at: None,
@@ -141,7 +144,8 @@ impl Circuit {
     /// Claims a probe ahead of its time: every channel is shut, and this one is closest to coming back.
     pub fn force_probe(&mut self) -> bool {
         let free = self.state != State::Probing && self.why == Why::Failing;
-        if free && self.state != State::Flowing {
+        if let (true, State::Shut { until }) = (free, self.state) {
+            self.ahead_of = Some(until);
             self.state = State::Probing;
         }
         free
@@ -156,9 +160,13 @@ impl Circuit {
 
     /// Takes note of how a request ended. `draw` is a fraction in [0, 1) for jitter.
     pub fn record(&mut self, now: Duration, mark: Mark, health: &Health, draw: f64) {
+        let ahead_of = self.ahead_of.take_if(|_| mark != Mark::Nothing);
         match mark {
             Mark::Nothing => self.abandon(now),
             Mark::Success => self.succeed(now),
+            Mark::Failure { retry_after, .. } if self.is_cooling(ahead_of) => {
+                self.stay_shut(ahead_of, now + retry_after.unwrap_or_default());
+            }
             Mark::Failure {
                 weight,
                 refused_connection,
@@ -179,7 +187,6 @@ impl Circuit {
             Mark::Busy { pause } => {
                 self.busy_at = Some(now);
                 self.why = Why::Busy;
-                self.out_since.get_or_insert(now);
                 self.state = State::Shut { until: now + pause };
             }
             Mark::Disabled { first, longest } => {
@@ -217,7 +224,27 @@ impl Circuit {
         ramp(self.opened_at, SLOW_START, 0.1) * ramp(self.busy_at, BUSY_RECOVERY, 0.5)
     }
 
+    /// Whether a failure adds nothing to what is known: the cooldown runs already, and only a probe that was due may
+    /// lengthen it, or many calls that fail together would shut a channel for as long as many failures in a row.
+    fn is_cooling(&self, ahead_of: Option<Duration>) -> bool {
+        matches!(self.state, State::Shut { .. }) || ahead_of.is_some()
+    }
+
+    fn stay_shut(&mut self, ahead_of: Option<Duration>, earliest: Duration) {
+        let until = match self.state {
+            State::Shut { until } => until,
+            _ => ahead_of.unwrap_or_default(),
+        };
+        self.state = State::Shut {
+            until: until.max(earliest),
+        };
+    }
+
     fn succeed(&mut self, now: Duration) {
+        // Sent before the provider asked for its pause, or refused the account: says nothing about now.
+        if matches!(self.state, State::Shut { .. }) && self.why != Why::Failing {
+            return;
+        }
         if self.state != State::Flowing {
             self.opened_at = (self.shuts > 0).then_some(now);
             self.state = State::Flowing;

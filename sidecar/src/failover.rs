@@ -188,6 +188,10 @@ impl Trial<'_> {
         if self.outcomes.is_empty() && self.serving.iter().all(|one| one.reach.lane.is_busy()) {
             return Err(Reject::UpstreamBusy { retry });
         }
+        let lacks = |one: &&Serving| one.reach.lane.lacks(&one.model().name, now);
+        if self.outcomes.is_empty() && self.serving.iter().all(lacks) {
+            return Err(judge::model_unknown(self.call.model()));
+        }
         Err(conclude(&self.outcomes, self.call.model(), retry))
     }
 
@@ -217,7 +221,7 @@ impl Trial<'_> {
             {
                 return Ok(None);
             }
-            let Ok(claim) = reach.lane.claim(now, force) else {
+            let Ok(claim) = reach.lane.claim(&serving.model().name, now, force) else {
                 return Ok(None);
             };
             self.spend().await?;
@@ -240,7 +244,9 @@ impl Trial<'_> {
                     if ruling.scope == Scope::Credential
                         && reach.lane.has_other_credential(self.failover.clock.now()) => {}
                 Action::Next => return Ok(None),
-                Action::Same { after, .. } => {
+                Action::Same { after, charged } => {
+                    // What no provider looked at was no attempt.
+                    self.attempts -= u32::from(!charged);
                     repeats += 1;
                     tokio::time::sleep(after).await;
                 }

@@ -386,7 +386,10 @@ fn shown(text: &str) -> String {
 impl Ids {
     fn next(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        HeaderValue::from_str(&format!("req_{:016x}{number:08x}", self.process))
-            .unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+        let process = self.process;
+        // Without `req_` a UUID, and so it goes upstream: some model servers answer 400 to any other `x-request-id`.
+        let (high, middle, low) = (process >> 32, process >> 16 & 0xffff, process & 0xfff);
+        let id = format!("req_{high:08x}-{middle:04x}-4000-8{low:03x}-{number:012x}");
+        HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
     }
 }

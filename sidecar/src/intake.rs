@@ -4,14 +4,14 @@
 use crate::reject::Reject;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The longest body, 32 MiB.
 pub const LONGEST_BODY: usize = 32 << 20;
@@ -21,6 +21,8 @@ const LONGEST_REPLAY: usize = 8 << 20;
 const REPLAY_MEMORY: usize = 128 << 20;
 /// How long the next piece of a body may take.
 const BODY_SILENCE: Duration = Duration::from_secs(30);
+/// How long a whole body may take: who declares 32 MiB and sends a byte now and then holds that memory.
+const BODY_WHOLE: Duration = Duration::from_secs(300);
 
 /// The memory that request bodies hold now.
 #[derive(Default)]
@@ -70,42 +72,8 @@ pub fn check(parts: &Parts) -> Result<(), Reject> {
     {
         return Err(Reject::Method { allow: "GET, POST" });
     }
-    if parts
-        .method
-        .as_str()
-        .bytes()
-        .any(|letter| !letter.is_ascii_uppercase())
-    {
-        return Err(Reject::Ambiguous("its method is not in capital letters"));
-    }
-    let http1 = parts.version < Version::HTTP_2;
-    if http1 && parts.uri.authority().is_some() {
-        return Err(Reject::Ambiguous(
-            "its target names a host; send the path only",
-        ));
-    }
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let (host, another) = (hosts.next(), hosts.next());
-    if another.is_some() || (http1 && host.is_none() && parts.version == Version::HTTP_11) {
-        return Err(Reject::Ambiguous(
-            "it does not have exactly one Host header",
-        ));
-    }
-    if host.is_some_and(|host| {
-        host.as_bytes()
-            .iter()
-            .any(|byte| matches!(byte, b'@' | b'/' | b' ' | b',') || *byte >= 0x80)
-    }) {
-        return Err(Reject::Ambiguous("its Host header is not a host"));
-    }
-    if parts
-        .headers
-        .get_all(header::TRANSFER_ENCODING)
-        .iter()
-        .count()
-        > 1
-    {
-        return Err(Reject::Ambiguous("it has two Transfer-Encoding headers"));
+    if let Some(what) = ambiguous_target(parts).or_else(|| ambiguous_headers(parts)) {
+        return Err(Reject::Ambiguous(what));
     }
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Reject::MediaType {
@@ -114,6 +82,37 @@ pub fn check(parts: &Parts) -> Result<(), Reject> {
         });
     }
     Ok(())
+}
+
+fn ambiguous_target(parts: &Parts) -> Option<&'static str> {
+    let mut method = parts.method.as_str().bytes();
+    if method.any(|letter| !letter.is_ascii_uppercase()) {
+        return Some("its method is not in capital letters");
+    }
+    let http1 = parts.version < Version::HTTP_2;
+    if http1 && parts.uri.authority().is_some() {
+        return Some("its target names a host; send the path only");
+    }
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() || (host.is_none() && parts.version == Version::HTTP_11) {
+        return Some("it does not have exactly one Host header");
+    }
+    let no_host = |byte: &u8| matches!(byte, b'@' | b'/' | b' ' | b',');
+    host.is_some_and(|host| host.as_bytes().iter().any(no_host))
+        .then_some("its Host header is not a host")
+}
+
+fn ambiguous_headers(parts: &Parts) -> Option<&'static str> {
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some() {
+        return Some("its Transfer-Encoding is not just `chunked`");
+    }
+    let mut values = parts.headers.values();
+    values
+        .any(|value| !value.as_bytes().is_ascii())
+        .then_some("a header's value holds bytes beyond ASCII")
 }
 
 /// Reads a body to its end.
@@ -137,14 +136,15 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
         told,
         ..Pieces::default()
     };
-    while let Some(frame) = timeout(BODY_SILENCE, body.frame())
+    let latest = Instant::now() + BODY_WHOLE;
+    while let Some(frame) = timeout_at(latest.min(Instant::now() + BODY_SILENCE), body.frame())
         .await
         .map_err(|_| Reject::BodyTimeout)?
     {
         let frame =
             frame.map_err(|error| Reject::InvalidJson(format!("it was cut off: {error}")))?;
         let Ok(data) = frame.into_data() else {
-            continue;
+            return Err(Reject::Ambiguous("headers follow its body"));
         };
         let length = pieces.length() + data.len();
         if length > LONGEST_BODY {

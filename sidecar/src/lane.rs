@@ -81,8 +81,8 @@ impl Lane {
     pub fn peek(&self, model: &str, now: Duration) -> (Admission, f64) {
         let vitals = self.vitals();
         let factor = vitals.circuit.weight_factor(now);
-        if let Some(until) = vitals.models_off.get(model).filter(|until| **until > now) {
-            return (Admission::Wait(*until), factor);
+        if let Some(until) = vitals.off_until(model, now) {
+            return (Admission::Wait(until), factor);
         }
         match (vitals.circuit.peek(now), vitals.first_credential(now)) {
             (Admission::Wait(until), _) | (_, Err(until)) => (Admission::Wait(until), factor),
@@ -92,8 +92,16 @@ impl Lane {
 
     /// Claims a request, with the credential to use, or says until when to wait. With `force` a circuit that failures shut
     /// is probed ahead of its time, one request at a time; a pause that a provider asked for is kept.
-    pub fn claim(self: &Arc<Self>, now: Duration, force: bool) -> Result<Claim, Duration> {
+    pub fn claim(
+        self: &Arc<Self>,
+        model: &str,
+        now: Duration,
+        force: bool,
+    ) -> Result<Claim, Duration> {
         let mut vitals = self.vitals();
+        if let Some(until) = vitals.off_until(model, now) {
+            return Err(until);
+        }
         let credential = vitals.first_credential(now)?;
         match vitals.circuit.admit(now) {
             Admission::Flow | Admission::Probe => {}
@@ -134,10 +142,15 @@ impl Lane {
             .insert(model.to_owned(), now + MODEL_OFF);
     }
 
+    /// Whether it was found not to know this model.
+    pub fn lacks(&self, model: &str, now: Duration) -> bool {
+        self.vitals().off_until(model, now).is_some()
+    }
+
     /// Since when it has been out, for this model.
     pub fn out_since(&self, model: &str, now: Duration) -> Option<Duration> {
         let vitals = self.vitals();
-        if let Some(until) = vitals.models_off.get(model).filter(|until| **until > now) {
+        if let Some(until) = vitals.off_until(model, now) {
             return Some(until.saturating_sub(MODEL_OFF));
         }
         let credentials = vitals.credentials.iter().map(Circuit::out_since);
@@ -164,6 +177,12 @@ impl Lane {
 }
 
 impl Vitals {
+    /// Until when the model is off, if it is.
+    fn off_until(&self, model: &str, now: Duration) -> Option<Duration> {
+        let until = self.models_off.get(model).copied();
+        until.filter(|until| *until > now)
+    }
+
     /// The next credential in turn that may be used; until when to wait if none may.
     fn first_credential(&self, now: Duration) -> Result<usize, Duration> {
         let count = self.credentials.len();

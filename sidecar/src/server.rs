@@ -73,11 +73,13 @@ pub async fn serve(
     let _ = all_gone.recv().await;
 }
 
-async fn connection(stream: TcpStream, gateway: Arc<Gateway>, phase: watch::Receiver<Phase>) {
+async fn connection(stream: TcpStream, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>) {
     let _ = stream.set_nodelay(true);
-    let Ok(Ok((opening, stream))) =
-        tokio::time::timeout(OPENING_TIMEOUT, opening::read(stream)).await
-    else {
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(OPENING_TIMEOUT, opening::read(stream)) => opened,
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
+    };
+    let Ok(Ok((opening, stream))) = opened else {
         return;
     };
     let answer = service_fn(move |request: Request<Incoming>| {

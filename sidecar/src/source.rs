@@ -6,11 +6,13 @@
 mod bundle;
 mod cache;
 
+pub(crate) use bundle::without_value;
 pub use bundle::{InvalidBundle, read};
 pub use cache::Cache;
 
 use crate::store::Store;
 use purser_config::Configuration;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,8 +31,9 @@ pub struct Source {
     pub force: bool,
 }
 
-/// What a path resolved to when it was last read: its real place, its size and its time.
-type Seen = (PathBuf, u64, Option<SystemTime>);
+/// What a path resolved to when it was last read: its real place, its inode, its size and its time. The time alone has
+/// the grain of the kernel's clock, several milliseconds.
+type Seen = (PathBuf, u64, u64, Option<SystemTime>);
 
 impl Source {
     /// Reads what is there now and puts it in force when it is newer.
@@ -38,10 +41,21 @@ impl Source {
     /// # Errors
     /// What was read, and why it cannot be used.
     pub fn load(&self, store: &Store) -> Result<(), InvalidBundle> {
-        let (version, configuration) = read(&self.path)?;
+        self.take(store, false)
+    }
+
+    /// `replaced`: somebody put a file in the place of one that was obeyed. Its time may be older (a backup, a checkout)
+    /// or the same, and is no reason to ignore it.
+    fn take(&self, store: &Store, replaced: bool) -> Result<(), InvalidBundle> {
+        let (mut version, configuration) = read(&self.path)?;
         let held = store.held();
         if held.ready && version <= held.version {
-            return Ok(());
+            let same = version.hash == held.version.hash;
+            if same || !replaced || self.path.is_dir() {
+                store.read_well();
+                return Ok(());
+            }
+            version.published_ms = held.version.published_ms + 1;
         }
         if held.ready && !self.force && shrank(&held.configuration, &configuration) {
             return Err(InvalidBundle::Shrank(self.path.clone()));
@@ -59,8 +73,8 @@ impl Source {
         loop {
             let now = resolve(&self.path);
             if now.is_some() && now != seen {
-                seen = now;
-                if let Err(error) = self.load(&store) {
+                let replaced = std::mem::replace(&mut seen, now).is_some();
+                if let Err(error) = self.take(&store, replaced) {
                     tracing::warn!(%error, "the configuration in force stays");
                     store.failed(error.to_string());
                 }
@@ -78,7 +92,12 @@ fn resolve(path: &Path) -> Option<Seen> {
     })
     .ok()?;
     let metadata = std::fs::metadata(&real).ok()?;
-    Some((real, metadata.len(), metadata.modified().ok()))
+    Some((
+        real,
+        metadata.ino(),
+        metadata.len(),
+        metadata.modified().ok(),
+    ))
 }
 
 fn shrank(before: &Configuration, after: &Configuration) -> bool {

@@ -95,6 +95,14 @@ impl Store {
             .error = Some(error);
     }
 
+    /// Notes that what could not be read can be read again, and is in force.
+    pub fn read_well(&self) {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .error = None;
+    }
+
     /// A copy of what is held, for `/configz`, for the cache and for `Hello`.
     pub fn held(&self) -> Held {
         self.held

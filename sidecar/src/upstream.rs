@@ -19,6 +19,9 @@ use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection}
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
+/// The longest headers of an honest answer.
+const LONGEST_HEAD: usize = 64 << 10;
+
 /// An attempt that ended: how, and what there is to give to the caller (also for a `Stop`, when there is).
 pub struct Attempted {
     /// For the judge.
@@ -110,12 +113,24 @@ async fn read(
     limits: Limits,
     clock: &Clock,
 ) -> Attempted {
+    let head = response.headers().iter();
+    let length: usize = head
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if length > LONGEST_HEAD {
+        return Attempted::failed(Outcome::Suspicious(
+            "it answered with headers of more than 64 KiB".into(),
+        ));
+    }
     match response.status().as_u16() {
         200..=299 => answer::read(call, response, limits).await,
         300..=399 => Attempted::failed(Outcome::Suspicious(
             "it answered with a redirect, which is never followed".into(),
         )),
-        _ => trouble::read(response, limits, clock).await,
+        400.. => trouble::read(response, limits, clock).await,
+        _ => Attempted::failed(Outcome::Suspicious(
+            "it answered with an upgrade that nobody asked for".into(),
+        )),
     }
 }
 
@@ -141,9 +156,10 @@ fn build(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
+    let id = call.id.as_bytes();
     headers.insert(
         http::HeaderName::from_static("x-request-id"),
-        call.id.clone(),
+        HeaderValue::from_bytes(id.strip_prefix(b"req_").unwrap_or(id))?,
     );
     if let Some(value) = reach.authorizations.get(credential) {
         headers.insert(header::AUTHORIZATION, value.clone());

@@ -1,9 +1,10 @@
 //! One of two channels fails, in every way that a provider can: no call does. Each fault is met twice, once with circuits
 //! that shut and probe, once with circuits that never do, so that every call runs into the fault.
 
-use super::setup::{Sidecar, channel, configuration, scaled, storm};
-use purser_config::{Channel, Health};
-use purser_tests::provider::{Behaviour, Provider};
+use super::setup::{Sidecar, channel, chat, configuration, scaled, storm};
+use purser_config::{Channel, Health, SecretText};
+use purser_tests::load::{self, Length, Load, Pace, Target};
+use purser_tests::provider::{Behaviour, Provider, Script};
 use std::time::Duration;
 
 const CALLS: usize = 2_000;
@@ -162,4 +163,91 @@ async fn a_channel_that_pings_for_ever_fails_no_call() {
 #[tokio::test]
 async fn a_channel_that_hangs_after_the_role_fails_no_call() {
     survives_silence(Behaviour::RoleOnlyThenHang).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_in_every_way_by_turns_fails_no_call_on_kept_connections() {
+    let faults = [
+        Behaviour::healthy(),
+        Behaviour::status(500),
+        Behaviour::status(503),
+        Behaviour::Refuses,
+        Behaviour::DiesInHeaders,
+        Behaviour::TruncatedBody,
+        Behaviour::StreamErrorFirst,
+        Behaviour::EmptyStream,
+        Behaviour::Html200,
+        raw("HTTP/1.1 200 OK\r\n"),
+    ];
+    let script = Script::Chance {
+        seed: 5,
+        choices: faults.map(|fault| (1, fault)).to_vec(),
+    };
+    let (faulty, live) = (
+        Provider::start(script),
+        Provider::start(Behaviour::healthy()),
+    );
+    let (faulty, live) = (faulty.await.unwrap(), live.await.unwrap());
+    let mut channels = [("faulty", channel(&faulty)), ("live", channel(&live))];
+    channels[0].1.health = NEVER;
+    channels[1].1.priority = 1;
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    for stream in [false, true] {
+        let target = Target {
+            address: sidecar.address,
+            request: chat(stream).bytes(sidecar.address),
+            stream,
+        };
+        let load = Load {
+            connections: 32,
+            pace: Pace::Closed,
+            length: Length::Calls(scaled(CALLS / 2) as u64),
+        };
+        let report = load::run(&target, &load).await.unwrap();
+        assert_eq!(report.failed(), 0, "{:?}", report.outcomes);
+    }
+    assert!(faulty.calls() > 500, "the faults were hardly met");
+}
+
+/// Rows 2 and 3: what was not looked at is sent again, and needs no other channel.
+#[tokio::test]
+async fn a_sole_channel_that_closes_its_connections_after_each_answer_fails_no_call() {
+    let body = r#"{"choices":[{"message":{"role":"assistant","content":"word0"}}]}"#;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+    let answer = raw(&format!("{head}: {}\r\n\r\n{body}", body.len()));
+    let sole = Provider::start(answer).await.unwrap();
+    let sidecar = Sidecar::start(&configuration(&[("sole", channel(&sole))])).await;
+    let target = Target {
+        address: sidecar.address,
+        request: chat(false).bytes(sidecar.address),
+        stream: false,
+    };
+    let load = Load {
+        connections: 16,
+        pace: Pace::Closed,
+        length: Length::Calls(scaled(CALLS) as u64),
+    };
+    let report = load::run(&target, &load).await.unwrap();
+    assert_eq!(report.failed(), 0, "{:?}", report.outcomes);
+}
+
+#[tokio::test]
+async fn a_bad_credential_is_set_aside_and_the_good_one_of_the_same_channel_is_used() {
+    let provider = Provider::start(vec![Behaviour::bad_credential(), Behaviour::healthy()]);
+    let provider = provider.await.unwrap();
+    let mut sole = channel(&provider);
+    let mut good = sole.credentials[0].clone();
+    good.value = SecretText::new("sk-good");
+    sole.credentials.push(good);
+    let sidecar = Sidecar::start(&configuration(&[("sole", sole)])).await;
+    for _ in 0..10 {
+        assert_eq!(sidecar.chat(false).await.status(), 200);
+    }
+    let log = provider.log();
+    let keys: Vec<_> = log
+        .iter()
+        .filter_map(|call| call.header("authorization"))
+        .collect();
+    assert_eq!(keys.len(), 11);
+    assert!(keys[1..].iter().all(|key| *key != keys[0]), "{keys:?}");
 }

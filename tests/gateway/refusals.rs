@@ -1,13 +1,12 @@
 //! Every refusal of DESIGN 6 that needs no authority: status, code, shape and headers, over HTTP/1.1 and HTTP/2.
 
+mod asking;
+
 use super::setup::{KEY, Sidecar, channel, configuration, key, model, plan};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use asking::{Request, Told, over_http1, over_http2, post, sent_over_http2};
 use purser_config::{Configuration, Name, Refusal, Standing};
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
-use serde_json::Value;
-use std::net::SocketAddr;
 
 const GOOD: &str = r#"{"model":"m"}"#;
 const CHAT: &str = "/v1/chat/completions";
@@ -21,53 +20,7 @@ struct Case {
     says: &'static str,
 }
 
-#[derive(Clone)]
-struct Request {
-    method: &'static str,
-    path: String,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-}
-
-/// What came back.
-struct Told {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Value,
-}
-
-fn post(path: &str, body: &str) -> Request {
-    Request {
-        method: "POST",
-        path: path.into(),
-        headers: vec![
-            ("authorization", format!("Bearer {KEY}")),
-            ("content-type", "application/json".into()),
-        ],
-        body: body.into(),
-    }
-}
-
 impl Request {
-    /// With this header in place of the one of that name; without it where the value is empty.
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.retain(|(known, _)| *known != name);
-        if !value.is_empty() {
-            self.headers.push((name, value.into()));
-        }
-        self
-    }
-
-    fn and(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    fn method(mut self, method: &'static str) -> Self {
-        self.method = method;
-        self
-    }
-
     fn told(self, status: u16, code: &'static str, says: &'static str) -> Case {
         Case {
             request: self,
@@ -218,65 +171,6 @@ fn credentials() -> Vec<Case> {
     ]
 }
 
-/// Over HTTP/1.1, by hand.
-async fn over_http1(address: SocketAddr, request: &Request) -> Told {
-    let mut call = Call::get(&request.path).method(request.method);
-    if !request.body.is_empty() {
-        call = Call::post(&request.path, request.body.clone()).method(request.method);
-    }
-    let mut bytes = String::from_utf8(call.bytes(address).to_vec()).unwrap();
-    bytes = bytes.replacen("content-type: application/json\r\n", "", 1);
-    let headers = request.headers.iter();
-    let lines: String = headers
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    bytes = bytes.replacen("\r\n", &format!("\r\nconnection: close\r\n{lines}"), 1);
-    let answer = super::hostile::exchange(address, bytes.as_bytes()).await;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .unwrap_or_else(|| panic!("no answer: {answer:?}"));
-    let headers = head.lines().skip(1).map(|line| {
-        let (name, value) = line.split_once(": ").unwrap();
-        (
-            name.parse::<http::HeaderName>().unwrap(),
-            value.parse().unwrap(),
-        )
-    });
-    Told {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        headers: headers.collect(),
-        body: serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")),
-    }
-}
-
-/// Over HTTP/2, with prior knowledge.
-async fn over_http2(address: SocketAddr, request: &Request) -> Told {
-    let socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let io = TokioIo::new(socket);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
-        .await
-        .unwrap();
-    let serving = tokio::spawn(connection);
-    let mut built = http::Request::builder()
-        .method(request.method)
-        .uri(format!("http://{address}{}", request.path));
-    for (name, value) in &request.headers {
-        built = built.header(*name, value);
-    }
-    let built = built
-        .body(Full::new(bytes::Bytes::from(request.body.clone())))
-        .unwrap();
-    let answer = sender.send_request(built).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    serving.abort();
-    Told {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body: serde_json::from_slice(&body).unwrap(),
-    }
-}
-
 fn judged(case: &Case, told: &Told) {
     let what = format!(
         "{} {} {:.80}: {}",
@@ -403,4 +297,30 @@ async fn a_key_is_found_wherever_an_sdk_puts_it() {
     let mut query = bare;
     query.path = format!("{CHAT}?key={KEY}");
     assert_eq!(over_http2(sidecar.address, &query).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_though_a_large_body_is_still_on_its_way() {
+    let (sidecar, provider) = world().await;
+    let body = format!(r#"{{"model":"m","input":"{}"}}"#, "x".repeat(10 << 20));
+    for _ in 0..5 {
+        let call = Call::post(CHAT, body.clone()).key("sk-wrong");
+        let answer = sidecar.ask(call).await;
+        assert_eq!(answer.status(), 401);
+        let told = answer.json().await.unwrap();
+        assert_eq!(told["error"]["code"], "invalid_api_key");
+    }
+    assert_eq!(provider.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_over_http2_is_the_stream_over_http1() {
+    let (sidecar, _provider) = world().await;
+    let request = post(CHAT, r#"{"model":"m","stream":true}"#);
+    let call = Call::post(CHAT, request.body.clone()).key(KEY);
+    let over_1 = sidecar.ask(call).await.body().await.unwrap();
+    let (parts, over_2) = sent_over_http2(sidecar.address, &request).await;
+    assert_eq!(parts.status, 200);
+    assert_eq!(parts.headers["content-type"], "text/event-stream");
+    assert_eq!(over_2, over_1);
 }

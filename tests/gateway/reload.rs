@@ -93,17 +93,19 @@ async fn a_thousand_reloads_under_load_fail_no_call_mix_no_versions_and_keep_no_
 async fn a_file_that_cannot_be_read_changes_nothing_and_is_shown() {
     let providers = [provider().await, provider().await];
     let sidecar = Sidecar::start(&version(0, &providers)).await;
-    let before = sidecar.configz().await;
-    for broken in [
+    for (good, broken) in [
         "",
         "{",
         "[]",
         r#"{"keys":{},"plans":{},"channels":{},"more":1}"#,
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         sidecar.write_bytes(broken.as_bytes());
         let told = |shown: &serde_json::Value| shown["error"].is_string();
         let shown = sidecar.until_configz("the error", told).await;
-        assert_eq!(shown["version"], before["version"]);
+        assert_eq!(shown["loads"], good + 1);
         assert_eq!(sidecar.chat(false).await.status(), 200);
         assert_eq!(sidecar.page("/readyz").await.0, 200);
         sidecar.write(&version(0, &providers));
@@ -143,20 +145,16 @@ async fn a_bad_resource_is_refused_alone() {
 async fn an_older_file_put_in_place_is_obeyed() {
     let providers = [provider().await, provider().await];
     let sidecar = Sidecar::start(&version(0, &providers)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let backup = folder.path().join("backup");
-    std::fs::write(
-        &backup,
-        serde_json::to_vec(&version(7, &providers)).unwrap(),
-    )
-    .unwrap();
-    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let file = std::fs::File::options().write(true).open(&backup).unwrap();
-    file.set_modified(long_ago).unwrap();
-    sidecar.rename_into_place(&backup);
+    sidecar.restore(&version(7, &providers));
     sidecar
         .until_configz("the backup in force", |shown| shown["loads"] == 2)
         .await;
+    sidecar.write_bytes(b"{");
+    let told = |shown: &serde_json::Value| shown["error"].is_string();
+    sidecar.until_configz("the error", told).await;
+    sidecar.restore(&version(7, &providers));
+    let fine = |shown: &serde_json::Value| shown["error"].is_null();
+    sidecar.until_configz("no error", fine).await;
     assert_eq!(sidecar.chat(false).await.status(), 200);
     let log = providers.iter().flat_map(Provider::log).last().unwrap();
     assert_eq!(log.header("x-version"), Some("7"));

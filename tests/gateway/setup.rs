@@ -60,9 +60,14 @@ impl Sidecar {
         write(&self.folder.path().join("config.json"), bytes);
     }
 
-    /// Puts a file, with the time that it has, in the configuration's place.
-    pub(super) fn rename_into_place(&self, from: &std::path::Path) {
-        std::fs::rename(from, self.folder.path().join("config.json")).unwrap();
+    /// Puts an old file in the configuration's place, as a backup or a checkout does.
+    pub(super) fn restore(&self, configuration: &Configuration) {
+        let backup = self.folder.path().join("backup");
+        std::fs::write(&backup, serde_json::to_vec(configuration).unwrap()).unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = std::fs::File::options().write(true).open(&backup).unwrap();
+        file.set_modified(long_ago).unwrap();
+        std::fs::rename(backup, self.folder.path().join("config.json")).unwrap();
     }
 
     /// Sends a call on a connection of its own.

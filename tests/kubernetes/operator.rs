@@ -62,6 +62,11 @@ impl World {
             .chain(kinds.iter().map(String::as_str))
             .collect();
         cluster.says(&wait).await;
+        // Whoever held it is dead, and all its sidecars are: nothing is left that an authority would have to learn.
+        let lease = ["delete", "lease", "purser-operator", "-n", NAMESPACE];
+        cluster
+            .says(&[&lease[..], &["--ignore-not-found"]].concat())
+            .await;
         let kubeconfig = account(&cluster).await;
         let world = World {
             stream: free_port(),
@@ -135,7 +140,9 @@ async fn account(cluster: &Cluster) -> PathBuf {
 
 /// A Secret's value.
 pub(super) fn decoded(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap_or_else(|| panic!("not a value: {value}"));
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a value: {value}"));
     base64::engine::general_purpose::STANDARD
         .decode(text)
         .unwrap()

@@ -64,13 +64,16 @@ impl Came {
         &self["returned"]
     }
 
-    /// The exception's class, and the status, code, type and param that it carries.
-    pub(super) fn raised(&self) -> (&str, Option<u64>, Option<&str>, Option<&str>, Option<&str>) {
-        let class = self["raised"].as_str();
-        let class = class.unwrap_or_else(|| panic!("nothing was raised: {self:?}"));
-        let text = |member: &str| self[member].as_str();
-        let status = self["status"].as_u64();
-        (class, status, text("code"), text("type"), text("param"))
+    /// The exception, in one line: its class, and the status, code, type and param that it carries; `-` for what it lacks.
+    pub(super) fn raised(&self) -> String {
+        assert!(self["raised"].is_string(), "nothing was raised: {self:?}");
+        let members =
+            ["raised", "status", "code", "type", "param"].map(|member| match &self[member] {
+                Value::Null => "-".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+        members.join(" ")
     }
 
     /// A header of the answer, where the SDK shows it.

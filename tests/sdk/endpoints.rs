@@ -1,6 +1,6 @@
 //! Every endpoint, as an SDK sees it: what the provider said arrives, and the provider was asked for its own model's name.
 
-use super::caller::{Ask, BOTH, Came, Sdk};
+use super::caller::{Ask, BOTH, Sdk};
 use super::gateway::{Gateway, KEY, channel};
 use purser_tests::provider::{Behaviour, Provider};
 use serde_json::{Value, json};
@@ -11,8 +11,12 @@ const SPEECH: &str = "fffb900080fe0d0a00ff";
 
 async fn healthy() -> (Provider, Gateway) {
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
-    let models = r#"[{name: ours, upstreamName: theirs}, {name: org/large}]"#;
-    let gateway = Gateway::start(&[channel("one", &provider, models, "")]).await;
+    let endpoints =
+        "Chat, Completions, Responses, Embeddings, Images, Speech, Transcriptions, Moderations";
+    let models = format!(
+        "[{{name: ours, upstreamName: theirs, endpoints: [{endpoints}]}}, {{name: org/large}}]"
+    );
+    let gateway = Gateway::start(&[channel("one", &provider, &models, "")]).await;
     (provider, gateway)
 }
 
@@ -120,14 +124,21 @@ async fn a_base_url_with_a_slash_at_its_end_works() {
 }
 
 #[tokio::test]
-async fn an_answer_names_its_channel_its_model_and_its_attempts() {
-    let (_provider, gateway) = healthy().await;
-    let told = |came: &Came| {
-        let header = |name| came.header(name).unwrap_or_default().to_owned();
-        ["x-purser-channel", "x-purser-model", "x-purser-attempts"].map(header)
-    };
+async fn an_answer_names_its_channel_its_model_its_attempts_and_an_id_that_the_provider_has_too() {
+    let (provider, gateway) = healthy().await;
     let [came] = Sdk::Python
         .call(&gateway.base_url, [Ask::of("chat", KEY, "ours")])
         .await;
-    assert_eq!(told(&came), ["shop/one", "ours", "1"]);
+    let told =
+        ["channel", "model", "attempts"].map(|name| came.header(&format!("x-purser-{name}")));
+    assert_eq!(told, [Some("shop/one"), Some("ours"), Some("1")]);
+    let call = provider.last().unwrap();
+    let id = call.header("x-request-id").unwrap();
+    assert_eq!(
+        came.header("x-request-id"),
+        Some(format!("req_{id}").as_str())
+    );
+    // llama.cpp's Python server, for one, answers 400 to an id that is not a UUID.
+    let groups: Vec<usize> = id.split('-').map(str::len).collect();
+    assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
 }

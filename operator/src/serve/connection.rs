@@ -49,6 +49,9 @@ pub(crate) enum Ended {
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[from] hyper::Error),
+    /// Nobody reads the answer any more.
+    #[error("the sidecar closed the answer")]
+    Closed,
     /// A newer connection has its name, or the operator ends.
     #[error("another connection took the sidecar's name, or the operator ends")]
     Replaced,
@@ -66,6 +69,7 @@ impl Ended {
             Ended::Malformed(_) => "malformed",
             Ended::TooLong(_) => "too_long",
             Ended::Broken(_) => "broken",
+            Ended::Closed => "closed",
             Ended::Replaced => "replaced",
             Ended::NotLeader => "not_leader",
         }
@@ -108,7 +112,8 @@ pub(crate) async fn carry(
         heard: now,
     };
     let result = stream.run(input).await;
-    hub.leave(&stream.seat);
+    let closed = matches!(result, Ok(()) | Err(Ended::Broken(_) | Ended::Closed));
+    hub.leave(&stream.seat, closed);
     tracing::info!(sidecar = %stream.seat.name, why = result.as_ref().err().map(tracing::field::display), "a sidecar is gone");
     result
 }
@@ -165,7 +170,7 @@ impl Stream<'_> {
         let mut publications = self.hub.publications();
         self.scope = self.hub.scope(&self.caller.namespace)?;
         self.told.push_back(Arc::clone(&self.scope));
-        self.send(self.scope.snapshot(&self.caller.service_account)?)
+        self.send(self.scope.snapshot(&self.caller.account())?)
             .await?;
         loop {
             tokio::select! {
@@ -249,7 +254,8 @@ impl Stream<'_> {
                 self.spoke = Instant::now();
                 Ok(())
             }
-            _ => Err(Ended::Silent), // It does not read, or closed the answer.
+            Ok(Err(_)) => Err(Ended::Closed),
+            Err(_) => Err(Ended::Silent), // It does not read.
         }
     }
 }

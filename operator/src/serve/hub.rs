@@ -47,6 +47,8 @@ pub(crate) struct Seat {
     /// `namespace/instance`.
     pub(crate) name: String,
     connection: u64,
+    /// Whether a pod's end will tell of the sidecar's.
+    bound: bool,
     /// What to send beside answers. Ends when another connection took the sidecar's name.
     pub(crate) lines: mpsc::Receiver<Bytes>,
 }
@@ -149,18 +151,21 @@ impl Hub {
         Ok(Seat {
             name,
             connection,
+            bound: caller.pod.is_some(),
             lines,
         })
     }
 
-    /// A connection ended.
-    pub(crate) fn leave(&self, seat: &Seat) {
+    /// A connection ended; `closed`: by its other end, and not in silence. Of a sidecar without a pod nothing more will ever be
+    /// heard, so its connection's end counts as its own, or each restart would withhold a share for 10 minutes.
+    pub(crate) fn leave(&self, seat: &Seat, closed: bool) {
+        let gone = closed && !seat.bound;
         {
             let mut fleet = lock(&self.fleet);
             if !fleet.leave(&seat.name, seat.connection) {
                 return; // Its name belongs to a newer connection.
             }
-            lock(&self.authority).lost(self.clock.now(), &seat.name, false);
+            lock(&self.authority).lost(self.clock.now(), &seat.name, gone);
         }
         self.tell_shares();
         self.report.notify_one();

@@ -219,11 +219,12 @@ mod tests {
         let (version, configuration) = (scope.version.clone(), scope.configuration.clone());
         let expected = FromOperator::Snapshot {
             version,
-            service_account: "search".into(),
+            service_account: "shop/search".into(),
             configuration,
         };
         assert_eq!(
-            serde_json::from_slice::<FromOperator>(&scope.snapshot("search").unwrap()).unwrap(),
+            serde_json::from_slice::<FromOperator>(&scope.snapshot("shop/search").unwrap())
+                .unwrap(),
             expected
         );
     }

@@ -30,6 +30,13 @@ pub(crate) struct Caller {
     pub(crate) pod: Option<String>,
 }
 
+impl Caller {
+    /// `namespace/name` of the ServiceAccount, as sidecars read it.
+    pub(crate) fn account(&self) -> String {
+        format!("{}/{}", self.namespace, self.service_account)
+    }
+}
+
 /// Why a stream is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {

@@ -1,3 +1,5 @@
+//! When a circuit shuts, probes and opens again, at exact moments.
+
 use super::*;
 
 const HEALTH: Health = Health {
@@ -129,4 +131,32 @@ fn a_disabled_account_stays_out_longer_each_time_up_to_a_bound() {
             }
         );
     }
+}
+
+#[test]
+fn calls_that_fail_together_shut_it_once() {
+    let circuit = after(&[FAILED; 40]);
+    assert_eq!(circuit.state(), State::Shut { until: at(5) });
+}
+
+#[test]
+fn a_probe_ahead_of_its_time_neither_lengthens_nor_shortens_the_cooldown() {
+    let mut circuit = after(&[REFUSED, REFUSED]);
+    assert!(circuit.force_probe());
+    circuit.record(at(1), FAILED, &HEALTH, 0.5);
+    assert_eq!(circuit.state(), State::Shut { until: at(5) });
+    assert!(circuit.force_probe());
+    circuit.record(at(2), Mark::Success, &HEALTH, 0.5);
+    assert_eq!(circuit.state(), State::Flowing);
+    for _ in 0..2 {
+        circuit.record(at(3), REFUSED, &HEALTH, 0.5);
+    }
+    assert_eq!(circuit.state(), State::Shut { until: at(8) });
+}
+
+#[test]
+fn an_answer_to_what_was_sent_before_does_not_end_a_pause_that_was_asked_for() {
+    let mut circuit = after(&[Mark::Busy { pause: at(7) }, Mark::Success]);
+    assert_eq!(circuit.admit(at(6)), Admission::Wait(at(7)));
+    assert_eq!(circuit.out_since(), None, "busy is not out");
 }

@@ -86,6 +86,8 @@ pub enum Scope {
     Model,
 }
 
+/// A pool may hold several connections that a provider is closing; each is met at most once.
+const MOST_RESENDS: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 const SHORT_WAIT: Duration = Duration::from_secs(2);
@@ -113,7 +115,9 @@ pub fn judge(outcome: &Outcome, position: Position, draw: f64) -> Ruling {
             scope: Scope::Channel,
         },
         Outcome::Unreachable(_) => next(failure(1, true)),
-        Outcome::NotSent if position.repeats == 0 => same(Duration::ZERO, false, Mark::Nothing),
+        Outcome::NotSent if position.repeats < MOST_RESENDS => {
+            same(Duration::ZERO, false, Mark::Nothing)
+        }
         Outcome::NotSent | Outcome::TooSlow(_) | Outcome::Unusable(_) => next(failure(1, false)),
         Outcome::Broken(_) => repeat_if_sole(position, draw, failure(1, false)),
         Outcome::Suspicious(_) => next(failure(2, false)),
@@ -249,10 +253,7 @@ pub fn conclude(outcomes: &[Outcome], model: &str, retry: Duration) -> Reject {
             Reject::BadUpstream(detail.clone())
         }
         Some(Outcome::Failed(failed)) => match failed.status {
-            404 => Reject::ModelUnknown {
-                model: model.to_owned(),
-                detail: "the provider that serves it does not know it".into(),
-            },
+            404 => model_unknown(model),
             504 | 408 => unavailable(504, "the last channel that was tried timed out"),
             500 | 502 | 520..=527 => unavailable(502, "the last channel that was tried failed"),
             _ => unavailable(503, "the last channel that was tried cannot serve now"),
@@ -261,6 +262,14 @@ pub fn conclude(outcomes: &[Outcome], model: &str, retry: Duration) -> Reject {
             unavailable(503, "the last channel that was tried cannot be reached")
         }
         Some(_) => unavailable(503, "the last channel that was tried broke the connection"),
+    }
+}
+
+/// What the caller is told of a model that no provider knows.
+pub(super) fn model_unknown(model: &str) -> Reject {
+    Reject::ModelUnknown {
+        model: model.to_owned(),
+        detail: "the provider that serves it does not know it".into(),
     }
 }
 

@@ -173,11 +173,15 @@ pub(super) fn waiting(id: &HeaderValue, waiting: Waiting, told: &Told) -> Respon
 
 /// The body of an answer that came after its stream was promised: events as they are, anything else as one event.
 pub(super) fn as_events(response: Response<Body>) -> Body {
+    let end: &[u8] = match response.status().is_success() {
+        true => b"\n\ndata: [DONE]\n\n",
+        false => b"\n\n",
+    };
     match response.into_body() {
         Body::Whole(Some(bytes)) => {
             let mut events = b"data: ".to_vec();
             events.extend(bytes.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-            events.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+            events.extend_from_slice(end);
             Body::Whole(Some(events.into()))
         }
         other => other,

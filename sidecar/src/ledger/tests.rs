@@ -1,3 +1,5 @@
+//! Reservations under a scripted authority: granted, denied, late, silent.
+
 use super::*;
 use crate::lane::Lanes;
 use crate::snapshot::Snapshot;

@@ -65,14 +65,20 @@ pub enum LinkError {
     )]
     Refused(StatusCode),
     /// A line that is not a message.
-    #[error("reading a message")]
-    Message(#[from] serde_json::Error),
+    #[error("reading a message: {0}")]
+    Message(String),
     /// A line without end.
     #[error("a message longer than {} MiB", purser_config::stream::MAX_LINE >> 20)]
     TooLong,
     /// Nothing was heard for too long.
     #[error("the operator fell silent")]
     Silent,
+}
+
+impl From<serde_json::Error> for LinkError {
+    fn from(error: serde_json::Error) -> Self {
+        LinkError::Message(crate::source::without_value(&error))
+    }
 }
 
 /// The request's body.

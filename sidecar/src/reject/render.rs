@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(61);
 
 impl Reject {
-    /// The headers that go with the refusal: `retry-after`, `retry-after-ms`, `x-should-retry`, `allow`.
+    /// The headers that go with the refusal: `retry-after`, `retry-after-ms`, `x-should-retry`, `allow`, `connection`.
     ///
     /// A wait of up to 61 s is told as at most 60 s and 59,999 ms, because clients ignore what is longer (research,
     /// data-plane 3.1); longer waits are told truthfully, with `x-should-retry: false`.
@@ -31,6 +31,10 @@ impl Reject {
                 "x-should-retry",
                 if retry { "true" } else { "false" },
             );
+        }
+        if let Reject::Ambiguous(_) = self {
+            // Whatever follows on the connection may be part of what was refused.
+            put(&mut headers, "connection", "close");
         }
         if let Reject::Method { allow } = self {
             put(&mut headers, "allow", allow);

@@ -1,3 +1,5 @@
+//! Waits and verdicts as SDKs read them.
+
 use super::*;
 
 #[test]

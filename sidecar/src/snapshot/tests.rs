@@ -1,3 +1,5 @@
+//! What a key sees of a configuration.
+
 use super::*;
 use crate::testing::{channel, configuration, key, plan};
 

@@ -101,7 +101,23 @@ fn read_folder(folder: &Path) -> Result<(Version, Configuration), InvalidBundle>
 
 fn parse(path: &Path, json: &[u8]) -> Result<Configuration, InvalidBundle> {
     serde_json::from_slice(json)
-        .map_err(|error| InvalidBundle::Content(path.to_owned(), error.to_string()))
+        .map_err(|error| InvalidBundle::Content(path.to_owned(), without_value(&error)))
+}
+
+/// serde quotes the text that it did not expect, and that may be a credential.
+pub(crate) fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match (text.find('"'), text.rfind("\", expected")) {
+        (Some(from), Some(to)) if from < to => {
+            let parts = (text.get(..=from), text.get(to..));
+            format!(
+                "{}…{}",
+                parts.0.unwrap_or_default(),
+                parts.1.unwrap_or_default()
+            )
+        }
+        _ => text,
+    }
 }
 
 /// The files of a configuration, the index last.

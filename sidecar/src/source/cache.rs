@@ -32,20 +32,31 @@ impl Cache {
 
     /// Keeps every configuration that comes into force.
     pub async fn follow(self, store: Arc<Store>) {
+        let mut kept = self.load().ok().map(|(version, _)| version);
         let mut changes = store.changes();
-        while changes.changed().await.is_ok() {
+        loop {
             let (cache, held) = (self.clone(), store.held());
-            let kept =
-                tokio::task::spawn_blocking(move || cache.keep(&held.version, &held.configuration))
-                    .await;
-            if let Ok(Err(error)) = kept {
-                tracing::warn!(folder = %self.folder.display(), %error, "the last good configuration could not be kept; a restart without the operator would not find it");
+            if held.ready && kept.as_ref() != Some(&held.version) {
+                kept = Some(held.version.clone());
+                let keep = move || cache.keep(&held.version, &held.configuration);
+                self.tell(tokio::task::spawn_blocking(keep).await);
+            }
+            if changes.changed().await.is_err() {
+                return;
             }
         }
     }
 
+    fn tell(&self, kept: Result<std::io::Result<()>, tokio::task::JoinError>) {
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(folder = %self.folder.display(), %error, "the last good configuration could not be kept; a restart without the operator would not find it");
+        }
+    }
+
     fn keep(&self, version: &Version, configuration: &Configuration) -> std::io::Result<()> {
-        let name = format!("v{}", version.published_ms);
+        // The hash too: the folder that `current` points to must never be written into.
+        let hash = version.hash.get(..16).unwrap_or_default();
+        let name = format!("v{}-{hash}", version.published_ms);
         let folder = self.folder.join(&name);
         write(&folder, version, configuration)?;
         let link = self.folder.join(".next");
@@ -60,9 +71,10 @@ impl Cache {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if name != keep
-                && name
-                    .strip_prefix('v')
-                    .is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()))
+                && name.strip_prefix('v').is_some_and(|rest| {
+                    rest.bytes()
+                        .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+                })
             {
                 let _ = std::fs::remove_dir_all(entry.path());
             }

@@ -1,3 +1,5 @@
+//! Mounted Secrets as the kubelet swaps them, damaged bundles, and the cache.
+
 use super::*;
 use crate::testing::{channel, key, plan};
 use purser_config::Name;

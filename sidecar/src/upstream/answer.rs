@@ -125,28 +125,42 @@ async fn read_events(response: Response<Incoming>, limits: Limits) -> Attempted 
                     answer: Some(Answer::Flowing(Box::new(flow))),
                 };
             }
-            other => return Attempted::failed(refused(other)),
+            other => return refused(other),
         }
     }
 }
 
-/// What a stream without content says.
-fn refused(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Error {
-            status, code, kind, ..
-        } => {
-            let money = purser_dialects::upstream_error::is_money(code.as_deref(), kind.as_deref());
-            let model_unknown = code.as_deref() == Some("model_not_found");
-            Outcome::Failed(Failed {
-                status: status.unwrap_or(503),
-                money,
-                model_unknown,
-                retry_after: None,
-            })
+/// What a stream without content says, and what the caller is given if the fault is the caller's.
+fn refused(verdict: Verdict) -> Attempted {
+    let Verdict::Error {
+        status,
+        code,
+        kind,
+        message,
+    } = verdict
+    else {
+        return Attempted::failed(match verdict {
+            Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
+            _ => Outcome::Unusable("a stream that ended without content".into()),
+        });
+    };
+    let said = serde_json::json!({"error": {"message": message, "type": kind, "code": code}});
+    let failed = Failed {
+        status: status.unwrap_or(503),
+        money: purser_dialects::upstream_error::is_money(code.as_deref(), kind.as_deref()),
+        model_unknown: code.as_deref() == Some("model_not_found"),
+        retry_after: None,
+    };
+    let answer = StatusCode::from_u16(failed.status).ok().map(|status| {
+        let body = purser_dialects::upstream_error::sanitise(said.to_string().as_bytes());
+        Answer::Refused {
+            status,
+            body: body.into(),
         }
-        Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
-        _ => Outcome::Unusable("a stream that ended without content".into()),
+    });
+    Attempted {
+        outcome: Outcome::Failed(failed),
+        answer,
     }
 }
 
@@ -181,6 +195,9 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
             "it answered with JSON that is broken or cut short".into(),
         ));
     }
+    if let Some(attempted) = json.then(|| fault_within(&held)).flatten() {
+        return attempted;
+    }
     let answer = Answer::Whole {
         status: parts.status,
         headers: parts.headers,
@@ -189,6 +206,18 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
     Attempted {
         outcome: Outcome::Answered,
         answer: Some(answer),
+    }
+}
+
+/// The error that a provider reports inside a whole 200, if it does: read as the one event of a stream.
+fn fault_within(body: &[u8]) -> Option<Attempted> {
+    memchr::memmem::find(body, b"\"error\"")?;
+    let mut event = b"data: ".to_vec();
+    event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    event.extend_from_slice(b"\n\n");
+    match Gate::new().push(&event) {
+        verdict @ Verdict::Error { .. } => Some(refused(verdict)),
+        _ => None,
     }
 }
 

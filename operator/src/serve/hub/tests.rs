@@ -116,10 +116,37 @@ fn a_sidecar_that_reconnects_while_its_old_connection_ends_is_granted() {
     for _ in 0..2_000 {
         let old = hub.join(&caller("pod"), &hello()).unwrap();
         let new = std::thread::scope(|threads| {
-            threads.spawn(|| hub.leave(&old));
+            threads.spawn(|| hub.leave(&old, true));
             hub.join(&caller("pod"), &hello()).unwrap()
         });
         assert!(is_granted(&hub, &new));
-        hub.leave(&new);
+        hub.leave(&new, true);
     }
+}
+
+#[test]
+fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_of_the_end() {
+    let freed = |pod: Option<&str>, closed| {
+        let hub = hub();
+        let own = Caller {
+            pod: pod.map(str::to_owned),
+            ..caller("")
+        };
+        let seat = hub.join(&own, &hello()).unwrap();
+        let share = Share {
+            key: Name::new("shop", "a"),
+            requests: 1_000_000,
+        };
+        hub.shares_held(&seat, &[share]);
+        hub.leave(&seat, closed);
+        let next = Hello {
+            instance: "two".into(),
+            ..hello()
+        };
+        let next = hub.join(&caller("another"), &next).unwrap();
+        is_granted(&hub, &next)
+    };
+    assert!(freed(None, true));
+    assert!(!freed(None, false), "silent, it may still use its share");
+    assert!(!freed(Some("pod"), true), "its pod may still use it");
 }

@@ -1,3 +1,5 @@
+//! The judge's table, row by row, as reliability.md 3.2 numbers them.
+
 use super::*;
 
 const OTHERS: Position = Position {
@@ -56,12 +58,17 @@ fn row_1_an_unreachable_channel_is_left_at_once() {
 }
 
 #[test]
-fn rows_2_and_3_what_was_not_sent_is_sent_again_once_and_free_of_charge() {
+fn rows_2_and_3_what_was_not_sent_is_sent_again_a_few_times_and_free_of_charge() {
     assert_eq!(
         ruled(&Outcome::NotSent, BROKE),
         (same(0, false), Mark::Nothing, Scope::Channel)
     );
-    assert_eq!(ruled(&Outcome::NotSent, REPEATED).0, Action::Next);
+    assert_eq!(ruled(&Outcome::NotSent, REPEATED).0, same(0, false));
+    let often = Position {
+        repeats: MOST_RESENDS,
+        ..REPEATED
+    };
+    assert_eq!(ruled(&Outcome::NotSent, often).0, Action::Next);
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! What can be typed. Read by `main`; decides nothing.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One key, one address, every AI provider: plans and quotas beside your application.
+#[derive(Debug, Parser)]
+#[command(name = "purser", version)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve what manifests say, here, without a cluster.
+    Up(Up),
+    /// Say which objects a cluster and `purser up` would accept. Exit 0: all; 1: some are refused; 2: nothing could be read.
+    Check(Check),
+    /// Print a new key and its hash.
+    Key,
+    /// Print the CustomResourceDefinitions, for `kubectl apply -f -`.
+    Crds,
+}
+
+/// Serve what manifests say.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// A file, a folder (its *.yaml, *.yml and *.json, whole), or - for standard input. Watched.
+    #[arg(short, long = "file", value_name = "PATH")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Serve two built-in providers, one of which fails often.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Where callers connect; port 0 chooses one.
+    #[arg(long, env = "PURSER_LISTEN", default_value = "127.0.0.1:4100")]
+    pub(crate) listen: SocketAddr,
+    /// Where /configz, /readyz, /healthz and /metrics are served.
+    #[arg(long, env = "PURSER_ADMIN", default_value = "127.0.0.1:4101")]
+    pub(crate) admin: SocketAddr,
+    /// Where generated keys and windows are kept between runs; without it they live as long as the process.
+    #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Serve keys whose plans set rules that this version does not enforce yet.
+    #[arg(long, env = "PURSER_ALLOW_UNENFORCED")]
+    pub(crate) allow_unenforced: bool,
+    /// How often the files are looked at, in milliseconds.
+    #[arg(long, env = "PURSER_POLL_MS", default_value_t = 500, value_name = "MS")]
+    pub(crate) poll_ms: u64,
+    /// What is logged, as in RUST_LOG.
+    #[arg(long, env = "PURSER_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+/// Say which objects would be accepted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// A file, a folder (its *.yaml, *.yml and *.json, whole), or - for standard input.
+    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// How to print it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table for people.
+    Table,
+    /// JSON for programs.
+    Json,
+}

@@ -1,0 +1,84 @@
+//! What users hold already: the definitions and the contract's files, applied as they stand.
+
+use super::cluster::{API, condition, field_of};
+use super::operator::World;
+use super::place::Place;
+
+const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contract");
+/// The contract's first key, as its Secret has it.
+const CHECKOUT: &str = "sk-shop0001-7Qm2xV9bT4kR8nZ3wY6dJ5fH1cL0pS2g";
+
+#[tokio::test]
+async fn the_contract_is_accepted_unchanged_and_says_what_is_not_enforced_yet() {
+    let world = World::shared().await;
+    let cluster = &world.cluster;
+    let said = cluster.kubectl(&["apply", "-f", CONTRACT], "").await;
+    assert!(said.good && !said.err.contains("Warning"), "{said:?}");
+    let plans = [
+        "free",
+        "trial-pack",
+        "ten-day-pass",
+        "unlimited",
+        "enterprise-acme",
+    ];
+    let plans = plans.map(|name| format!("{API}/plans/{name}"));
+    let keys = ["checkout", "search", "brought-along"];
+    let keys = keys.map(|name| format!("{API}/namespaces/shop/apikeys/{name}"));
+    let channels = ["openai", "azure", "anthropic", "gemini", "in-cluster-vllm"];
+    let channels = channels.map(|name| format!("{API}/namespaces/shop/providerchannels/{name}"));
+    for path in plans.iter().chain(&keys).chain(&channels) {
+        let what = format!("{path} is accepted");
+        let so = |object: &_| condition(object, "Accepted") == "True";
+        let object = cluster.until(&what, path, so).await;
+        assert_eq!(condition(&object, "NotYetEnforced"), "True", "{object:#}");
+        let fields = field_of(&object, "NotYetEnforced", "message");
+        assert!(fields.contains("spec."), "it names the fields: {fields}");
+    }
+    let place = Place::existing(&world, "shop").await;
+    let sidecars = place.sidecars(1).await;
+    let (status, code) = sidecars[0].judged("gpt-4o-mini", CHECKOUT).await;
+    assert_eq!((status, code.as_str()), (403, "not_yet_enforced"));
+    reads_well(&world).await;
+}
+
+async fn reads_well(world: &World) {
+    let cluster = &world.cluster;
+    let wide = cluster.says(&["get", "keys,plans,chan", "-A"]).await;
+    for word in [
+        "PREFIX", "RPM", "PROVIDER", "PRIORITY", "ACCEPTED", "ENFORCED",
+    ] {
+        assert!(wide.contains(word), "no column {word} in\n{wide}");
+    }
+    let line = |name: &str| {
+        let found = wide.lines().find(|line| line.contains(name));
+        found
+            .unwrap_or_else(|| panic!("no {name} in\n{wide}"))
+            .to_owned()
+    };
+    let checkout = line("apikey.purser.dev/checkout");
+    for word in ["shop", "free", "sk-shop0001", "True"] {
+        assert!(checkout.contains(word), "no {word} in {checkout}");
+    }
+    assert!(!wide.contains(CHECKOUT), "a whole value is shown");
+    assert!(line("plan.purser.dev/free").contains("20"));
+    assert!(line("providerchannel.purser.dev/azure").contains("AzureOpenAI"));
+    let all = cluster.says(&["get", "purser", "-n", "shop"]).await;
+    assert!(
+        all.contains("checkout") && all.contains("in-cluster-vllm"),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn kubectl_explains_limits_with_units_and_defaults() {
+    let world = World::shared().await;
+    let limits = world.cluster.says(&["explain", "plan.spec.limits"]).await;
+    for word in ["requestsPerMinute", "60 seconds", "UTC day", "not limited"] {
+        assert!(limits.contains(word), "no {word:?} in\n{limits}");
+    }
+    let silent = ["plan.spec", "key.spec", "chan.spec", "key.status"];
+    for field in silent {
+        let text = world.cluster.says(&["explain", field]).await;
+        assert!(!text.contains("<no description>"), "{field}:\n{text}");
+    }
+}

@@ -1,0 +1,124 @@
+//! The sidecar's side of the operator's stream, spoken by the test itself: it sees every byte that the operator tells, and may
+//! say what no sidecar would.
+
+use super::cluster::SOON;
+use super::operator::World;
+use bytes::{Bytes, BytesMut};
+use http::Request;
+use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use purser_config::stream::{FromOperator, FromSidecar, Hello, PATH};
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+/// An open stream.
+pub(super) struct Stream {
+    lines: mpsc::UnboundedSender<Bytes>,
+    body: Incoming,
+    unread: BytesMut,
+    /// All that was told so far.
+    pub(super) told: String,
+}
+
+impl Stream {
+    /// Opens one with this token; else the status and the body that refuse it.
+    pub(super) async fn open(world: &World, token: &str) -> Result<Self, (u16, String)> {
+        let tls = TlsConnector::from(Arc::new(trusting(world)));
+        let socket = TcpStream::connect(world.stream).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let socket = tls.connect(name, socket).await.unwrap();
+        let http =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket));
+        let (mut sender, connection) = http.await.unwrap();
+        tokio::spawn(connection);
+        let (lines, mut waiting) = mpsc::unbounded_channel::<Bytes>();
+        let frames = futures::stream::poll_fn(move |context| {
+            let line = waiting.poll_recv(context);
+            line.map(|line| line.map(|line| Ok::<_, Infallible>(Frame::data(line))))
+        });
+        let body: BoxBody<Bytes, Infallible> = BoxBody::new(StreamBody::new(frames));
+        let request = Request::post(format!("https://{}{PATH}", world.stream))
+            .header("authorization", format!("Bearer {token}"))
+            .body(body)
+            .unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        if status != 200 {
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            return Err((status, String::from_utf8_lossy(&body).into_owned()));
+        }
+        Ok(Stream {
+            lines,
+            body: answer.into_body(),
+            unread: BytesMut::new(),
+            told: String::new(),
+        })
+    }
+
+    /// Says Hello as an instance that knows nothing, and waits for the snapshot.
+    pub(super) async fn hello(&mut self, instance: &str) -> FromOperator {
+        self.say(&FromSidecar::Hello(Hello {
+            instance: instance.to_owned(),
+            version: None,
+            uses: vec![],
+            shares: vec![],
+        }));
+        self.until(|message| matches!(message, FromOperator::Snapshot { .. }))
+            .await
+    }
+
+    /// Sends a message.
+    pub(super) fn say(&self, message: &FromSidecar) {
+        let mut line = serde_json::to_vec(message).unwrap();
+        line.push(b'\n');
+        self.lines.send(line.into()).unwrap();
+    }
+
+    /// The first message from now on that is so. Pings meanwhile, as every sidecar does.
+    pub(super) async fn until(&mut self, so: impl Fn(&FromOperator) -> bool) -> FromOperator {
+        let waiting = async {
+            loop {
+                self.say(&FromSidecar::Ping);
+                let message = self.next().await;
+                if so(&message) {
+                    return message;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, waiting)
+            .await
+            .expect("a message that did not come")
+    }
+
+    async fn next(&mut self) -> FromOperator {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.unread) {
+                let line = self.unread.split_to(end + 1);
+                self.told.push_str(&String::from_utf8_lossy(&line));
+                return serde_json::from_slice(&line).unwrap();
+            }
+            let frame = self.body.frame().await.expect("the stream goes on");
+            if let Ok(data) = frame.unwrap().into_data() {
+                self.unread.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+fn trusting(world: &World) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&world.ca).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let mut tls = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    tls
+}
