@@ -41,50 +41,52 @@ impl Call {
 
 /// Request headers that a provider may see; everything else stays here. Credentials, cookies, organisations and
 /// hop-by-hop names are not among them, and `accept-encoding` is ours, because answers are judged as they pass.
-const FORWARDED: [HeaderName; 4] = [
+static FORWARDED: [HeaderName; 8] = [
     header::CONTENT_TYPE,
     header::ACCEPT,
     header::USER_AGENT,
     header::ACCEPT_LANGUAGE,
-];
-const FORWARDED_TOO: [&str; 4] = [
-    "openai-beta",
-    "idempotency-key",
-    "traceparent",
-    "tracestate",
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
 ];
 
-/// The headers of a request that go on to a provider.
-pub fn forwarded(from: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    let too = FORWARDED_TOO
-        .iter()
-        .map(|name| HeaderName::from_static(name));
-    for name in FORWARDED.into_iter().chain(too) {
-        if let Some(value) = from.get(&name) {
-            headers.insert(name, value.clone());
-        }
+/// The headers of a request that go on to a provider, with the request's id as a plain UUID: some model servers answer
+/// 400 to any other.
+pub fn forwarded(from: &HeaderMap, id: &HeaderValue) -> HeaderMap {
+    let mut headers = chosen(from, &FORWARDED);
+    let identity = HeaderValue::from_static("identity");
+    headers.insert(header::ACCEPT_ENCODING, identity);
+    let plain = id.as_bytes().strip_prefix(b"req_");
+    if let Some(Ok(plain)) = plain.map(HeaderValue::from_bytes) {
+        headers.insert(&crate::names::REQUEST_ID, plain);
     }
     headers
 }
 
 /// Answer headers that a caller may see. The provider's own limits, cookies, organisation and request id are not.
-const RETURNED: [HeaderName; 4] = [
+static RETURNED: [HeaderName; 6] = [
     header::CONTENT_TYPE,
     header::CONTENT_DISPOSITION,
     header::CACHE_CONTROL,
     header::CONTENT_LANGUAGE,
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
 ];
-const RETURNED_TOO: [&str; 2] = ["openai-processing-ms", "openai-version"];
 
 /// The headers of a provider's answer that go back to the caller.
 pub fn returned(from: &HeaderMap) -> HeaderMap {
+    chosen(from, &RETURNED)
+}
+
+/// The first header of each of these names.
+fn chosen(from: &HeaderMap, names: &'static [HeaderName]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
-    let too = RETURNED_TOO
-        .iter()
-        .map(|name| HeaderName::from_static(name));
-    for name in RETURNED.into_iter().chain(too) {
-        if let Some(value) = from.get(&name) {
+    for (name, value) in from {
+        if let Some(name) = names.iter().find(|known| *known == name)
+            && !headers.contains_key(name)
+        {
             headers.insert(name, value.clone());
         }
     }

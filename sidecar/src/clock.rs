@@ -1,6 +1,8 @@
 //! The one place that reads a clock, and the one that draws random numbers. Everything that decides takes `now` as an
 //! argument, in time since this clock began; a simulation replaces tokio's clock and with it this one.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -41,9 +43,13 @@ impl Clock {
     }
 }
 
-/// 64 random bits for spreading and jitter, never for secrets.
+/// 64 bits for spreading and jitter, never for secrets: SplitMix64 from a seed that the system drew once, because a
+/// system call for each would cost more than what it spreads.
 pub fn draw() -> u64 {
-    getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15)
+    static STATE: OnceLock<AtomicU64> = OnceLock::new();
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let state = STATE.get_or_init(|| AtomicU64::new(getrandom::u64().unwrap_or(STEP)));
+    crate::route::mix(state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))
 }
 
 /// A draw as a fraction in [0, 1).

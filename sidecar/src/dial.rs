@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -113,20 +113,41 @@ impl tower_service::Service<Uri> for Dial {
     }
 }
 
-/// Whether a connection has carried an answer before: an error on a used one, before any byte, means that the provider
-/// was closing it, and the request can be sent again.
+/// What a connection has done: an error on one that has carried an answer before, and nothing of the next, means that
+/// the provider was closing it, and the request can be sent again.
 #[derive(Clone, Debug, Default)]
-pub struct Used(Arc<AtomicBool>);
+pub struct Used(Arc<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// Requests that were written, counted to 2.
+    requests: AtomicU8,
+    /// Times that something, or the end, was read since the last of them, counted to 2.
+    reads: AtomicU8,
+}
 
 impl Used {
-    /// Notes an answer; says whether there was one before.
-    pub fn answered(&self) -> bool {
-        self.0.swap(true, Ordering::Relaxed)
+    fn wrote(&self) {
+        let Turns { requests, reads } = &*self.0;
+        let count = requests.load(Ordering::Relaxed);
+        if count == 0 || reads.load(Ordering::Relaxed) > 0 {
+            requests.store((count + 1).min(2), Ordering::Relaxed);
+            reads.store(0, Ordering::Relaxed);
+        }
     }
 
-    /// Whether there was an answer before.
-    pub fn before(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn read(&self) {
+        let reads = &self.0.reads;
+        let count = reads.load(Ordering::Relaxed);
+        if count < 2 {
+            reads.store(count + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it had carried an answer before, and nothing of this one but its end: one read that found no bytes.
+    pub fn was_closing(&self) -> bool {
+        let Turns { requests, reads } = &*self.0;
+        requests.load(Ordering::Relaxed) == 2 && reads.load(Ordering::Relaxed) < 2
     }
 }
 
@@ -148,7 +169,11 @@ impl Read for Wire {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = read {
+            self.used.read();
+        }
+        read
     }
 }
 
@@ -158,6 +183,7 @@ impl Write for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.used.wrote();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -178,6 +204,7 @@ impl Write for Wire {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.used.wrote();
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }

@@ -64,17 +64,18 @@ struct Trial<'a> {
 }
 
 /// Whether all of these have been out for more than a minute; then, how long until one may be back.
-pub fn gone(serving: &[Serving], now: Duration) -> Option<Duration> {
-    let mut soonest = Duration::MAX;
+pub fn gone<'a>(serving: impl IntoIterator<Item = &'a Serving>, now: Duration) -> Option<Duration> {
+    let mut soonest: Option<Duration> = None;
     for one in serving {
         let model = &one.model().name;
         let since = one.reach.lane.out_since(model, now)?;
         if now.saturating_sub(since) <= GONE {
             return None;
         }
-        soonest = soonest.min(wait_of(&one.reach, model, now));
+        let wait = wait_of(&one.reach, model, now);
+        soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
     }
-    (!serving.is_empty()).then_some(soonest)
+    soonest
 }
 
 fn wait_of(reach: &Reach, model: &str, now: Duration) -> Duration {
@@ -150,23 +151,21 @@ fn candidate(serving: &Serving, now: Duration) -> Candidate {
 impl Trial<'_> {
     async fn run(&mut self) -> Result<Won, Reject> {
         let now = self.failover.clock.now();
-        let all: Vec<Serving> = self.serving.iter().map(|one| (*one).clone()).collect();
-        let long_gone = gone(&all, now);
         for pass in [Pass::Admitted, Pass::Forced] {
             if pass == Pass::Forced {
                 self.serving
                     .sort_by_key(|one| wait_of(&one.reach, &one.model().name, now));
             }
             let mut at = 0;
-            while at < self.serving.len() && self.attempts < self.most_attempts() {
-                let Some(serving) = self.serving.get(at).map(|one| (*one).clone()) else {
+            while self.attempts < self.most_attempts() {
+                let Some(serving) = self.serving.get(at).copied() else {
                     break;
                 };
-                match self.at_channel(&serving, at, pass).await? {
+                match self.at_channel(serving, at, pass).await? {
                     Some(answer) => {
                         return Ok(Won {
                             answer,
-                            serving,
+                            serving: serving.clone(),
                             attempts: self.attempts,
                         });
                     }
@@ -179,7 +178,7 @@ impl Trial<'_> {
             }
         }
         let retry = self.soonest();
-        if long_gone.is_some() {
+        if gone(self.serving.iter().copied(), now).is_some() {
             return Err(Reject::ModelOut {
                 model: self.call.model().to_owned(),
                 retry,

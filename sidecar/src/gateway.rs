@@ -186,7 +186,7 @@ impl Gateway {
         let refused = |reject| Refused { reject, told };
         let scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
         let (id, caller) = (id.clone(), Arc::clone(caller));
-        let forward = forwarded(&parts.headers);
+        let forward = forwarded(&parts.headers, &id);
         let call = Call {
             id,
             caller,
@@ -223,10 +223,11 @@ impl Gateway {
     }
 
     fn snapshot(&self) -> Result<Arc<Snapshot>, Reject> {
-        if self.store.version().is_none() {
-            Err(Reject::NotReady)
+        let snapshot = self.store.load();
+        if snapshot.ready {
+            Ok(snapshot)
         } else {
-            Ok(self.store.load())
+            Err(Reject::NotReady)
         }
     }
 
@@ -387,9 +388,30 @@ impl Ids {
     fn next(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let process = self.process;
-        // Without `req_` a UUID, and so it goes upstream: some model servers answer 400 to any other `x-request-id`.
+        // `req_` and a UUID: the variant and version digits are fixed, the rest is the process and a count.
         let (high, middle, low) = (process >> 32, process >> 16 & 0xffff, process & 0xfff);
-        let id = format!("req_{high:08x}-{middle:04x}-4000-8{low:03x}-{number:012x}");
-        HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+        let mut id = *b"req_00000000-0000-4000-8000-000000000000";
+        for (field, value) in [
+            (4..12, high),
+            (13..17, middle),
+            (24..27, low),
+            (28..40, number),
+        ] {
+            hexadecimal(id.get_mut(field).unwrap_or_default(), value);
+        }
+        HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+    }
+}
+
+/// Writes the low digits of `value`, without the formatting machinery.
+fn hexadecimal(digits: &mut [u8], mut value: u64) {
+    for digit in digits.iter_mut().rev() {
+        let nibble = (value & 0xf) as u8;
+        *digit = if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'a' + nibble - 10
+        };
+        value >>= 4;
     }
 }

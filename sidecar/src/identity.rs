@@ -1,9 +1,11 @@
 //! Header to caller. Reads the credential from every place an SDK puts it, refuses two that differ, and looks its digest
 //! up. Called by `gateway` once per request. It must never log, store or echo a credential.
 
+use crate::names;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Snapshot};
 use http::request::Parts;
+use http::{HeaderValue, header};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -51,23 +53,23 @@ pub fn identify<'a>(
 /// The one credential of a request, wherever it stands.
 fn credential(parts: &Parts) -> Result<Option<Cow<'_, str>>, Reject> {
     let mut found: Option<Cow<'_, str>> = None;
-    for header in ["authorization", "x-api-key", "x-goog-api-key", "api-key"] {
+    for value in parts.headers.get_all(&header::AUTHORIZATION) {
+        keep(&mut found, Cow::Borrowed(bearer(text(value)?)?))?;
+    }
+    for header in [&names::X_API_KEY, &names::X_GOOG_API_KEY, &names::API_KEY] {
         for value in parts.headers.get_all(header) {
-            let text = value
-                .to_str()
-                .map_err(|_| Reject::Unauthenticated(Cow::Borrowed(MALFORMED)))?;
-            let text = if header == "authorization" {
-                bearer(text)?
-            } else {
-                text.trim()
-            };
-            keep(&mut found, Cow::Borrowed(text))?;
+            keep(&mut found, Cow::Borrowed(text(value)?.trim()))?;
         }
     }
     if let Some(key) = parts.uri.query().and_then(query_key) {
         keep(&mut found, key)?;
     }
     Ok(found)
+}
+
+fn text(value: &HeaderValue) -> Result<&str, Reject> {
+    let malformed = |_| Reject::Unauthenticated(Cow::Borrowed(MALFORMED));
+    value.to_str().map_err(malformed)
 }
 
 fn keep<'a>(found: &mut Option<Cow<'a, str>>, credential: Cow<'a, str>) -> Result<(), Reject> {

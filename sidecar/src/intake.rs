@@ -166,20 +166,20 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
     })
 }
 
-/// A body as it comes. Most bodies come in one piece, which is then not copied.
+/// A body as it comes, of a request or of an answer. Most bodies come in one piece, which is then not copied.
 #[derive(Default)]
-struct Pieces {
+pub(crate) struct Pieces {
     told: usize,
     first: Option<Bytes>,
     more: BytesMut,
 }
 
 impl Pieces {
-    fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.more.len() + self.first.as_ref().map_or(0, Bytes::len)
     }
 
-    fn push(&mut self, data: Bytes) {
+    pub(crate) fn push(&mut self, data: Bytes) {
         match self.first.take() {
             None if self.more.is_empty() => self.first = Some(data),
             None => self.more.extend_from_slice(&data),
@@ -191,7 +191,7 @@ impl Pieces {
         }
     }
 
-    fn join(self) -> Bytes {
+    pub(crate) fn join(self) -> Bytes {
         self.first.unwrap_or_else(|| self.more.freeze())
     }
 }

@@ -37,6 +37,7 @@ pub mod ledger;
 pub mod link;
 pub mod metrics;
 pub mod models;
+pub mod names;
 pub mod probe;
 pub mod reject;
 pub mod relay;

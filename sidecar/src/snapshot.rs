@@ -1,16 +1,15 @@
 //! Configuration to lookups: immutable, swapped whole, one `Arc` per request. Built by `store`, read by every step of the
 //! walk. It must never hold a counter: what lives is behind the `Lane` of each channel.
 
+mod reach;
 mod table;
 
+pub use reach::Reach;
 pub use table::{Serving, Table};
 
-use crate::dial::InvalidCa;
-use crate::lane::{Lane, Lanes};
-use http::HeaderValue;
-use http::uri::{Authority, Scheme};
+use crate::lane::Lanes;
 use purser_config::stream::Version;
-use purser_config::{Channel, Configuration, Fault, Key, Name, Plan, Resource, Standing};
+use purser_config::{Configuration, Fault, Key, Name, Plan, Resource, Standing};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -19,6 +18,8 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// Which configuration this is.
     pub version: Version,
+    /// Whether it is one at all: the first snapshot of a process is empty, and nobody's.
+    pub ready: bool,
     callers: BTreeMap<Name, Arc<Caller>>,
     digests: HashMap<[u8; 32], Arc<Caller>>,
 }
@@ -41,26 +42,6 @@ pub struct Caller {
     pub service_accounts: Vec<String>,
     /// Which models it may call, and who serves them.
     pub table: Arc<Table>,
-}
-
-/// A channel, ready to be called.
-pub struct Reach {
-    /// What was configured.
-    pub channel: Channel,
-    /// What lives.
-    pub lane: Arc<Lane>,
-    /// `x-purser-channel`.
-    pub label: HeaderValue,
-    /// Where it is.
-    pub scheme: Scheme,
-    /// Where it is.
-    pub authority: Authority,
-    /// The path before `/chat/completions`.
-    pub path: String,
-    /// One `authorization` value per credential, marked sensitive.
-    pub authorizations: Vec<HeaderValue>,
-    /// Headers to add.
-    pub headers: Vec<(http::HeaderName, HeaderValue)>,
 }
 
 impl Snapshot {
@@ -94,6 +75,7 @@ impl Snapshot {
         let mut tables = table::Tables::new(&reaches);
         let mut snapshot = Snapshot {
             version,
+            ready: true,
             ..Snapshot::default()
         };
         for (name, key) in &configuration.keys {
@@ -159,54 +141,6 @@ impl Caller {
             table,
         }
     }
-}
-
-impl Reach {
-    fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
-        let uri: http::Uri = channel
-            .base_url
-            .parse()
-            .map_err(|error| format!("baseURL {:?}: {error}", channel.base_url))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme().cloned(), uri.authority().cloned())
-        else {
-            return Err(format!("baseURL {:?} names no host", channel.base_url));
-        };
-        let lane = lanes
-            .of(name, channel)
-            .map_err(|error: InvalidCa| error.to_string())?;
-        let authorizations = channel.credentials.iter().map(|credential| {
-            sensitive(&format!("Bearer {}", credential.value.reveal()))
-                .ok_or_else(|| unusable(&credential.from))
-        });
-        let headers = channel.headers.iter().map(|header| {
-            let named = http::HeaderName::try_from(header.name.as_str())
-                .map_err(|_| format!("headers: {:?} is not a header name", header.name))?;
-            Ok((
-                named,
-                sensitive(header.value.reveal()).ok_or_else(|| unusable(&header.name))?,
-            ))
-        });
-        Ok(Reach {
-            channel: channel.clone(),
-            lane,
-            label: HeaderValue::from_str(name.as_str()).map_err(|error| error.to_string())?,
-            scheme,
-            authority,
-            path: uri.path().trim_end_matches('/').to_owned(),
-            authorizations: authorizations.collect::<Result<_, String>>()?,
-            headers: headers.collect::<Result<_, String>>()?,
-        })
-    }
-}
-
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text.trim_end_matches(['\r', '\n'])).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-fn unusable(from: &str) -> String {
-    format!("the value of {from} cannot be sent in a header: it holds control characters")
 }
 
 #[cfg(test)]

@@ -8,14 +8,12 @@ pub use answer::{Answer, Flow, Kind};
 
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::dial::Used;
 use crate::failover::judge::Outcome;
 use crate::snapshot::{Reach, Serving};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -79,31 +77,13 @@ pub async fn attempt(
 ) -> Attempted {
     let reach = serving.reach.as_ref();
     let limits = Limits::new(call, reach, clock);
-    let mut request = match build(call, serving, credential) {
-        Ok(request) => request,
-        Err(error) => {
-            return Attempted::failed(Outcome::Unreachable(format!(
-                "building the request: {error}"
-            )));
-        }
-    };
-    let connection = capture_connection(&mut request);
-    let response = match timeout_at(limits.head, reach.lane.pool.request(request)).await {
+    let request = build(call, serving, credential);
+    let sent = timeout_at(limits.head, reach.lane.pool.request(request));
+    let response = match sent.await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            return Attempted::failed(trouble::sending(&error, was_used(&connection)));
-        }
-        Err(_) => {
-            return Attempted::failed(Outcome::TooSlow(if call.scan.stream {
-                "first_token_timeout"
-            } else {
-                "upstream_timeout"
-            }));
-        }
+        Ok(Err(error)) => return Attempted::failed(trouble::sending(&error)),
+        Err(_) => return Attempted::failed(Outcome::TooSlow(late(call))),
     };
-    if let Some(used) = used(&connection) {
-        used.answered();
-    }
     read(call, response, limits, clock).await
 }
 
@@ -134,40 +114,29 @@ async fn read(
     }
 }
 
-fn build(
-    call: &Call,
-    serving: &Serving,
-    credential: usize,
-) -> Result<Request<Full<Bytes>>, http::Error> {
+/// The code of an answer whose head did not come in time.
+fn late(call: &Call) -> &'static str {
+    if call.scan.stream {
+        "first_token_timeout"
+    } else {
+        "upstream_timeout"
+    }
+}
+
+fn build(call: &Call, serving: &Serving, credential: usize) -> Request<Full<Bytes>> {
     let reach = serving.reach.as_ref();
-    let suffix = purser_dialects::upstream_path(call.endpoint);
-    let path = format!("{}{suffix}", reach.path);
-    let uri = Uri::builder()
-        .scheme(reach.scheme.clone())
-        .authority(reach.authority.clone())
-        .path_and_query(path)
-        .build()?;
     let mut request = Request::new(Full::new(body(call, serving)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = reach.uri(call.endpoint);
     let headers = request.headers_mut();
     *headers = call.forward.clone();
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
-    let id = call.id.as_bytes();
-    headers.insert(
-        http::HeaderName::from_static("x-request-id"),
-        HeaderValue::from_bytes(id.strip_prefix(b"req_").unwrap_or(id))?,
-    );
     if let Some(value) = reach.authorizations.get(credential) {
         headers.insert(header::AUTHORIZATION, value.clone());
     }
     for (name, value) in &reach.headers {
-        headers.insert(name.clone(), value.clone());
+        headers.insert(name, value.clone());
     }
-    Ok(request)
+    request
 }
 
 /// The caller's bytes, untouched but for the model's name where the provider has another.
@@ -181,15 +150,4 @@ fn body(call: &Call, serving: &Serving) -> Bytes {
         }
         _ => call.body.clone(),
     }
-}
-
-fn used(connection: &CaptureConnection) -> Option<Used> {
-    let metadata = connection.connection_metadata();
-    let mut extras = http::Extensions::new();
-    metadata.as_ref()?.get_extras(&mut extras);
-    extras.remove::<Used>()
-}
-
-fn was_used(connection: &CaptureConnection) -> bool {
-    used(connection).is_some_and(|used| used.before())
 }

@@ -121,6 +121,20 @@ pub enum Endpoint {
     Moderations,
 }
 
+impl Endpoint {
+    /// All of them.
+    pub const ALL: [Endpoint; 8] = [
+        Endpoint::Chat,
+        Endpoint::Completions,
+        Endpoint::Responses,
+        Endpoint::Embeddings,
+        Endpoint::Images,
+        Endpoint::Speech,
+        Endpoint::Transcriptions,
+        Endpoint::Moderations,
+    ];
+}
+
 /// How long to wait, in milliseconds. The meanings are DESIGN 2's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

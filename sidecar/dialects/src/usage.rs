@@ -1,6 +1,7 @@
 //! The token counts of an answer, under OpenAI's two sets of names.
 
 use crate::json::{members, number};
+use serde::de::IgnoredAny;
 
 /// What an answer says that it used. `prompt_tokens` includes cached ones, `completion_tokens` reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +15,16 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// From the body of an answer that is not a stream.
-    pub fn read(body: &[u8]) -> Option<Usage> {
-        let [usage] = members(std::str::from_utf8(body).ok()?, ["usage"])?;
-        Usage::from_object(usage?.get())
+    /// From the whole body of an answer that is not a stream, in the same pass that proves it whole.
+    ///
+    /// # Errors
+    /// When it is not one JSON value.
+    pub fn read_whole(body: &[u8]) -> serde_json::Result<Option<Usage>> {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        match members(text, ["usage"]) {
+            Some([usage]) => Ok(usage.and_then(|usage| Usage::from_object(usage.get()))),
+            None => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
+        }
     }
 
     pub(crate) fn from_object(text: &str) -> Option<Usage> {

@@ -4,19 +4,17 @@ use super::Quota;
 use crate::call::{Call, returned};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::names;
 use crate::reject::{Reject, span};
 use crate::relay::{Body, Meter, Relay, Setting, Waiting};
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Kind};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use purser_config::Endpoint;
-use purser_dialects::{Dialect, ErrorBody, Usage, render};
+use purser_dialects::{Dialect, ErrorBody, render};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The largest integer that every JSON client reads exactly: how "no limit" is told where a number must stand.
-const NO_LIMIT: u64 = (1 << 53) - 1;
 
 /// What the headers of an answer tell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,11 +56,9 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
         ..
     } = answered;
     let body = match answer {
-        Answer::Whole { body, .. } => {
-            if reports_usage(call.endpoint) {
-                Usage::read(&body)
-                    .into_iter()
-                    .for_each(|usage| meter.usage(usage));
+        Answer::Whole { body, usage, .. } => {
+            if let Some(usage) = usage.filter(|_| reports_usage(call.endpoint)) {
+                meter.usage(usage);
             }
             meter.end("done");
             Body::Whole(Some(body))
@@ -106,16 +102,12 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
         Answer::Refused { status, .. } => (*status, json_headers()),
     };
     identify(&mut headers, &call.id, told);
-    headers.insert(
-        HeaderName::from_static("x-purser-channel"),
-        serving.reach.label.clone(),
-    );
-    put(&mut headers, "x-purser-model", &serving.model().name);
+    headers.insert(&names::CHANNEL, serving.reach.label.clone());
+    if let Some(model) = serving.label() {
+        headers.insert(&names::MODEL, model.clone());
+    }
     if !told.replay {
-        headers.insert(
-            HeaderName::from_static("x-purser-replay"),
-            HeaderValue::from_static("off"),
-        );
+        headers.insert(&names::REPLAY, HeaderValue::from_static("off"));
     }
     match answer {
         Answer::Flowing(flow) if flow.kind == Kind::Events => {
@@ -145,7 +137,7 @@ fn meter(answered: &Answered<'_>, status: StatusCode) -> Meter {
         began: call.began,
         content: clock.now(),
         plan: Arc::clone(&call.caller.plan_name),
-        channel: serving.reach.lane.name.clone(),
+        lane: Arc::clone(&serving.reach.lane),
         status: status.as_u16(),
         stream: matches!(answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
         ended: false,
@@ -219,7 +211,7 @@ pub(super) fn refusal(
 /// An answer of our own making.
 pub(super) fn json(id: &HeaderValue, body: Vec<u8>) -> Response<Body> {
     let mut headers = json_headers();
-    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    headers.insert(&names::REQUEST_ID, id.clone());
     with(
         StatusCode::OK,
         headers,
@@ -245,50 +237,28 @@ fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 
 /// The headers of every answer: its id, its attempts, and where the plan's windows stand.
 fn identify(headers: &mut HeaderMap, id: &HeaderValue, told: &Told) {
-    headers.insert(HeaderName::from_static("x-request-id"), id.clone());
+    headers.insert(&names::REQUEST_ID, id.clone());
     if let Some(attempts) = told.attempts {
-        headers.insert(
-            HeaderName::from_static("x-purser-attempts"),
-            attempts.into(),
-        );
+        headers.insert(&names::ATTEMPTS, number(Some(attempts.into())));
     }
     let Some(quota) = &told.quota else { return };
-    let limited = |limit: Option<u64>| limit.unwrap_or(NO_LIMIT);
-    let limit = limited(quota.limit.map(u64::from));
-    let remaining = if quota.limit.is_some() {
-        u64::from(quota.remaining)
-    } else {
-        NO_LIMIT
-    };
-    headers.insert(
-        HeaderName::from_static("x-ratelimit-limit-requests"),
-        limit.into(),
-    );
-    headers.insert(
-        HeaderName::from_static("x-ratelimit-remaining-requests"),
-        remaining.into(),
-    );
-    put(
-        headers,
-        "x-ratelimit-reset-requests",
-        &span(Duration::from_millis(quota.reset_ms)),
-    );
-    headers.insert(
-        HeaderName::from_static("x-ratelimit-limit-tokens"),
-        limited(quota.tokens).into(),
-    );
-    headers.insert(
-        HeaderName::from_static("x-ratelimit-remaining-tokens"),
-        limited(quota.tokens).into(),
-    );
-    headers.insert(
-        HeaderName::from_static("x-ratelimit-reset-tokens"),
-        HeaderValue::from_static("0ms"),
-    );
+    let remaining = quota.limit.map(|_| quota.remaining.into());
+    headers.insert(&names::LIMIT_REQUESTS, number(quota.limit.map(u64::from)));
+    headers.insert(&names::REMAINING_REQUESTS, number(remaining));
+    let reset = span(Duration::from_millis(quota.reset_ms));
+    if let Ok(reset) = HeaderValue::from_maybe_shared(Bytes::from(reset)) {
+        headers.insert(&names::RESET_REQUESTS, reset);
+    }
+    headers.insert(&names::LIMIT_TOKENS, number(quota.tokens));
+    headers.insert(&names::REMAINING_TOKENS, number(quota.tokens));
+    headers.insert(&names::RESET_TOKENS, HeaderValue::from_static("0ms"));
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
+/// A number; none is told as the largest that every JSON client reads exactly, because a number must stand there.
+fn number(value: Option<u64>) -> HeaderValue {
+    match value {
+        Some(1) => HeaderValue::from_static("1"),
+        Some(value) => value.into(),
+        None => HeaderValue::from_static("9007199254740991"),
     }
 }

@@ -1,8 +1,8 @@
 //! Counts one call when it ends or is dropped: the end that nobody can forget. It holds numbers and no logic.
 
 use crate::clock::Clock;
+use crate::lane::Lane;
 use crate::metrics::Metrics;
-use purser_config::Name;
 use purser_dialects::Usage;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Meter {
     /// The plan, a label.
     pub plan: Arc<str>,
     /// The channel, a label.
-    pub channel: Name,
+    pub lane: Arc<Lane>,
     /// The status, a label.
     pub status: u16,
     /// Whether it is a stream.
@@ -44,7 +44,7 @@ impl Meter {
         self.metrics
             .ended(&self.plan, seconds(self.clock.now()), seconds(self.content));
         self.metrics
-            .answered(&self.plan, &self.channel, self.status);
+            .answered(&self.plan, &self.lane.name, self.status);
         self.metrics.in_flight.dec();
         if self.stream {
             self.metrics.stream_end(how);

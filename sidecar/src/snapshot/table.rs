@@ -2,6 +2,7 @@
 //! channels, so that ten thousand keys on five plans cost five tables.
 
 use super::Reach;
+use http::HeaderValue;
 use purser_config::{Endpoint, Key, Model, Name, Plan, glob_matches};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,6 +31,11 @@ impl Serving {
     #[expect(clippy::indexing_slicing)]
     pub fn model(&self) -> &Model {
         &self.reach.channel.models[self.model]
+    }
+
+    /// Its name as `x-purser-model`.
+    pub fn label(&self) -> Option<&HeaderValue> {
+        self.reach.models.get(self.model)
     }
 
     /// Whether it answers this endpoint.

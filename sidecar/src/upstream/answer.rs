@@ -4,12 +4,13 @@
 use super::{Attempted, Limits};
 use crate::call::Call;
 use crate::failover::judge::{Failed, Outcome};
-use bytes::{Bytes, BytesMut};
+use crate::intake::Pieces;
+use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use purser_config::Endpoint;
-use purser_dialects::{End, Gate, Verdict};
+use purser_dialects::{End, Gate, Usage, Verdict};
 use std::time::Duration;
 use tokio::time::timeout_at;
 
@@ -24,6 +25,7 @@ pub enum Answer {
         status: StatusCode,
         headers: HeaderMap,
         body: Bytes,
+        usage: Option<Usage>,
     },
     /// An answer that has begun well.
     Flowing(Box<Flow>),
@@ -167,19 +169,19 @@ fn refused(verdict: Verdict) -> Attempted {
 /// Reads an answer to its end; relays what is longer than one MiB from there.
 async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) -> Attempted {
     let (parts, mut rest) = response.into_parts();
-    let mut held = BytesMut::new();
+    let mut held = Pieces::default();
     loop {
         match next(&mut rest, limits).await {
-            Ok(Some(chunk)) => held.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => held.push(chunk),
             Ok(None) => break,
             Err(outcome) => return Attempted::failed(outcome),
         }
-        if held.len() > HOLD {
+        if held.length() > HOLD {
             let (status, headers) = (parts.status, parts.headers);
             let flow = Flow {
                 status,
                 headers,
-                held: vec![held.freeze()],
+                held: vec![held.join()],
                 rest,
                 kind: Kind::Bytes,
                 idle: limits.idle,
@@ -190,18 +192,25 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
             };
         }
     }
-    if json && serde_json::from_slice::<serde::de::IgnoredAny>(&held).is_err() {
+    let held = held.join();
+    let read = if json {
+        Usage::read_whole(&held)
+    } else {
+        Ok(None)
+    };
+    let Ok(usage) = read else {
         return Attempted::failed(Outcome::Unusable(
             "it answered with JSON that is broken or cut short".into(),
         ));
-    }
+    };
     if let Some(attempted) = json.then(|| fault_within(&held)).flatten() {
         return attempted;
     }
     let answer = Answer::Whole {
         status: parts.status,
         headers: parts.headers,
-        body: held.freeze(),
+        body: held,
+        usage,
     };
     Attempted {
         outcome: Outcome::Answered,

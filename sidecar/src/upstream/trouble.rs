@@ -2,6 +2,7 @@
 
 use super::{Answer, Attempted, Limits};
 use crate::clock::Clock;
+use crate::dial::Used;
 use crate::failover::judge::{Failed, Outcome};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
@@ -16,8 +17,8 @@ const MOST_READ: usize = 64 << 10;
 /// How long an error's body may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An error before the head of an answer. `reused`: the connection had carried an answer before.
-pub(super) fn sending(error: &Error, reused: bool) -> Outcome {
+/// An error before the head of an answer.
+pub(super) fn sending(error: &Error) -> Outcome {
     if error.is_connect() {
         return Outcome::Unreachable(chain(error));
     }
@@ -28,7 +29,7 @@ pub(super) fn sending(error: &Error, reused: bool) -> Outcome {
     let closed = causes()
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .any(|cause| cause.is_incomplete_message() || cause.is_canceled() || cause.is_closed());
-    if reused && (closed || causes().any(is_reset)) {
+    if was_closing(error) && (closed || causes().any(is_reset)) {
         return Outcome::NotSent;
     }
     let parse = causes()
@@ -39,6 +40,14 @@ pub(super) fn sending(error: &Error, reused: bool) -> Outcome {
     } else {
         Outcome::Broken(chain(error))
     }
+}
+
+fn was_closing(error: &Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connection) = error.connect_info() {
+        connection.get_extras(&mut extras);
+    }
+    extras.get::<Used>().is_some_and(Used::was_closing)
 }
 
 /// HTTP/2's own word that a request was not looked at.
