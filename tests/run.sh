@@ -109,7 +109,8 @@ fresh_folder() {
         # A run holds its lock as long as it lives; what nobody holds was cut off or has failed.
         flock --nonblock "$old/lock" rm -rf "$old" 2>/dev/null || true
     done
-    run=$(mktemp -d "$root/target/tests/run.XXXXXX")
+    run=$root/target/tests/run.$$
+    mkdir -p "$run"
     exec 8>"$run/lock"
     flock 8
     exec 7>&-

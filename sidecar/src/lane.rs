@@ -54,7 +54,6 @@ impl Lane {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
             .retry_canceled_requests(true)
-            .http1_max_headers(100)
             .http1_max_buf_size(1 << 20)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))

@@ -120,7 +120,6 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(100)
         .max_buf_size(MOST_HEAD)
         .serve_connection(TokioIo::new(stream), answer);
     finish!(connection, phase);

@@ -130,6 +130,7 @@ fn build(call: &Call, serving: &Serving, credential: usize) -> Request<Full<Byte
     *request.uri_mut() = reach.uri(call.endpoint);
     let headers = request.headers_mut();
     *headers = call.forward.clone();
+    headers.insert(header::HOST, reach.host.clone());
     if let Some(value) = reach.authorizations.get(credential) {
         headers.insert(header::AUTHORIZATION, value.clone());
     }

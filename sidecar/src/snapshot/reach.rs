@@ -19,14 +19,22 @@ pub struct Reach {
     pub models: Vec<HeaderValue>,
     /// One `authorization` value per credential, marked sensitive.
     pub authorizations: Vec<HeaderValue>,
+    /// `host`: the authority, without a port that goes without saying.
+    pub host: HeaderValue,
     /// Headers to add.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     uris: Vec<(Endpoint, Uri)>,
 }
 
+/// Where each endpoint is, and the name of the host.
+struct Address {
+    host: HeaderValue,
+    uris: Vec<(Endpoint, Uri)>,
+}
+
 impl Reach {
     pub(super) fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
-        let uris = uris(&channel.base_url)?;
+        let Address { host, uris } = address(&channel.base_url)?;
         let lane = lanes.of(name, channel);
         let lane = lane.map_err(|error: InvalidCa| error.to_string())?;
         let authorizations = channel.credentials.iter().map(|credential| {
@@ -47,6 +55,7 @@ impl Reach {
             models: models.collect::<Result<_, String>>()?,
             authorizations: authorizations.collect::<Result<_, String>>()?,
             headers: headers.collect::<Result<_, String>>()?,
+            host,
             uris,
         })
     }
@@ -58,7 +67,7 @@ impl Reach {
     }
 }
 
-fn uris(base_url: &str) -> Result<Vec<(Endpoint, Uri)>, String> {
+fn address(base_url: &str) -> Result<Address, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("baseURL {base_url:?}: {error}");
     let base: Uri = base_url.parse().map_err(|error| wrong(&error))?;
     let place = base.scheme().cloned().zip(base.authority().cloned());
@@ -72,7 +81,13 @@ fn uris(base_url: &str) -> Result<Vec<(Endpoint, Uri)>, String> {
         let uri = uri.path_and_query(path).build();
         Ok((endpoint, uri.map_err(|error| wrong(&error))?))
     });
-    uris.collect()
+    let uris = uris.collect::<Result<_, String>>()?;
+    let default = if scheme == Scheme::HTTPS { 443 } else { 80 };
+    let host = match authority.port_u16() {
+        Some(port) if port != default => plain(&format!("{}:{port}", authority.host()))?,
+        _ => plain(authority.host())?,
+    };
+    Ok(Address { host, uris })
 }
 
 fn plain(text: &str) -> Result<HeaderValue, String> {
