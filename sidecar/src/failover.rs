@@ -305,7 +305,9 @@ impl Trial<'_> {
             .metrics
             .attempt(&reach.lane.name, label(outcome));
         if *outcome != Outcome::Answered {
-            tracing::info!(channel = %reach.lane.name, request = ?self.call.id, outcome = ?outcome, action = ?ruling.action, "attempt failed");
+            let request = self.call.id.to_str().unwrap_or_default();
+            let (channel, next) = (&reach.lane.name, ruling.action.as_str());
+            tracing::info!(%channel, request, %outcome, next, "attempt failed");
             self.outcomes.push(outcome.clone());
         }
     }

@@ -123,7 +123,13 @@ impl Gateway {
             Ok(response) => response,
             Err(Refused { reject, told }) => {
                 self.metrics.rejected(reject.code());
-                tracing::debug!(request = ?id, code = reject.code(), path = parts.uri.path(), "call refused");
+                let request = id.to_str().unwrap_or_default();
+                tracing::debug!(
+                    request,
+                    code = reject.code(),
+                    path = parts.uri.path(),
+                    "call refused"
+                );
                 respond::refusal(&reject, dialect, &id, &told)
             }
         }

@@ -153,11 +153,11 @@ impl Metrics {
 
     /// The text that Prometheus scrapes.
     pub fn render(&self, store: &Store) -> Vec<u8> {
-        let held = store.held();
-        self.config_loads.set(held.loads as i64);
-        self.config_faults.set(held.faults.len() as i64);
+        let summary = store.summary();
+        self.config_loads.set(summary.loads as i64);
+        self.config_faults.set(summary.faults as i64);
         self.config_published
-            .set((held.version.published_ms / 1000) as i64);
+            .set((summary.published_ms / 1000) as i64);
         for lane in store.lanes().all() {
             let shut = lane.state() != State::Flowing;
             self.channel_shut

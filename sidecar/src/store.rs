@@ -34,6 +34,17 @@ pub struct Held {
     pub ready: bool,
 }
 
+/// What metrics tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Versions taken since the start.
+    pub loads: u64,
+    /// Resources refused in the last one.
+    pub faults: usize,
+    /// When it was published, in unix milliseconds.
+    pub published_ms: u64,
+}
+
 impl Default for Store {
     fn default() -> Self {
         Store {
@@ -109,6 +120,16 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// What metrics tell of it, without a copy of it.
+    pub fn summary(&self) -> Summary {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Summary {
+            loads: held.loads,
+            faults: held.faults.len(),
+            published_ms: held.version.published_ms,
+        }
     }
 
     /// The version in force, if any.

@@ -1,32 +1,68 @@
 //! Picks a few members out of JSON without building the rest: one pass, no recursion, no memory per member.
+//!
+//! Called by everything that reads what a provider answered. What `walk` refuses, `serde_json` decides; any_element
+//! asks it not, as its texts are parts of others that have been read.
 
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::walk::{Spelt, Stuck, Walk};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The members of those names, if `text` is an object. `null` counts as absent; the last of equal names wins.
 pub(crate) fn members<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
-) -> Option<[Option<&'a RawValue>; N]> {
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let found = reader.deserialize_map(Pick(names)).ok()?;
-    reader.end().ok()?;
-    Some(found)
+) -> Option<[Option<&'a str>; N]> {
+    pick(text, names).unwrap_or_else(|Stuck| {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let found = reader.deserialize_map(Pick(names)).ok()?;
+        reader.end().ok().map(|()| found)
+    })
 }
 
-/// Whether any element satisfies `test`, if `text` is an array.
-pub(crate) fn any_element<'a>(text: &'a str, test: impl FnMut(&'a str) -> bool) -> bool {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_seq(Any(test)).unwrap_or(false)
+fn pick<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+) -> Result<Option<[Option<&'a str>; N]>, Stuck> {
+    let mut found = [None; N];
+    let mut walk = Walk::open(text.as_bytes(), b'{')?;
+    while let Some((spelt, value)) = walk.member()? {
+        let name = name(text, spelt)?;
+        if let Some((_, place)) = names.iter().zip(&mut found).find(|(is, _)| **is == name) {
+            *place = text.get(value).filter(|value| *value != "null");
+        }
+    }
+    walk.end().map(|()| Some(found))
+}
+
+/// A member's name: only one with escapes needs memory of its own.
+pub(crate) fn name(text: &str, spelt: Spelt) -> Result<Cow<'_, str>, Stuck> {
+    if spelt.escaped {
+        let literal = text.get(spelt.inner.start - 1..spelt.inner.end + 1);
+        return serde_json::from_str(literal.unwrap_or_default())
+            .map(Cow::Owned)
+            .map_err(|_| Stuck);
+    }
+    text.get(spelt.inner).map(Cow::Borrowed).ok_or(Stuck)
+}
+
+/// Whether any element satisfies `test`, if `text` is an array. What follows the array is not looked at.
+pub(crate) fn any_element<'a>(text: &'a str, mut test: impl FnMut(&'a str) -> bool) -> bool {
+    let mut walk = || -> Result<bool, Stuck> {
+        let mut any = false;
+        let mut walk = Walk::open(text.as_bytes(), b'[')?;
+        while let Some(element) = walk.element()? {
+            any = any || text.get(element).is_some_and(&mut test);
+        }
+        Ok(any)
+    };
+    walk().unwrap_or(false)
 }
 
 /// The text of a JSON string.
-pub(crate) fn string(raw: Option<&RawValue>) -> Option<String> {
-    decode(raw?.get()).ok()
+pub(crate) fn string(raw: Option<&str>) -> Option<String> {
+    decode(raw?).ok()
 }
 
 /// The same of its literal, which has been read as JSON already; without escapes it is its own text.
@@ -41,8 +77,8 @@ pub(crate) fn decode(literal: &str) -> serde_json::Result<String> {
 }
 
 /// A whole number that is not negative; `12.0` is one too.
-pub(crate) fn number(raw: Option<&RawValue>) -> Option<u64> {
-    let text = raw?.get();
+pub(crate) fn number(raw: Option<&str>) -> Option<u64> {
+    let text = raw?;
     text.parse().ok().or_else(|| {
         let value: f64 = serde_json::from_str(text).ok()?;
         (value.fract() == 0.0 && (0.0..9e15).contains(&value)).then_some(value as u64)
@@ -50,9 +86,8 @@ pub(crate) fn number(raw: Option<&RawValue>) -> Option<u64> {
 }
 
 /// Whether a value says nothing: absent, null, false, `""`, `[]` or `{}`.
-pub(crate) fn is_empty(raw: Option<&RawValue>) -> bool {
-    raw.is_none_or(|raw| {
-        let text = raw.get();
+pub(crate) fn is_empty(raw: Option<&str>) -> bool {
+    raw.is_none_or(|text| {
         let inner = text
             .get(1..text.len().saturating_sub(1))
             .unwrap_or_default();
@@ -62,10 +97,11 @@ pub(crate) fn is_empty(raw: Option<&RawValue>) -> bool {
     })
 }
 
+/// How `serde_json` picks them.
 struct Pick<'n, const N: usize>([&'n str; N]);
 
 impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
-    type Value = [Option<&'de RawValue>; N];
+    type Value = [Option<&'de str>; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -73,53 +109,14 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
-        while let Some(at) = map.next_key_seed(Position(&self.0))? {
-            match at.and_then(|at| found.get_mut(at)) {
-                Some(place) => *place = map.next_value::<Option<&RawValue>>()?,
+        while let Some(name) = map.next_key::<String>()? {
+            match self.0.iter().zip(&mut found).find(|(is, _)| **is == name) {
+                Some((_, place)) => {
+                    *place = map.next_value::<Option<&RawValue>>()?.map(RawValue::get)
+                }
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(found)
-    }
-}
-
-/// Which of the names a key is.
-struct Position<'n>(&'n [&'n str]);
-
-impl<'de> DeserializeSeed<'de> for Position<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
-        key.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Position<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|name| *name == key))
-    }
-}
-
-struct Any<F>(F);
-
-impl<'de, F: FnMut(&'de str) -> bool> Visitor<'de> for Any<F> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<bool, A::Error> {
-        let mut any = false;
-        while let Some(element) = elements.next_element::<&RawValue>()? {
-            any = any || (self.0)(element.get());
-        }
-        Ok(any)
     }
 }

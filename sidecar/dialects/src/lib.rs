@@ -26,6 +26,7 @@ pub mod splice;
 pub mod sse;
 pub mod upstream_error;
 mod usage;
+mod walk;
 
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use multipart::{boundary, scan_multipart};

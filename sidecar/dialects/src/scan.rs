@@ -4,7 +4,8 @@
 //! model than the one that was checked and paid for.
 
 use crate::json;
-use serde::de::{DeserializeSeed, Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
+use crate::walk::{Stuck, Walk};
+use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,8 +14,8 @@ use std::ops::Range;
 
 /// More top-level members than any API has; remembering them all to find a duplicate must stay cheap.
 pub const MAX_MEMBERS: usize = 1_024;
-/// Up to here duplicates are sought by comparing with each; above, by hash.
-const FEW: usize = 24;
+/// Up to here duplicates are sought by comparing with each, without memory of its own; above, by hash.
+const FEW: usize = 16;
 
 /// What a body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,18 +106,19 @@ pub fn scan_json(body: &[u8]) -> Result<Scan, ScanFault> {
     if first != Some(b'{') {
         return Err(not_object(text));
     }
-    let mut top = Top {
-        text,
-        scan: Scan::default(),
-        fault: None,
-    };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = reader.deserialize_map(&mut top).and_then(|()| reader.end());
-    let Top { scan, fault, .. } = top;
-    match (fault, read) {
-        (Some(fault), _) => Err(fault),
-        (None, Err(error)) => Err(ScanFault::NotJson(error.to_string())),
-        (None, Ok(())) => Ok(scan),
+    let mut top = Top::of(text);
+    match top.walk() {
+        Ok(()) => top.finish(),
+        // serde_json says what is wrong, and where.
+        Err(Stuck) => {
+            let mut top = Top::of(text);
+            let mut reader = serde_json::Deserializer::from_str(text);
+            let read = reader.deserialize_map(&mut top).and_then(|()| reader.end());
+            match read {
+                Err(error) if top.fault.is_none() => Err(ScanFault::NotJson(error.to_string())),
+                _ => top.finish(),
+            }
+        }
     }
 }
 
@@ -168,12 +170,11 @@ impl<'a> Visitor<'a> for &mut Top<'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Seen::default();
-        while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
-            let read = member_read(&key);
-            let taken = match (seen.add(key), read) {
-                (Err(fault), _) => Err(fault),
-                (Ok(()), Some(read)) => self.take(read, map.next_value::<&RawValue>()?),
-                (Ok(()), None) => map.next_value::<IgnoredAny>().map(|_| Ok(()))?,
+        while let Some(name) = map.next_key::<String>()? {
+            let read = member_read(&name);
+            let taken = match seen.add(Cow::Owned(name)) {
+                Err(fault) => Err(fault),
+                Ok(()) => self.take(read, map.next_value::<&RawValue>()?.get()),
             };
             if let Err(fault) = taken {
                 self.fault = Some(fault);
@@ -209,7 +210,32 @@ fn member_read(name: &str) -> Option<Read> {
 }
 
 impl<'a> Top<'a> {
-    fn take(&mut self, read: Read, raw: &'a RawValue) -> Result<(), ScanFault> {
+    fn of(text: &'a str) -> Top<'a> {
+        let (scan, fault) = (Scan::default(), None);
+        Top { text, scan, fault }
+    }
+
+    fn finish(self) -> Result<Scan, ScanFault> {
+        self.fault.map_or(Ok(self.scan), Err)
+    }
+
+    /// Up to the first fault.
+    fn walk(&mut self) -> Result<(), Stuck> {
+        let mut seen = Seen::default();
+        let mut walk = Walk::open(self.text.as_bytes(), b'{')?;
+        while let Some((spelt, value)) = walk.member()? {
+            let name = json::name(self.text, spelt)?;
+            let (read, value) = (member_read(&name), self.text.get(value).ok_or(Stuck)?);
+            if let Err(fault) = seen.add(name).and_then(|()| self.take(read, value)) {
+                self.fault = Some(fault);
+                return Ok(());
+            }
+        }
+        walk.end()
+    }
+
+    fn take(&mut self, read: Option<Read>, raw: &'a str) -> Result<(), ScanFault> {
+        let Some(read) = read else { return Ok(()) };
         match read {
             Read::Model => self.scan.model = Some(self.model(raw)?),
             Read::Stream => self.scan.stream = stream(raw)?,
@@ -224,8 +250,7 @@ impl<'a> Top<'a> {
         Ok(())
     }
 
-    fn model(&self, raw: &'a RawValue) -> Result<Member, ScanFault> {
-        let literal = raw.get();
+    fn model(&self, literal: &'a str) -> Result<Member, ScanFault> {
         if !literal.starts_with('"') {
             return Err(ScanFault::ModelNotString(kind(literal)));
         }
@@ -240,8 +265,8 @@ impl<'a> Top<'a> {
     }
 }
 
-fn stream(raw: &RawValue) -> Result<bool, ScanFault> {
-    match raw.get() {
+fn stream(raw: &str) -> Result<bool, ScanFault> {
+    match raw {
         "true" => Ok(true),
         "false" | "null" => Ok(false),
         other => Err(ScanFault::WrongType {
@@ -255,54 +280,31 @@ fn stream(raw: &RawValue) -> Result<bool, ScanFault> {
 /// The names seen so far.
 #[derive(Default)]
 struct Seen<'a> {
-    few: Vec<Cow<'a, str>>,
-    many: HashSet<Cow<'a, str>>,
+    few: [&'a str; FEW],
+    count: usize,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Seen<'a> {
-    fn add(&mut self, key: Cow<'a, str>) -> Result<(), ScanFault> {
-        if self.few.contains(&key) || (!self.many.is_empty() && self.many.contains(&key)) {
-            return Err(ScanFault::Duplicate(key.chars().take(128).collect()));
+    fn add(&mut self, name: Cow<'a, str>) -> Result<(), ScanFault> {
+        let few = self.few.iter().take(self.count);
+        let is_among_many = |many: &HashSet<_>| many.contains(&name);
+        if few.copied().any(|few| few == name) || self.many.as_ref().is_some_and(is_among_many) {
+            return Err(ScanFault::Duplicate(name.chars().take(128).collect()));
         }
-        if self.few.len() < FEW {
-            if self.few.capacity() == 0 {
-                self.few.reserve_exact(FEW);
+        match (name, self.few.get_mut(self.count)) {
+            (Cow::Borrowed(name), Some(place)) => {
+                *place = name;
+                self.count += 1;
             }
-            self.few.push(key);
-        } else if self.many.len() + FEW < MAX_MEMBERS {
-            self.many.insert(key);
-        } else {
-            return Err(ScanFault::TooManyMembers);
+            (name, _) => {
+                let many = self.many.get_or_insert_default();
+                if self.count + many.len() == MAX_MEMBERS {
+                    return Err(ScanFault::TooManyMembers);
+                }
+                many.insert(name);
+            }
         }
         Ok(())
-    }
-}
-
-/// A key, borrowed from the body unless it holds escapes.
-struct Key<'a>(Cow<'a, str>);
-
-struct KeySeed;
-
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Key<'de>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Key<'de>, D::Error> {
-        key.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed {
-    type Value = Key<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key(Cow::Borrowed(key)))
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-        Ok(Key(Cow::Owned(key.to_owned())))
     }
 }

@@ -9,7 +9,6 @@ use crate::error::json;
 use crate::json::{any_element, members, number, string};
 use crate::openai::error::{Envelope, Error};
 use redact::redact;
-use serde_json::value::RawValue;
 
 /// The longest message that is kept.
 const MAX_MESSAGE: usize = 2 << 10;
@@ -202,12 +201,12 @@ pub(crate) fn fields(text: &str) -> Fields {
 
 fn object(text: &str) -> Option<Fields> {
     let [error, detail] = members(text, ["error", "detail"])?;
-    let inner = error.filter(|error| error.get().starts_with('{'));
-    let mut fields = flat(inner.map_or(text, RawValue::get))?;
+    let inner = error.filter(|error| error.starts_with('{'));
+    let mut fields = flat(inner.unwrap_or(text))?;
     if fields.whole_message.is_empty() {
         let said = string(error).or_else(|| string(detail));
         let said = said
-            .or_else(|| Some(error.or(detail)?.get().to_owned()))
+            .or_else(|| Some(error.or(detail)?.to_owned()))
             .unwrap_or_else(|| text.to_owned());
         fields.message = bounded(&said, MAX_MESSAGE);
         fields.whole_message = said;
@@ -220,7 +219,7 @@ fn flat(text: &str) -> Option<Fields> {
         members(text, ["message", "type", "code", "param", "status_code"])?;
     let short = |raw| string(raw).map(|text| bounded(&text, MAX_FIELD));
     let said = string(message)
-        .or_else(|| Some(message?.get().to_owned()))
+        .or_else(|| Some(message?.to_owned()))
         .unwrap_or_default();
     Some(Fields {
         message: bounded(&said, MAX_MESSAGE),

@@ -22,7 +22,7 @@ impl Usage {
     pub fn read_whole(body: &[u8]) -> serde_json::Result<Option<Usage>> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         match members(text, ["usage"]) {
-            Some([usage]) => Ok(usage.and_then(|usage| Usage::from_object(usage.get()))),
+            Some([usage]) => Ok(usage.and_then(Usage::from_object)),
             None => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::circuit::Mark;
 use crate::reject::Reject;
+use std::fmt;
 use std::time::Duration;
 
 /// How an attempt ended.
@@ -39,6 +40,25 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
 }
 
+/// As the log says it.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Answered => f.write_str("answered"),
+            Outcome::Unreachable(why) => write!(f, "not reached: {why}"),
+            Outcome::NotSent => f.write_str("the pooled connection was closing"),
+            Outcome::Failed(failed) if failed.money => {
+                write!(f, "status {}: the account is out of credit", failed.status)
+            }
+            Outcome::Failed(failed) => write!(f, "status {}", failed.status),
+            Outcome::TooSlow(limit) => write!(f, "too slow: {limit}"),
+            Outcome::Broken(why) | Outcome::Unusable(why) | Outcome::Suspicious(why) => {
+                f.write_str(why)
+            }
+        }
+    }
+}
+
 /// What is left to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -62,6 +82,18 @@ pub enum Action {
     Same { after: Duration, charged: bool },
     /// The provider's answer is the caller's own fault: pass it on.
     Stop,
+}
+
+impl Action {
+    /// As the log says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Answer => "answer",
+            Action::Next => "next channel",
+            Action::Same { .. } => "same channel",
+            Action::Stop => "to the caller",
+        }
+    }
 }
 
 /// The ruling: what to do, and what the channel's circuit notes.

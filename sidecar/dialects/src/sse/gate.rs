@@ -116,7 +116,7 @@ fn judge(event: &Event) -> Verdict {
         return error(text);
     }
     let shown = match choices {
-        Some(choices) => any_element(choices.get(), has_content),
+        Some(choices) => any_element(choices, has_content),
         None => is_shown(if kind.is_empty() { &event.name } else { &kind }),
     };
     if shown {
@@ -150,7 +150,7 @@ fn has_content(choice: &str) -> bool {
         "reasoning_details",
         "audio",
     ];
-    let delta = delta.and_then(|delta| members(delta.get(), names));
+    let delta = delta.and_then(|delta| members(delta, names));
     !is_empty(finish_reason)
         || !is_empty(text)
         || delta.is_some_and(|members| !members.iter().all(|member| is_empty(*member)))
@@ -162,9 +162,7 @@ fn error(text: &str) -> Verdict {
 
 fn failed_response(text: &str) -> Verdict {
     let response = members(text, ["response"]).and_then(|[response]| response);
-    verdict(response.map_or_else(Fields::default, |response| {
-        upstream_error::fields(response.get())
-    }))
+    verdict(response.map_or_else(Fields::default, upstream_error::fields))
 }
 
 fn verdict(fields: Fields) -> Verdict {

@@ -172,13 +172,10 @@ impl Seen {
         self.named(Name::of(&string(kind).unwrap_or_default()));
         let nested = || {
             response
-                .and_then(|response| members(response.get(), ["usage"]))
+                .and_then(|response| members(response, ["usage"]))
                 .and_then(|[usage]| usage)
         };
-        if let Some(usage) = usage
-            .or_else(nested)
-            .and_then(|usage| Usage::from_object(usage.get()))
-        {
+        if let Some(usage) = usage.or_else(nested).and_then(Usage::from_object) {
             self.usage = Some(usage);
         }
     }
