@@ -225,8 +225,8 @@ impl Trial<'_> {
             };
             self.spend().await?;
             self.attempts += 1;
-            let Attempted { outcome, answer } =
-                attempt(self.call, serving, claim.credential, &self.failover.clock).await;
+            let attempt = attempt(self.call, serving, claim.credential, &self.failover.clock);
+            let Attempted { outcome, answer } = Box::pin(attempt).await;
             let sole = at + 1 == self.serving.len() && !reach.lane.has_other_credential(now);
             let ruling = self.rule(
                 &outcome,

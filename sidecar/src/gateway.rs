@@ -159,7 +159,8 @@ impl Gateway {
                     endpoint,
                     began,
                 };
-                self.carry(entered, body).await
+                // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
+                Box::pin(self.carry(entered, body)).await
             }
             Route::Models => Ok(respond::json(
                 id,
@@ -214,9 +215,9 @@ impl Gateway {
             held,
         };
         if trip.call.scan.stream {
-            trip.run_stream().await
+            Box::pin(trip.run_stream()).await
         } else {
-            trip.run().await
+            Box::pin(trip.run()).await
         }
     }
 
