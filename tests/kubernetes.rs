@@ -17,6 +17,7 @@ mod kubernetes {
     mod stream;
 
     mod contract;
+    mod exact;
     mod isolation;
     mod outage;
     mod propagation;

@@ -176,8 +176,8 @@ impl Authority {
         let ready = self.started + learns(self.memory, limit, self.occupancy);
         window.expire(at);
         let verdict = if now < ready {
-            let ready_ms = until_ms(at, nanos(ready));
-            Verdict::Learning { ready_ms }
+            let (owner, share) = (speaks.owner, self.shares.of(sidecar, key));
+            terms.learn(window, Withheld { owner, share }, ready)
         } else if ask.want > 0 && terms.admit(window) {
             self.last_token += 1;
             let (token, owner) = (self.last_token, speaks.owner);
@@ -275,6 +275,13 @@ struct Terms {
 impl Terms {
     fn admit(&self, window: &Window) -> bool {
         window.load(&self.withheld) < self.requests
+    }
+
+    /// Under `Share` whoever asks now goes on with its share, and tells nobody before its next Hello.
+    fn learn(&self, window: &mut Window, uses: Withheld, ready: Duration) -> Verdict {
+        window.assume(uses, self.leaves, self.requests);
+        let ready_ms = until_ms(self.at, nanos(ready));
+        Verdict::Learning { ready_ms }
     }
 
     fn frees(&self, window: &Window) -> u64 {

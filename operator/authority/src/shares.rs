@@ -239,6 +239,13 @@ impl Shares {
         tells.into_iter().collect()
     }
 
+    /// What a sidecar may believe to be its share of a key.
+    pub(crate) fn of(&self, sidecar: &str, key: &Name) -> u32 {
+        let row = self.rows.get(key);
+        row.and_then(|row| row.holders.get(sidecar))
+            .map_or(0, Holder::may_believe)
+    }
+
     /// What lost sidecars may be using of a key, unasked.
     pub(crate) fn cut_off(&self, key: &Name) -> impl Iterator<Item = (&str, u32)> {
         let row = if self.lost == 0 {

@@ -160,6 +160,15 @@ impl Window {
         self.keep_newest(most);
     }
 
+    /// Counts a use of its share that a connected sidecar may make without a grant, unless the whole share is counted.
+    pub(crate) fn assume(&mut self, of: Withheld, leaves: u64, limit: u32) {
+        if self.held_by(of.owner) < of.share {
+            let most = self.held.max(limit);
+            self.insert(of.owner, rounded(leaves, limit));
+            self.keep_newest(most);
+        }
+    }
+
     /// Drops the oldest beyond `most`: while `most` newer ones are here, the limit is reached with or without them.
     fn keep_newest(&mut self, most: u32) {
         while self.held > most {

@@ -9,6 +9,7 @@ use crate::failover::{Failover, Lost, Won};
 use crate::intake;
 use crate::ledger::Reservation;
 use crate::metrics::Metrics;
+use crate::reject::Reject;
 use crate::relay::{Body, KEEP_ALIVE_EVERY, Search, Waiting};
 use crate::snapshot::Serving;
 use http::Response;
@@ -76,10 +77,7 @@ impl Trip {
                     clock,
                 }))
             }
-            Err(Lost { reject, attempts }) => Err(Refused {
-                reject,
-                told: told(attempts),
-            }),
+            Err(Lost { reject, attempts }) => Err(lost(reject, told(attempts), &call)),
         }
     }
 
@@ -110,6 +108,14 @@ impl Trip {
             },
         ))
     }
+}
+
+fn lost(reject: Reject, mut told: Told, call: &Call) -> Refused {
+    if matches!(reject, Reject::OverRate { .. }) {
+        // The grant waited too long, and another was denied: what the first one told is past.
+        told.quota = Quota::refused(&reject, &call.caller);
+    }
+    Refused { reject, told }
 }
 
 /// Counts a call as in flight until its meter does, also when its caller leaves before there is one.

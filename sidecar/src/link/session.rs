@@ -37,6 +37,8 @@ impl Link {
             under_way: VecDeque::new(),
             heard: Instant::now(),
         };
+        // From here on every use is either in the Hello or asked for.
+        self.connected.store(true, Ordering::Release);
         session.send(&session.hello(&self.instance)).await?;
         let mut body = response.into_body();
         let mut buffer = BytesMut::new();
@@ -82,7 +84,6 @@ impl Link {
         while let Some(end) = memchr::memchr(b'\n', buffer) {
             let line = buffer.split_to(end + 1);
             if let FromOperator::Snapshot { .. } = session.obey(&line).await? {
-                self.connected.store(true, Ordering::Release);
                 session.around.gateway.metrics.connected.set(1);
                 tracing::info!(operator = %session.around.endpoint, "connected to the operator");
             }

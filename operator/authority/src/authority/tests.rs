@@ -230,6 +230,26 @@ fn learns_for_two_seconds_under_share_and_then_counts_what_it_heard() {
 }
 
 #[test]
+fn a_share_that_is_used_while_it_learns_is_counted_when_it_grants() {
+    let mut authority = authority(Memory::Lost, 5, WhenQuotaUnreachable::Share);
+    authority.hello(ms(100), "a", &hello(&[], 2), None);
+    authority.hello(ms(100), "b", &hello(&[], 3), None);
+    for _ in 0..4 {
+        asks(&mut authority, ms(500), "a");
+    }
+    asks(&mut authority, ms(600), "b");
+    let grants = (0..5).filter(|_| {
+        let verdict = asks(&mut authority, ms(2_000), "b").verdict;
+        matches!(verdict, Verdict::Granted { .. })
+    });
+    assert_eq!(
+        grants.count(),
+        2,
+        "two of a's share and one of b's are used"
+    );
+}
+
+#[test]
 fn learns_for_a_whole_occupancy_under_deny() {
     let mut authority = authority(Memory::Lost, 5, WhenQuotaUnreachable::Deny);
     authority.hello(ms(100), "a", &hello(&[0], 0), None);
