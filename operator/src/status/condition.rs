@@ -107,6 +107,18 @@ pub(crate) fn programmed(tally: &Tally) -> Wanted {
     }
 }
 
+/// A key that sidecars know and that nobody can use yet: its value does not exist.
+pub(crate) fn without_value(secret: &str) -> Wanted {
+    Wanted {
+        kind: ConditionType::Programmed,
+        status: truth(false),
+        reason: ProgrammedReason::Pending.as_str(),
+        message: format!(
+            "the key has no value yet: Secret {secret} is made, or followed, in a moment"
+        ),
+    }
+}
+
 /// Whether the provider answers: nobody tells yet.
 pub(crate) fn healthy() -> Wanted {
     let message = "sidecars do not report health yet".to_owned();

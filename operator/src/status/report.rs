@@ -120,18 +120,20 @@ fn key_report(publication: &Publication, key: &ApiKey, census: &Census) -> Optio
     let object = ObjectRef::ApiKey(name);
     let verdict = publication.verdicts.get(&object)?;
     let mut report = report(object, key, key.status.as_ref(), verdict);
-    report.conditions.push(condition::programmed(&tally));
+    let facts = verdict.key.as_ref();
+    let has_value = facts.is_none_or(|facts| !facts.digests.is_empty());
+    report.conditions.push(if has_value {
+        condition::programmed(&tally)
+    } else {
+        condition::without_value(&secret)
+    });
     report
         .fields
         .insert("enforced".to_owned(), json!(condition::enforced(&tally)));
     if key.spec.key_hash.is_none() {
         report.fields.insert("secretName".to_owned(), json!(secret));
     }
-    if let Some(facts) = verdict
-        .key
-        .as_ref()
-        .filter(|facts| !facts.prefix.is_empty())
-    {
+    if let Some(facts) = facts.filter(|facts| !facts.prefix.is_empty()) {
         report
             .fields
             .insert("prefix".to_owned(), json!(facts.prefix));

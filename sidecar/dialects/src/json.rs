@@ -1,7 +1,7 @@
 //! Picks a few members out of JSON without building the rest: one pass, no recursion, no memory per member.
 //!
-//! Called by everything that reads what a provider answered. What `walk` refuses, `serde_json` decides; any_element
-//! asks it not, as its texts are parts of others that have been read.
+//! Called by everything that reads what a provider answered. What `walk` refuses, `serde_json` decides. Must never
+//! fail on data: what is not JSON holds no members.
 
 use crate::walk::{Spelt, Stuck, Walk};
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
@@ -28,8 +28,18 @@ fn pick<'a, const N: usize>(
     let mut found = [None; N];
     let mut walk = Walk::open(text.as_bytes(), b'{')?;
     while let Some((spelt, value)) = walk.member()? {
-        let name = name(text, spelt)?;
-        if let Some((_, place)) = names.iter().zip(&mut found).find(|(is, _)| **is == name) {
+        let decoded;
+        let name = if spelt.escaped {
+            decoded = name(text, spelt)?;
+            decoded.as_bytes()
+        } else {
+            text.as_bytes().get(spelt.inner).ok_or(Stuck)?
+        };
+        if let Some((_, place)) = names
+            .iter()
+            .zip(&mut found)
+            .find(|(is, _)| is.as_bytes() == name)
+        {
             *place = text.get(value).filter(|value| *value != "null");
         }
     }

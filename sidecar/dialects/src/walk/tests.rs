@@ -9,8 +9,13 @@ use std::ops::Range;
 
 /// Where a text's one value stands.
 fn whole(text: &[u8]) -> Result<Range<usize>, Stuck> {
-    let (at, first) = (0, true);
-    let mut walk = Walk { text, at, first };
+    let (length, first) = (text.len(), true);
+    let rest = text;
+    let mut walk = Walk {
+        length,
+        rest,
+        first,
+    };
     let span = walk.value()?;
     walk.end().map(|()| span)
 }
@@ -63,66 +68,15 @@ impl<'de> serde::Deserialize<'de> for Ordered<'de> {
 
 /// What JSON is made of, whole and broken.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop::sample::select(vec![
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "\"",
-        "\\",
-        " ",
-        "\n",
-        "\t",
-        "\r",
-        "\u{b}",
-        "\u{a0}",
-        "\0",
-        "\u{1f}",
-        "\u{7f}",
-        "\\u00e9",
-        "\\uD800",
-        "\\u12g4",
-        "\\u1",
-        "\\n",
-        "\\/",
-        "\\x",
-        "\"a\":",
-        "\"\":",
-        "\"\\u0061\":",
-        "\"a\"",
-        "\"\\ud800\":",
-        "\"b c\"",
-        "true",
-        "false",
-        "null",
-        "nul",
-        "True",
-        "-",
-        "+",
-        ".",
-        "e",
-        "E",
-        "0",
-        "01",
-        "1",
-        "-0",
-        "1.5",
-        "1e9",
-        "1E+9",
-        "1e-9",
-        "1.",
-        ".5",
-        "1e",
-        "-1.0e10",
-        "99999999999999999999",
-        "{}",
-        "[]",
-        "[ ]",
-        "é😀",
-        "a text that is longer than the words that are read first, and no special in it",
-    ]);
+    let pieces = [
+        "{|}|[|]|:|,|\"|\\| |\n|\t|\r|\u{b}|\u{a0}|\0|\u{1f}|\u{7f}|{}|[]|[ ]|é😀",
+        "|\\u00e9|\\uD800|\\u12g4|\\u1|\\n|\\/|\\x|\"a\":|\"\":|\"\\u0061\":|\"a\"|\"\\ud800\":|\"b c\"",
+        "|true|false|null|nul|True|-|+|.|e|E|0|01|1|-0|1.5|1e9|1E+9|1e-9|1.|.5|1e|-1.0e10|99999999999999999999",
+        "|a text that is longer than the words that are read first, and nothing special stands in it",
+    ];
+    let pieces = pieces.concat();
+    let pieces: Vec<String> = pieces.split('|').map(str::to_owned).collect();
+    let piece = prop::sample::select(pieces);
     vec(piece, 0..16).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
@@ -191,7 +145,7 @@ fn agree(text: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_walk_agrees_on_anything(bytes in vec(any::<u8>(), 0..48)) {
