@@ -1,11 +1,12 @@
 //! The walk of a request: `handle`, which cannot fail, and `walk`, which reads top to bottom. Called by `server` for each
 //! request. Every step is a room of its own; this one only joins them.
 
+mod ids;
 mod respond;
 mod trip;
 
 use crate::call::{Call, forwarded};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::failover::{Failover, gone};
 use crate::identity::identify;
 use crate::intake::{self, Intake};
@@ -19,10 +20,10 @@ use crate::store::Store;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
+use ids::Ids;
 use purser_config::{Endpoint, Name, Standing};
 use purser_dialects::{Route, Scan, ScanFault, Unrouted, classify, dialect_of};
 use respond::Told;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use trip::{Part, Trip};
@@ -52,12 +53,6 @@ pub struct Own {
     pub key: Option<Name>,
     /// `namespace/name` of the pod's ServiceAccount.
     pub service_account: Option<Name>,
-}
-
-/// Request ids: unique without a lock or a draw each time.
-struct Ids {
-    process: u64,
-    next: AtomicU64,
 }
 
 /// A call of a known caller at a known endpoint.
@@ -98,10 +93,7 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             ledger: Arc::clone(&ledger),
         });
-        let ids = Ids {
-            process: clock::draw(),
-            next: AtomicU64::new(1),
-        };
+        let ids = Ids::default();
         Gateway {
             store,
             ledger,
@@ -389,36 +381,4 @@ fn shown(text: &str) -> String {
         .filter(|letter| !letter.is_control())
         .take(200)
         .collect()
-}
-
-impl Ids {
-    fn next(&self) -> HeaderValue {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let process = self.process;
-        // `req_` and a UUID: the variant and version digits are fixed, the rest is the process and a count.
-        let (high, middle, low) = (process >> 32, process >> 16 & 0xffff, process & 0xfff);
-        let mut id = *b"req_00000000-0000-4000-8000-000000000000";
-        for (field, value) in [
-            (4..12, high),
-            (13..17, middle),
-            (24..27, low),
-            (28..40, number),
-        ] {
-            hexadecimal(id.get_mut(field).unwrap_or_default(), value);
-        }
-        HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
-    }
-}
-
-/// Writes the low digits of `value`, without the formatting machinery.
-fn hexadecimal(digits: &mut [u8], mut value: u64) {
-    for digit in digits.iter_mut().rev() {
-        let nibble = (value & 0xf) as u8;
-        *digit = if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + nibble - 10
-        };
-        value >>= 4;
-    }
 }
