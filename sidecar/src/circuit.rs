@@ -186,8 +186,7 @@ impl Circuit {
             }
             Mark::Busy { pause } => {
                 self.busy_at = Some(now);
-                self.why = Why::Busy;
-                self.state = State::Shut { until: now + pause };
+                self.pause(now + pause);
             }
             Mark::Disabled { first, longest } => {
                 self.why = Why::Disabled;
@@ -295,9 +294,23 @@ impl Circuit {
 
     /// Halves what is old, so that the rate is that of about the last 30 s.
     fn age(&mut self, now: Duration) {
-        if now.saturating_sub(self.window_began) >= RATE_WINDOW {
-            (self.good, self.bad) = (self.good / 2.0, self.bad / 2.0);
+        let windows = now.saturating_sub(self.window_began).as_secs() / RATE_WINDOW.as_secs();
+        if windows > 0 {
+            let kept = 0.5_f32.powi(windows.min(64) as i32);
+            (self.good, self.bad) = (self.good * kept, self.bad * kept);
             self.window_began = now;
+        }
+    }
+
+    /// A pause that was asked for. It shortens none that runs, and an account that is refused stays refused.
+    fn pause(&mut self, until: Duration) {
+        match (self.state, self.why) {
+            (State::Shut { .. }, Why::Disabled) => {}
+            (State::Shut { until: known }, _) if known > until => self.why = Why::Busy,
+            _ => {
+                self.why = Why::Busy;
+                self.state = State::Shut { until };
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ struct Trial<'a> {
 pub fn gone<'a>(serving: impl IntoIterator<Item = &'a Serving>, now: Duration) -> Option<Duration> {
     let mut soonest: Option<Duration> = None;
     for one in serving {
-        let model = &one.model().name;
+        let model = one.upstream_name();
         let since = one.reach.lane.out_since(model, now)?;
         if now.saturating_sub(since) <= GONE {
             return None;
@@ -138,7 +138,7 @@ impl Failover {
 
 fn candidate(serving: &Serving, now: Duration) -> Candidate {
     let channel = &serving.reach.channel;
-    let (admission, factor) = serving.reach.lane.peek(&serving.model().name, now);
+    let (admission, factor) = serving.reach.lane.peek(serving.upstream_name(), now);
     let flows = !matches!(admission, Admission::Wait(_));
     Candidate {
         priority: channel.priority,
@@ -154,7 +154,7 @@ impl Trial<'_> {
         for pass in [Pass::Admitted, Pass::Forced] {
             if pass == Pass::Forced {
                 self.serving
-                    .sort_by_key(|one| wait_of(&one.reach, &one.model().name, now));
+                    .sort_by_key(|one| wait_of(&one.reach, one.upstream_name(), now));
             }
             let mut at = 0;
             while self.attempts < self.most_attempts() {
@@ -187,7 +187,7 @@ impl Trial<'_> {
         if self.outcomes.is_empty() && self.serving.iter().all(|one| one.reach.lane.is_busy()) {
             return Err(Reject::UpstreamBusy { retry });
         }
-        let lacks = |one: &&Serving| one.reach.lane.lacks(&one.model().name, now);
+        let lacks = |one: &&Serving| one.reach.lane.lacks(one.upstream_name(), now);
         if self.outcomes.is_empty() && self.serving.iter().all(lacks) {
             return Err(judge::model_unknown(self.call.model()));
         }
@@ -214,13 +214,13 @@ impl Trial<'_> {
             if pass == Pass::Admitted
                 && repeats == 0
                 && matches!(
-                    reach.lane.peek(&serving.model().name, now).0,
+                    reach.lane.peek(serving.upstream_name(), now).0,
                     Admission::Wait(_)
                 )
             {
                 return Ok(None);
             }
-            let Ok(claim) = reach.lane.claim(&serving.model().name, now, force) else {
+            let Ok(claim) = reach.lane.claim(serving.upstream_name(), now, force) else {
                 return Ok(None);
             };
             self.spend().await?;
@@ -291,7 +291,7 @@ impl Trial<'_> {
         let now = self.failover.clock.now();
         let reach = &serving.reach;
         if ruling.scope == Scope::Model {
-            reach.lane.forget_model(&serving.model().name, now);
+            reach.lane.forget_model(serving.upstream_name(), now);
         }
         let draw = clock::fraction(clock::draw());
         claim.settle(Noted {
@@ -322,7 +322,7 @@ impl Trial<'_> {
         let waits = self
             .serving
             .iter()
-            .map(|one| wait_of(&one.reach, &one.model().name, now));
+            .map(|one| wait_of(&one.reach, one.upstream_name(), now));
         waits.min().unwrap_or_default().max(Duration::from_secs(1))
     }
 }

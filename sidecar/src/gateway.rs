@@ -106,12 +106,16 @@ impl Gateway {
         }
     }
 
-    /// Answers a request, whatever it is.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    /// Answers a request, whatever it is. `local`: it came over loopback, where a caller without a key is this pod.
+    pub async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        local: bool,
+    ) -> Response<Body> {
         let id = self.ids.next();
         let (parts, body) = request.into_parts();
         let dialect = dialect_of(parts.uri.path());
-        match self.walk(&id, &parts, body).await {
+        match self.walk(&id, (&parts, local), body).await {
             Ok(response) => response,
             Err(Refused { reject, told }) => {
                 self.metrics.rejected(reject.code());
@@ -131,7 +135,7 @@ impl Gateway {
     async fn walk(
         &self,
         id: &HeaderValue,
-        parts: &Parts,
+        (parts, local): (&Parts, bool),
         body: Incoming,
     ) -> Result<Response<Body>, Refused> {
         let began = self.clock.now();
@@ -139,7 +143,7 @@ impl Gateway {
         let route = classify(parts.method.as_str(), parts.uri.path())
             .map_err(|unrouted| unknown(unrouted, parts))?;
         let snapshot = self.snapshot()?;
-        let own = self.own(&snapshot);
+        let own = local.then(|| self.own(&snapshot)).flatten();
         let caller = identify(parts, &snapshot, own.as_ref())?;
         self.admit(caller)?;
         match route {

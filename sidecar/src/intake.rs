@@ -131,7 +131,7 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
         memory: Arc::clone(memory),
         bytes: 0,
     };
-    let mut all = held.grow(told)?;
+    let mut all = held.grow(0)?;
     let mut pieces = Pieces {
         told,
         ..Pieces::default()

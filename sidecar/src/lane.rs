@@ -134,7 +134,7 @@ impl Lane {
             .record(noted.now, noted.mark, noted.health, noted.draw);
     }
 
-    /// Takes a model off for ten minutes.
+    /// Takes a model, by the provider's name for it, off for ten minutes.
     pub fn forget_model(&self, model: &str, now: Duration) {
         self.vitals()
             .models_off

@@ -158,6 +158,7 @@ impl Metrics {
         self.config_faults.set(summary.faults as i64);
         self.config_published
             .set((summary.published_ms / 1000) as i64);
+        self.channel_shut.reset();
         for lane in store.lanes().all() {
             let shut = lane.state() != State::Flowing;
             self.channel_shut

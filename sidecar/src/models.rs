@@ -74,12 +74,12 @@ pub fn one(
     }
 }
 
-/// A model leaves the list when all its channels have been out for more than a minute.
+/// A model leaves the list when all its channels have been out for more than a minute, until one may be tried again.
 fn is_live(serving: &[Serving], now: Duration) -> bool {
     serving
         .iter()
         .any(|one| one.reach.channel.provider.is_openai_wire())
-        && gone(serving, now).is_none()
+        && gone(serving, now).is_none_or(|wait| wait.is_zero())
 }
 
 fn entry<'a>(id: &'a str, serving: &'a [Serving], version: &Version) -> Entry<'a> {

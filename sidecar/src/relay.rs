@@ -189,13 +189,13 @@ impl Relay {
         if let Some(usage) = tail.usage() {
             self.setting.meter.usage(usage);
         }
-        if tail.is_done() {
-            self.setting.meter.end("done");
-            return None;
-        }
         if tail.has_error() {
             self.mark_failed();
             self.setting.meter.end("broken");
+            return None;
+        }
+        if tail.is_done() {
+            self.setting.meter.end("done");
             return None;
         }
         self.broken("it ended without its last event")
@@ -203,6 +203,10 @@ impl Relay {
 
     /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.
     fn broken(&mut self, why: &str) -> Option<Result<Bytes, Aborted>> {
+        if self.tail.as_ref().is_some_and(Tail::is_done) {
+            // Its last event is there; how its connection ended is nobody's concern.
+            return self.finish();
+        }
         self.rest = None;
         self.mark_failed();
         self.setting.meter.end("broken");

@@ -75,6 +75,7 @@ pub async fn serve(
 
 async fn connection(stream: TcpStream, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>) {
     let _ = stream.set_nodelay(true);
+    let local = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
     let opened = tokio::select! {
         opened = tokio::time::timeout(OPENING_TIMEOUT, opening::read(stream)) => opened,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
@@ -84,7 +85,7 @@ async fn connection(stream: TcpStream, gateway: Arc<Gateway>, mut phase: watch::
     };
     let answer = service_fn(move |request: Request<Incoming>| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<Response<Body>, Infallible>(gateway.handle(request).await) }
+        async move { Ok::<Response<Body>, Infallible>(gateway.handle(request, local).await) }
     });
     match opening {
         Opening::Http1 => http1(stream, answer, phase).await,

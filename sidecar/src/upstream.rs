@@ -142,9 +142,8 @@ fn build(call: &Call, serving: &Serving, credential: usize) -> Request<Full<Byte
 
 /// The caller's bytes, untouched but for the model's name where the provider has another.
 fn body(call: &Call, serving: &Serving) -> Bytes {
-    let (asked, model) = (call.scan.model.as_ref(), serving.model());
-    let name = model.upstream_name.as_deref().unwrap_or(&model.name);
-    match asked {
+    let name = serving.upstream_name();
+    match call.scan.model.as_ref() {
         Some(member) if member.value != name => {
             let json = !purser_dialects::is_multipart(call.endpoint);
             purser_dialects::replace_model(&call.body, &member.span, name, json)

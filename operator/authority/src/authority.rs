@@ -71,7 +71,8 @@ impl Authority {
             sidecars: HashMap::new(),
             shares: Shares::new((memory == Memory::Lost).then(|| now + KEPT)),
             last_owner: 0,
-            last_token: 0,
+            // No token of an older term names a grant of this one: a sidecar may give it back late.
+            last_token: (epoch & 0xff_ffff) << 40,
             swept: now,
         }
     }

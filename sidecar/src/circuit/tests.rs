@@ -160,3 +160,22 @@ fn an_answer_to_what_was_sent_before_does_not_end_a_pause_that_was_asked_for() {
     assert_eq!(circuit.admit(at(6)), Admission::Wait(at(7)));
     assert_eq!(circuit.out_since(), None, "busy is not out");
 }
+
+#[test]
+fn a_late_429_does_not_bring_a_refused_account_back() {
+    let disabled = Mark::Disabled {
+        first: at(600),
+        longest: at(21_600),
+    };
+    let circuit = after(&[disabled, Mark::Busy { pause: at(5) }]);
+    assert_eq!(circuit.state(), State::Shut { until: at(600) });
+    let paused = after(&[Mark::Busy { pause: at(300) }, Mark::Busy { pause: at(5) }]);
+    assert_eq!(paused.state(), State::Shut { until: at(300) });
+}
+
+#[test]
+fn yesterdays_failures_do_not_shut_it_today() {
+    let mut circuit = after(&[Mark::Success, FAILED, Mark::Success, FAILED, Mark::Success]);
+    circuit.record(at(86_400), FAILED, &HEALTH, 0.5);
+    assert_eq!(circuit.state(), State::Flowing);
+}

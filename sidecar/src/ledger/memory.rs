@@ -20,11 +20,18 @@ pub struct Memory {
 
 #[derive(Default)]
 struct Remembered {
-    /// The moment of the latest use of each grain, and how many there were.
-    uses: VecDeque<(Duration, u32)>,
+    /// Uses in their order, a grain of time together.
+    uses: VecDeque<Grain>,
     share: u32,
     /// Until when the authority's denial is answered here, and when the window is free.
     denied: Option<(Duration, Duration)>,
+}
+
+/// Uses that are remembered as one moment, the latest. It begins with its first, so that a steady stream is many of them.
+struct Grain {
+    first: Duration,
+    latest: Duration,
+    count: u32,
 }
 
 impl Memory {
@@ -110,37 +117,37 @@ impl Remembered {
     fn add(&mut self, now: Duration) {
         self.forget(now);
         match self.uses.back_mut() {
-            Some((at, count)) if now.saturating_sub(*at) < GRAIN => {
-                (*at, *count) = (now, *count + 1)
+            Some(grain) if now.saturating_sub(grain.first) < GRAIN => {
+                grain.latest = now;
+                grain.count += 1;
             }
-            _ => self.uses.push_back((now, 1)),
+            _ => self.uses.push_back(Grain {
+                first: now,
+                latest: now,
+                count: 1,
+            }),
         }
     }
 
     fn count(&mut self, now: Duration) -> u32 {
         self.forget(now);
-        self.uses.iter().map(|(_, count)| *count).sum()
+        self.uses.iter().map(|grain| grain.count).sum()
     }
 
     fn forget(&mut self, now: Duration) {
         let occupied = Duration::from_millis(occupancy_ms(0));
-        while self
-            .uses
-            .front()
-            .is_some_and(|(at, _)| *at + occupied <= now)
-        {
+        let over = |grain: &Grain| grain.latest + occupied <= now;
+        while self.uses.front().is_some_and(over) {
             self.uses.pop_front();
         }
     }
 
     fn ages(&self, now: Duration) -> Vec<u64> {
-        let age = |at: &Duration| now.saturating_sub(*at).as_millis() as u64;
-        self.uses
-            .iter()
-            .rev()
-            .flat_map(|(at, count)| std::iter::repeat_n(age(at), *count as usize))
-            .take(MOST_TOLD)
-            .collect()
+        let told = self.uses.iter().rev().flat_map(|grain| {
+            let age = now.saturating_sub(grain.latest).as_millis() as u64;
+            std::iter::repeat_n(age, grain.count as usize)
+        });
+        told.take(MOST_TOLD).collect()
     }
 }
 
@@ -186,5 +193,17 @@ mod tests {
         );
         assert_eq!(memory.uses(Duration::from_secs(62))[0].ages_ms, [31_000]);
         assert_eq!(memory.uses(Duration::from_secs(200)), []);
+    }
+
+    #[test]
+    fn a_steady_stream_is_forgotten_as_it_ages() {
+        let memory = Memory::default();
+        let key = Name::new("shop", "key");
+        for step in 0..20_000 {
+            memory.used(&key, Duration::from_millis(10 * step));
+        }
+        let told = memory.uses(Duration::from_secs(200))[0].ages_ms.clone();
+        assert!((6_000..6_020).contains(&told.len()), "{}", told.len());
+        assert!(told[told.len() - 1] > 59_000);
     }
 }

@@ -20,6 +20,8 @@ use tokio::time::{Instant, interval, sleep_until};
 struct Session<'a> {
     around: &'a Surroundings,
     lines: Lines,
+    /// The configuration as the operator believes it to be here: a change is a difference from this one.
+    sent: Configuration,
     seq: u64,
     waiting: Vec<Question>,
     under_way: VecDeque<(u64, Vec<oneshot::Sender<Grant>>)>,
@@ -32,6 +34,7 @@ impl Link {
         let mut session = Session {
             around,
             lines,
+            sent: Configuration::default(),
             seq: 0,
             waiting: Vec::new(),
             under_way: VecDeque::new(),
@@ -61,19 +64,31 @@ impl Link {
                     while let Ok(question) = self.questions.try_recv() {
                         session.waiting.push(question);
                     }
+                    // What is given back may be what is asked for: it goes first.
+                    self.give_back(&session, None).await?;
                     session.ask().await?;
                 }
-                Some(unused) = self.returns.recv() => {
-                    let mut all = vec![unused];
-                    while let Ok(unused) = self.returns.try_recv() {
-                        all.push(unused);
-                    }
-                    session.send(&FromSidecar::Return(all)).await?;
-                }
+                Some(unused) = self.returns.recv() => self.give_back(&session, Some(unused)).await?,
                 _ = ping.tick() => session.send(&FromSidecar::Ping).await?,
                 () = sleep_until(silent) => return Err(LinkError::Silent),
             }
         }
+    }
+
+    /// Gives back what is not used: `first`, and all that waits behind it.
+    async fn give_back(
+        &mut self,
+        session: &Session<'_>,
+        first: Option<Return>,
+    ) -> Result<(), LinkError> {
+        let mut all: Vec<Return> = first.into_iter().collect();
+        while let Ok(unused) = self.returns.try_recv() {
+            all.push(unused);
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        session.send(&FromSidecar::Return(all)).await
     }
 
     async fn read(
@@ -127,7 +142,8 @@ impl Session<'_> {
                 configuration,
             } => {
                 self.own(&service_account);
-                self.put(version.clone(), configuration).await?;
+                self.sent = configuration;
+                self.put(version.clone()).await?;
                 return Ok(FromOperator::Snapshot {
                     version,
                     service_account,
@@ -135,12 +151,12 @@ impl Session<'_> {
                 });
             }
             FromOperator::Change { version, set, gone } => {
-                let mut next = self.around.store.held().configuration;
-                next.keys.extend(set.keys);
-                next.plans.extend(set.plans);
-                next.channels.extend(set.channels);
-                gone.iter().for_each(|resource| forget(&mut next, resource));
-                self.put(version, next).await?;
+                let sent = &mut self.sent;
+                sent.keys.extend(set.keys);
+                sent.plans.extend(set.plans);
+                sent.channels.extend(set.channels);
+                gone.iter().for_each(|resource| forget(sent, resource));
+                self.put(version).await?;
             }
             FromOperator::Answer { seq, grants, .. } => self.answered(seq, grants).await?,
             FromOperator::Shares(shares) => {
@@ -152,8 +168,9 @@ impl Session<'_> {
         Ok(FromOperator::Ping)
     }
 
-    async fn put(&self, version: Version, configuration: Configuration) -> Result<(), LinkError> {
-        let faults = self.around.store.put(version.clone(), configuration);
+    /// Puts what the operator sent in force, whole: what was refused of it is judged anew each time.
+    async fn put(&self, version: Version) -> Result<(), LinkError> {
+        let faults = self.around.store.put(version.clone(), self.sent.clone());
         let told = if faults.is_empty() {
             FromSidecar::Ack(version)
         } else {

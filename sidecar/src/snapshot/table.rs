@@ -33,6 +33,12 @@ impl Serving {
         &self.reach.channel.models[self.model]
     }
 
+    /// What the provider is asked for.
+    pub fn upstream_name(&self) -> &str {
+        let model = self.model();
+        model.upstream_name.as_deref().unwrap_or(&model.name)
+    }
+
     /// Its name as `x-purser-model`.
     pub fn label(&self) -> Option<&HeaderValue> {
         self.reach.models.get(self.model)

@@ -343,3 +343,15 @@ fn only_keys_in_good_standing_with_a_plan_have_limits() {
         limit(Some(15), WhenQuotaUnreachable::Share)
     );
 }
+
+#[test]
+fn what_an_older_term_granted_frees_nothing_of_this_one() {
+    let mut older = fresh(1);
+    let token = granted(&mut older, ms(0), "a").unwrap();
+    let mut authority = Authority::new(ms(0), 2, Memory::Fresh);
+    authority.configure(ms(0), limit(Some(1), WhenQuotaUnreachable::Deny));
+    authority.hello(ms(0), "a", &hello(&[], 0), None);
+    assert!(granted(&mut authority, ms(1), "a").is_some());
+    authority.give_back(ms(2), "a", &Return { key: key(), token });
+    assert_eq!(granted(&mut authority, ms(3), "a"), None);
+}
