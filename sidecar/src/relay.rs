@@ -3,8 +3,10 @@
 
 mod meter;
 mod waiting;
+mod watch;
 
 pub use meter::Meter;
+
 pub use waiting::{KEEP_ALIVE_EVERY, Search, Waiting};
 
 use crate::circuit::Mark;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
+use watch::Watch;
 
 /// The body of an answer of ours.
 pub enum Body {
@@ -108,7 +111,7 @@ pub struct Setting {
 pub struct Relay {
     held: VecDeque<Bytes>,
     rest: Option<Incoming>,
-    tail: Option<Tail>,
+    watched: Option<Watch>,
     idle: Duration,
     last: Duration,
     alarm: Pin<Box<Sleep>>,
@@ -120,11 +123,12 @@ impl Relay {
     pub fn new(flow: Flow, setting: Setting) -> Self {
         let last = setting.clock.now();
         let alarm = Box::pin(sleep_until(setting.clock.instant(last + flow.idle)));
-        let tail = (flow.kind == Kind::Events).then(Tail::new);
+        let events = flow.kind == Kind::Events;
+        let watched = events.then(|| Watch::new(setting.endpoint));
         Relay {
             held: flow.held.into(),
             rest: Some(flow.rest),
-            tail,
+            watched,
             idle: flow.idle,
             last,
             alarm,
@@ -149,17 +153,17 @@ impl Relay {
                     return Poll::Ready(Some(Ok(self.pass(chunk))));
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(self.broken(&format!("it was cut off: {error}")));
+                    return Poll::Ready(self.end(Some(&format!("it was cut off: {error}"))));
                 }
-                Poll::Ready(None) => return Poll::Ready(self.finish()),
+                Poll::Ready(None) => return Poll::Ready(self.end(None)),
                 Poll::Pending => return self.watch(context),
             }
         }
     }
 
     fn pass(&mut self, chunk: Bytes) -> Bytes {
-        if let Some(tail) = &mut self.tail {
-            tail.push(&chunk);
+        if let Some(watched) = &mut self.watched {
+            watched.push(&chunk);
         }
         chunk
     }
@@ -170,7 +174,7 @@ impl Relay {
         while self.alarm.as_mut().poll(context).is_ready() {
             let until = self.last + self.idle;
             if self.setting.clock.now() >= until {
-                return Poll::Ready(self.broken("it fell silent"));
+                return Poll::Ready(self.end(Some("it fell silent")));
             }
             let at = self.setting.clock.instant(until);
             self.alarm.as_mut().reset(at);
@@ -178,43 +182,39 @@ impl Relay {
         Poll::Pending
     }
 
-    /// The provider's bytes have ended: well, if its last event was there.
-    fn finish(&mut self) -> Option<Result<Bytes, Aborted>> {
+    /// The provider's bytes have ended, or (`why`) cannot be waited for: well, if the last event was there, however its
+    /// connection went; otherwise with an error event in a stream, and an aborted connection elsewhere.
+    fn end(&mut self, why: Option<&str>) -> Option<Result<Bytes, Aborted>> {
         self.rest = None;
-        let Some(tail) = &mut self.tail else {
-            self.setting.meter.end("done");
-            return None;
+        let Some(watched) = self.watched.take() else {
+            let why = why.map(|why| self.broke(why));
+            if why.is_none() {
+                self.setting.meter.end("done");
+            }
+            return why.map(|why| Err(Aborted(why)));
         };
-        tail.finish();
+        let tail = watched.end();
         if let Some(usage) = tail.usage() {
             self.setting.meter.usage(usage);
         }
         if tail.has_error() {
-            self.mark_failed();
-            self.setting.meter.end("broken");
+            self.broke("it reported an error");
             return None;
         }
         if tail.is_done() {
             self.setting.meter.end("done");
             return None;
         }
-        self.broken("it ended without its last event")
+        let why = self.broke(why.unwrap_or("it ended without its last event"));
+        Some(Ok(self.error_event(&tail, &why)))
     }
 
-    /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.
-    fn broken(&mut self, why: &str) -> Option<Result<Bytes, Aborted>> {
-        if self.tail.as_ref().is_some_and(Tail::is_done) {
-            // Its last event is there; how its connection ended is nobody's concern.
-            return self.finish();
-        }
-        self.rest = None;
+    /// Notes an answer that broke after its first content.
+    fn broke(&mut self, why: &str) -> String {
         self.mark_failed();
         self.setting.meter.end("broken");
         tracing::info!(channel = %self.setting.reach.lane.name, request = self.setting.id, why, "answer broke after its first content");
-        match &self.tail {
-            Some(tail) => Some(Ok(self.error_event(tail, why))),
-            None => Some(Err(Aborted(why.to_owned()))),
-        }
+        why.to_owned()
     }
 
     fn error_event(&self, tail: &Tail, why: &str) -> Bytes {
