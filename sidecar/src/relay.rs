@@ -3,10 +3,8 @@
 
 mod meter;
 mod waiting;
-mod watch;
 
 pub use meter::Meter;
-
 pub use waiting::{KEEP_ALIVE_EVERY, Search, Waiting};
 
 use crate::circuit::Mark;
@@ -26,7 +24,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
-use watch::Watch;
 
 /// The body of an answer of ours.
 pub enum Body {
@@ -111,7 +108,7 @@ pub struct Setting {
 pub struct Relay {
     held: VecDeque<Bytes>,
     rest: Option<Incoming>,
-    watched: Option<Watch>,
+    tail: Option<Tail>,
     idle: Duration,
     last: Duration,
     alarm: Pin<Box<Sleep>>,
@@ -123,12 +120,11 @@ impl Relay {
     pub fn new(flow: Flow, setting: Setting) -> Self {
         let last = setting.clock.now();
         let alarm = Box::pin(sleep_until(setting.clock.instant(last + flow.idle)));
-        let events = flow.kind == Kind::Events;
-        let watched = events.then(|| Watch::new(setting.endpoint));
+        let tail = (flow.kind == Kind::Events).then(Tail::new);
         Relay {
             held: flow.held.into(),
             rest: Some(flow.rest),
-            watched,
+            tail,
             idle: flow.idle,
             last,
             alarm,
@@ -153,17 +149,17 @@ impl Relay {
                     return Poll::Ready(Some(Ok(self.pass(chunk))));
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(self.end(Some(&format!("it was cut off: {error}"))));
+                    return Poll::Ready(self.broken(&format!("it was cut off: {error}")));
                 }
-                Poll::Ready(None) => return Poll::Ready(self.end(None)),
+                Poll::Ready(None) => return Poll::Ready(self.finish()),
                 Poll::Pending => return self.watch(context),
             }
         }
     }
 
     fn pass(&mut self, chunk: Bytes) -> Bytes {
-        if let Some(watched) = &mut self.watched {
-            watched.push(&chunk);
+        if let Some(tail) = &mut self.tail {
+            tail.push(&chunk);
         }
         chunk
     }
@@ -174,7 +170,7 @@ impl Relay {
         while self.alarm.as_mut().poll(context).is_ready() {
             let until = self.last + self.idle;
             if self.setting.clock.now() >= until {
-                return Poll::Ready(self.end(Some("it fell silent")));
+                return Poll::Ready(self.broken("it fell silent"));
             }
             let at = self.setting.clock.instant(until);
             self.alarm.as_mut().reset(at);
@@ -182,39 +178,43 @@ impl Relay {
         Poll::Pending
     }
 
-    /// The provider's bytes have ended, or (`why`) cannot be waited for: well, if the last event was there, however its
-    /// connection went; otherwise with an error event in a stream, and an aborted connection elsewhere.
-    fn end(&mut self, why: Option<&str>) -> Option<Result<Bytes, Aborted>> {
+    /// The provider's bytes have ended: well, if its last event was there.
+    fn finish(&mut self) -> Option<Result<Bytes, Aborted>> {
         self.rest = None;
-        let Some(watched) = self.watched.take() else {
-            let why = why.map(|why| self.broke(why));
-            if why.is_none() {
-                self.setting.meter.end("done");
-            }
-            return why.map(|why| Err(Aborted(why)));
+        let Some(tail) = &mut self.tail else {
+            self.setting.meter.end("done");
+            return None;
         };
-        let tail = watched.end();
+        tail.finish();
         if let Some(usage) = tail.usage() {
             self.setting.meter.usage(usage);
         }
         if tail.has_error() {
-            self.broke("it reported an error");
+            self.mark_failed();
+            self.setting.meter.end("broken");
             return None;
         }
         if tail.is_done() {
             self.setting.meter.end("done");
             return None;
         }
-        let why = self.broke(why.unwrap_or("it ended without its last event"));
-        Some(Ok(self.error_event(&tail, &why)))
+        self.broken("it ended without its last event")
     }
 
-    /// Notes an answer that broke after its first content.
-    fn broke(&mut self, why: &str) -> String {
+    /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.
+    fn broken(&mut self, why: &str) -> Option<Result<Bytes, Aborted>> {
+        if self.tail.as_ref().is_some_and(Tail::is_done) {
+            // Its last event is there; how its connection ended is nobody's concern.
+            return self.finish();
+        }
+        self.rest = None;
         self.mark_failed();
         self.setting.meter.end("broken");
         tracing::info!(channel = %self.setting.reach.lane.name, request = self.setting.id, why, "answer broke after its first content");
-        why.to_owned()
+        match &self.tail {
+            Some(tail) => Some(Ok(self.error_event(tail, why))),
+            None => Some(Err(Aborted(why.to_owned()))),
+        }
     }
 
     fn error_event(&self, tail: &Tail, why: &str) -> Bytes {
