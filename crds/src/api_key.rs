@@ -148,3 +148,11 @@ pub struct ApiKeyStatus {
     #[schemars(length(max = 32))]
     pub enforced: Option<String>,
 }
+
+impl ApiKeySpec {
+    /// The Secret that holds the value of the key of this name: the one it names, else `<name>-key`.
+    pub fn secret_name_of(&self, name: &str) -> String {
+        let default = || format!("{name}-key");
+        self.secret_name.clone().unwrap_or_else(default)
+    }
+}

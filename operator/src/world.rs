@@ -183,10 +183,7 @@ pub(crate) fn channel_secrets(channel: &ProviderChannel) -> impl Iterator<Item =
 
 /// The Secret that holds a key's value.
 pub(crate) fn secret_name(key: &ApiKey) -> String {
-    key.spec
-        .secret_name
-        .clone()
-        .unwrap_or_else(|| format!("{}-key", key.name_any()))
+    key.spec.secret_name_of(&key.name_any())
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use purser_config::{Digest, Key, Name, Refusal, Standing};
 use purser_crds::{AcceptedReason, ApiKey, ApiKeySpec, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-const KEY_SUFFIX: &str = "-key";
 const MOST_GLOBS: usize = 256;
 const MOST_SERVICE_ACCOUNTS: usize = 64;
 
@@ -238,11 +237,7 @@ fn suspended() -> Standing {
 }
 
 fn secret_of(name: &Name, spec: &ApiKeySpec) -> Name {
-    let default = || format!("{}{KEY_SUFFIX}", name.name());
-    Name::new(
-        name.namespace(),
-        &spec.secret_name.clone().unwrap_or_else(default),
-    )
+    Name::new(name.namespace(), &spec.secret_name_of(name.name()))
 }
 
 fn expires_at_ms(spec: &ApiKeySpec) -> Option<u64> {
@@ -258,7 +253,7 @@ fn check(name: &Name, spec: &ApiKeySpec) -> Vec<Fault> {
     for part in [name.namespace(), name.name()] {
         faults.expect(is_name(part), || bad_name(part));
     }
-    let default_fits = spec.key_hash.is_some() || name.name().len() + KEY_SUFFIX.len() <= 253;
+    let default_fits = spec.key_hash.is_some() || secret_of(name, spec).name().len() <= 253;
     faults.expect(
         spec.secret_name.as_deref().map_or(default_fits, is_name),
         || format!("secretName: {}", bad_name(secret_of(name, spec).name())),
