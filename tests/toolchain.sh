@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns target/toolchain: what the tests need beside Rust and Go (Debian packages, a Python and a Node project with the SDKs,
-# a real model server and its weights, nginx for the bench).
+# a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
 # Called by tests/run.sh, or by hand; says what it does and how long that took, and nothing when there is nothing to do.
 # Must never start, restart or enable a service, touch another Python or Node, or install a version that is not pinned.
 set -euo pipefail
@@ -46,7 +46,7 @@ apt_download() {
     apt-get download -qq -o APT::Sandbox::User=root "$@"
 }
 
-# None of these packages brings a service. nginx would, and is not installed: see `nginx_program`.
+# None of these packages brings a service. nginx, Redis and PostgreSQL would, and are not installed: see `server_programs`.
 debian_packages() {
     local missing=()
     command -v curl >/dev/null || missing+=(curl ca-certificates)
@@ -55,6 +55,8 @@ debian_packages() {
     command -v g++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
     usable_python python3 || missing+=(python3 python3-venv)
+    # What an unpacked PostgreSQL links to; see `postgres_programs`.
+    [[ -d /usr/lib/postgresql ]] || dpkg -s libpq5 libicu72 libldap-2.5-0 libxml2 >/dev/null 2>&1 || missing+=(libpq5 libicu72 libldap-2.5-0 libxml2)
     ((${#missing[@]})) || return 0
     if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
         refuse "these Debian packages are missing and only root on Debian can add them: ${missing[*]}; install them and run again"
@@ -120,25 +122,58 @@ node_packages() {
     echo "$stamp" >"$out/node/stamp"
 }
 
-# The bench needs nginx's program, not its service. Installing the package would enable and start one, so the program is
+# The tests need these servers' programs, not their services. Installing the packages would enable and start one, so the programs are
 # unpacked here instead, and the machine stays as it was.
-nginx_program() {
-    [[ ! -x $out/bin/nginx ]] || return 0
+server_programs() {
     mkdir -p "$out/bin"
-    if type -P nginx >/dev/null; then
-        ln -sfn "$(type -P nginx)" "$out/bin/nginx"
-    else
-        timed "unpacking nginx" unpack_nginx
-    fi
+    server_program nginx usr/sbin/nginx -v nginx
+    server_program redis-server usr/bin/redis-server --version redis-server redis-tools libjemalloc2 liblua5.1-0 lua-bitop lua-cjson liblzf1 libatomic1
+    postgres_programs
 }
 
-unpack_nginx() {
-    rm -rf "$out/nginx" "$TMPDIR/nginx"
-    mkdir -p "$TMPDIR/nginx"
-    (cd "$TMPDIR/nginx" && { apt_download nginx || { refresh_apt && apt_download nginx; }; }) || return 1
-    dpkg-deb --extract "$TMPDIR"/nginx/nginx_*.deb "$out/nginx" || return 1
-    "$out/nginx/usr/sbin/nginx" -v 2>/dev/null || { ldd "$out/nginx/usr/sbin/nginx" >&2; return 1; }
-    ln -sfn "$out/nginx/usr/sbin/nginx" "$out/bin/nginx"
+# server_program NAME PATH QUESTION PACKAGE...: the system's own program, or the one at PATH in the first of these Debian packages.
+server_program() {
+    local name=$1 path=$2 question=$3
+    shift 3
+    [[ ! -x $out/bin/$name ]] || return 0
+    if type -P "$name" >/dev/null; then
+        ln -sfn "$(type -P "$name")" "$out/bin/$name"
+        return 0
+    fi
+    timed "unpacking $1" unpack "$1" "$@"
+    # With the libraries that were unpacked beside it, where the machine has none.
+    runnable "$out/$1/$path" >"$out/bin/$name.new"
+    chmod +x "$out/bin/$name.new"
+    "$out/bin/$name.new" "$question" >/dev/null 2>&1 || refuse "the unpacked $name does not run: $(ldd "$out/$1/$path" 2>&1 | grep 'not found')"
+    mv "$out/bin/$name.new" "$out/bin/$name"
+}
+
+runnable() {
+    local root=${1%/usr/*}
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$root/usr/lib/$(uname -m)-linux-gnu" "$1"
+}
+
+# unpack FOLDER PACKAGE...
+unpack() {
+    local folder=$1
+    shift
+    rm -rf "$out/$folder" "$TMPDIR/$folder"
+    mkdir -p "$TMPDIR/$folder"
+    (cd "$TMPDIR/$folder" && { apt_download "$@" || { refresh_apt && apt_download "$@"; }; }) || return 1
+    find "$TMPDIR/$folder" -name '*.deb' -exec dpkg-deb --extract {} "$out/$folder" \;
+}
+
+# PostgreSQL finds its own files beside its program, so its folders are linked and never wrapped.
+postgres_programs() {
+    [[ ! -x $out/postgres/postgres || ! -x $out/postgres/initdb ]] || return 0
+    local found
+    found=$(find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
+    if [[ -z $found ]]; then
+        timed "unpacking PostgreSQL" unpack postgresql postgresql-15 postgresql-client-15 libpq5
+        found=$out/postgresql/usr/lib/postgresql/15/bin/initdb
+    fi
+    ln -sfn "$(dirname "$found")" "$out/postgres"
+    "$out/postgres/postgres" --version >/dev/null || refuse "PostgreSQL in $(dirname "$found") does not run; install the Debian package postgresql-15"
 }
 
 mkdir -p "$out"
@@ -151,5 +186,5 @@ mkdir -p "$TMPDIR"
 debian_packages
 python_packages
 node_packages
-nginx_program
+server_programs
 rm -rf "$TMPDIR"
