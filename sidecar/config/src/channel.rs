@@ -1,6 +1,7 @@
 //! A provider channel as the sidecar must use it. Written by `purser-compile` from a ProviderChannel and its Secrets.
 
 use crate::SecretText;
+use crate::price::Cost;
 use serde::{Deserialize, Serialize};
 
 /// One ProviderChannel, decided, with its credentials.
@@ -27,6 +28,9 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// When it counts as broken.
     pub health: Health,
+    /// What the account behind it allows, over all sidecars together.
+    #[serde(default)]
+    pub limits: ChannelLimits,
     /// Headers added to every call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
@@ -94,6 +98,28 @@ pub struct Model {
     /// Which endpoints it answers; empty: those of a chat model (chat, completions, responses).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<Endpoint>,
+    /// What a call costs the channel's owner; absent: unknown, counted as nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+/// What the account behind a channel allows. What is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelLimits {
+    /// The most requests in any 60 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// The most requests under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<u32>,
+}
+
+impl ChannelLimits {
+    /// Whether nothing is limited, so that nobody need be asked.
+    pub fn is_empty(&self) -> bool {
+        *self == ChannelLimits::default()
+    }
 }
 
 /// What a model can do beyond text.
@@ -133,6 +159,14 @@ impl Endpoint {
         Endpoint::Transcriptions,
         Endpoint::Moderations,
     ];
+
+    /// Whether its answers tell how many tokens were used, so that tokens can be priced.
+    pub fn reports_tokens(self) -> bool {
+        matches!(
+            self,
+            Endpoint::Chat | Endpoint::Completions | Endpoint::Responses | Endpoint::Embeddings
+        )
+    }
 }
 
 /// How long to wait, in milliseconds. The meanings are DESIGN 2's.

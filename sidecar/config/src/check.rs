@@ -1,7 +1,7 @@
 //! What a resource must satisfy before it is obeyed. The sidecar refuses a faulty resource alone and keeps its
 //! predecessor; `purser-compile`'s tests prove that it never writes one.
 
-use crate::{Channel, Configuration, Key, Plan, Resource, Standing};
+use crate::{Channel, Configuration, Key, Length, Plan, Resource, Standing};
 use serde::{Deserialize, Serialize};
 
 /// The most keys, plans or channels of one configuration.
@@ -9,6 +9,9 @@ pub const MAX_RESOURCES: usize = 100_000;
 const MAX_TEXT: usize = 4_096;
 const MAX_LIST: usize = 4_096;
 const MAX_TIMEOUT_MS: u64 = 24 * 3_600_000;
+const MAX_REQUESTS_PER_MINUTE: u64 = 10_000_000;
+const MAX_CONCURRENT_REQUESTS: u64 = 1_000_000;
+const MAX_MONTHS: u64 = 1_200;
 
 /// One resource that does not hold, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,14 @@ fn check_key(key: &Key, configuration: &Configuration) -> Result<(), String> {
     list("digests", key.digests.len(), 0..=16)?;
     list("models", key.models.len(), 0..=MAX_LIST)?;
     list("channels", key.channels.len(), 0..=MAX_LIST)?;
+    list("service_accounts", key.service_accounts.len(), 0..=MAX_LIST)?;
+    let is_live = |digest| key.digests.contains(&digest);
+    if key
+        .previous
+        .is_some_and(|previous| is_live(previous.digest))
+    {
+        return Err("previous has the digest of a live value, which would end with it".into());
+    }
     if key.standing == Standing::Good && !configuration.plans.contains_key(&key.plan) {
         return Err(format!(
             "its plan {:?} is not in the configuration",
@@ -58,10 +69,43 @@ fn check_key(key: &Key, configuration: &Configuration) -> Result<(), String> {
 fn check_plan(plan: &Plan) -> Result<(), String> {
     list("allow", plan.allow.len(), 0..=MAX_LIST)?;
     list("deny", plan.deny.len(), 0..=MAX_LIST)?;
-    match plan.requests_per_minute {
-        Some(limit) => number("requests_per_minute", u64::from(limit), 1..=10_000_000),
+    list("prices", plan.prices.len(), 0..=MAX_LIST)?;
+    for price in &plan.prices {
+        list("models of a price", price.models.len(), 0..=MAX_LIST)?;
+    }
+    check_limits(plan)?;
+    match plan.validity.map(|validity| validity.length) {
+        Some(Length::Milliseconds(length)) => number("validity.length", length, 1..=u64::MAX),
+        Some(Length::Months(months)) => {
+            number("validity.length", u64::from(months), 1..=MAX_MONTHS)
+        }
         None => Ok(()),
     }
+}
+
+fn check_limits(plan: &Plan) -> Result<(), String> {
+    let limits = [
+        (
+            "requests_per_minute",
+            plan.requests_per_minute.map(u64::from),
+            MAX_REQUESTS_PER_MINUTE,
+        ),
+        (
+            "requests_per_day",
+            plan.requests_per_day.map(u64::from),
+            u64::from(u32::MAX),
+        ),
+        ("tokens_per_minute", plan.tokens_per_minute, u64::MAX),
+        (
+            "concurrent_requests",
+            plan.concurrent_requests.map(u64::from),
+            MAX_CONCURRENT_REQUESTS,
+        ),
+        ("max_output_tokens", plan.max_output_tokens, u64::MAX),
+    ];
+    limits
+        .into_iter()
+        .try_for_each(|(name, limit, most)| bound(name, limit, most))
 }
 
 fn check_channel(channel: &Channel) -> Result<(), String> {
@@ -92,6 +136,17 @@ fn check_channel(channel: &Channel) -> Result<(), String> {
         .iter()
         .try_for_each(|header| text("a header's name", &header.name))?;
     number("weight", u64::from(channel.weight), 0..=1_000_000)?;
+    let limits = channel.limits;
+    bound(
+        "limits.requests_per_minute",
+        limits.requests_per_minute.map(u64::from),
+        MAX_REQUESTS_PER_MINUTE,
+    )?;
+    bound(
+        "limits.concurrent_requests",
+        limits.concurrent_requests.map(u64::from),
+        MAX_CONCURRENT_REQUESTS,
+    )?;
     check_times(channel)
 }
 
@@ -137,6 +192,11 @@ fn list(what: &str, length: usize, range: std::ops::RangeInclusive<usize>) -> Re
     )
 }
 
+/// A limit, where there is one: never 0, which some read as "none" and others as "no limit".
+fn bound(what: &str, limit: Option<u64>, most: u64) -> Result<(), String> {
+    limit.map_or(Ok(()), |limit| number(what, limit, 1..=most))
+}
+
 fn number(what: &str, value: u64, range: std::ops::RangeInclusive<u64>) -> Result<(), String> {
     if range.contains(&value) {
         return Ok(());
@@ -151,15 +211,18 @@ fn number(what: &str, value: u64, range: std::ops::RangeInclusive<u64>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Name, Refusal};
+    use crate::{Name, Refusal, Starts, Validity};
 
     fn key(standing: Standing) -> Key {
         Key {
             digests: vec![],
+            previous: None,
             standing,
             plan: "free".into(),
             models: vec![],
             expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
         }
@@ -184,7 +247,56 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_live_or_was_before_and_not_both() {
+        let digest = crate::Digest([1; 32]);
+        let mut both = key(Standing::Good);
+        both.digests = vec![digest];
+        both.previous = Some(crate::Previous {
+            digest,
+            until_ms: 1,
+        });
+        let configuration = Configuration {
+            plans: [("free".to_owned(), Plan::default())].into(),
+            ..Configuration::default()
+        };
+        assert!(check_key(&both, &configuration).is_err());
+        both.digests.clear();
+        assert_eq!(check_key(&both, &configuration), Ok(()));
+    }
+
+    fn lasts(length: Length) -> Option<Validity> {
+        let starts = Starts::Creation;
+        Some(Validity { length, starts })
+    }
+
+    #[test]
     fn a_limit_of_zero_is_a_fault_and_not_free() {
-        assert!(number("requests_per_minute", 0, 1..=10).is_err());
+        type Change = fn(&mut Plan);
+        let changes: [Change; 6] = [
+            |plan| plan.requests_per_minute = Some(0),
+            |plan| plan.requests_per_day = Some(0),
+            |plan| plan.tokens_per_minute = Some(0),
+            |plan| plan.concurrent_requests = Some(0),
+            |plan| plan.max_output_tokens = Some(0),
+            |plan| plan.validity = lasts(Length::Milliseconds(0)),
+        ];
+        assert_eq!(check_plan(&Plan::default()), Ok(()));
+        for change in changes {
+            let mut changed = Plan::default();
+            change(&mut changed);
+            assert!(check_plan(&changed).is_err(), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_validity_is_at_most_a_hundred_years() {
+        for (months, holds) in [(0, false), (1, true), (1_200, true), (1_201, false)] {
+            let validity = lasts(Length::Months(months));
+            let plan = Plan {
+                validity,
+                ..Plan::default()
+            };
+            assert_eq!(check_plan(&plan).is_ok(), holds, "{months}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! operator --(Configuration, quota answers)--> sidecar        one HTTP/2 stream of JSON lines, `stream`
 //! operator --(Bundle in a Secret)-----------> sidecar        boot and fallback, `bundle`
-//! sidecar  --(Hello, Ack, Nack, Ask, Return)-> operator
+//! sidecar  --(Hello, Ack, Nack, Ask, Reserve, usage)-> operator
 //! ```
 //!
 //! Owned by the reader: the sidecar says what it accepts, the operator depends on it. `purser-compile` writes it,
@@ -14,6 +14,7 @@
 //! Invariant: times that cross the wire are ages or remaining times, except moments a person wrote (unix milliseconds).
 
 pub mod bundle;
+pub mod calendar;
 mod channel;
 mod check;
 mod configuration;
@@ -22,18 +23,24 @@ mod glob;
 mod key;
 mod name;
 mod plan;
+pub mod price;
 pub mod quota;
 mod secret;
 pub mod stream;
+pub mod usage;
+mod validity;
 
 pub use channel::{
-    Capability, Channel, Credential, Endpoint, Header, Health, Model, Provider, Timeouts,
+    Capability, Channel, ChannelLimits, Credential, Endpoint, Header, Health, Model, Provider,
+    Timeouts,
 };
 pub use check::{Fault, MAX_RESOURCES, check};
 pub use configuration::{Configuration, Resource};
 pub use digest::{Digest, InvalidDigest};
 pub use glob::glob_matches;
-pub use key::{Key, Refusal, Standing};
+pub use key::{Key, Previous, Refusal, Standing};
 pub use name::{InvalidName, Name};
-pub use plan::{Plan, Routing, WhenQuotaUnreachable};
+pub use plan::{
+    Credits, Length, OnAbort, Plan, Resets, Routing, Starts, Validity, WhenQuotaUnreachable,
+};
 pub use secret::SecretText;

@@ -1,12 +1,14 @@
-//! The name of a namespaced object, `namespace/name`. Used as a map key everywhere; never parsed twice.
+//! The name of a namespaced object, `namespace/name`. Used as a map key everywhere; never parsed twice. Every request carries
+//! the name of its key from room to room, so a copy is a count and no memory of its own.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// `namespace/name`, both non-empty, as Kubernetes writes it in messages.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 /// Text that is not `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl std::error::Error for InvalidName {}
 impl Name {
     /// Joins the two parts. Kubernetes guarantees that neither holds a slash.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Name(format!("{namespace}/{name}"))
+        Name(format!("{namespace}/{name}").into())
     }
 
     /// The part before the slash.
@@ -52,7 +54,7 @@ impl TryFrom<String> for Name {
             Some((namespace, name))
                 if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
             {
-                Ok(Name(text))
+                Ok(Name(text.into()))
             }
             _ => Err(InvalidName(text)),
         }
@@ -69,7 +71,7 @@ impl std::str::FromStr for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> String {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

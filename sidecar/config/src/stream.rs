@@ -4,8 +4,9 @@
 //! `Change`s. Either side sends `Ping` when it has been silent for [`PING_MS`], and gives the connection up after
 //! [`SILENCE_MS`]. Lines longer than [`MAX_LINE`] end the connection.
 
-use crate::quota::{Ask, Grant, Return, Share, Use};
-use crate::{Configuration, Fault, Resource};
+use crate::quota::{Ask, Grant, Hold, Reserve, Reserved, Return, Settle, Share, TokenUse, Use};
+use crate::usage::Batch;
+use crate::{Configuration, Fault, Name, Resource};
 use serde::{Deserialize, Serialize};
 
 /// The path of the stream.
@@ -53,10 +54,64 @@ pub enum FromSidecar {
     },
     /// Grants that were not used.
     Return(Vec<Return>),
+    /// What calls need beyond their window, answered by a `Reserved` of the same number.
+    Reserve {
+        /// Rises by one with each message of a connection; `Ask` counts in the same row.
+        seq: u64,
+        /// At least one.
+        reserves: Vec<Reserve>,
+    },
+    /// Calls that ended.
+    Settle(Vec<Settle>),
+    /// Usage records, answered by `Kept`.
+    Usage(Batch),
     /// The shares that now bind this sidecar: `Shares` is told again until it is heard.
     SharesHeld(Vec<Share>),
+    /// How this process finds each channel that it has called: whole after each `Hello`, and again, whole, when it changed,
+    /// at most once in [`PING_MS`].
+    Health(Vec<ChannelHealth>),
     /// I am here.
     Ping,
+}
+
+/// What one process found of one channel that it has called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelHealth {
+    /// Which.
+    pub channel: Name,
+    /// Whether a call for any of its models would be sent to it.
+    pub works: bool,
+    /// What is wrong with it, or with a part of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Trouble>,
+}
+
+/// One thing that is wrong with a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trouble {
+    /// What.
+    pub ailment: Ailment,
+    /// The credential (`secret-name/data-key`) or the model that it is about; the whole channel when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// For how long it has been so, in milliseconds.
+    pub for_ms: u64,
+}
+
+/// The ways in which a channel fails, those first that only a person can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ailment {
+    /// The provider refuses the credential.
+    AuthFailed,
+    /// The account has no credit left.
+    OutOfMoney,
+    /// The provider does not know the model.
+    ModelUnknown,
+    /// Calls failed, and for now none is sent.
+    CircuitOpen,
 }
 
 /// Who a sidecar is and what it knows, so that a new authority can take over where the old one ended.
@@ -71,6 +126,15 @@ pub struct Hello {
     pub uses: Vec<Use>,
     /// The shares it holds.
     pub shares: Vec<Share>,
+    /// What its calls hold that are under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    /// The tokens its calls occupy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenUse>,
+    /// Its spool; empty: it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub spool: String,
 }
 
 /// What the operator says.
@@ -103,6 +167,22 @@ pub enum FromOperator {
         epoch: u64,
         /// One per question.
         grants: Vec<Grant>,
+    },
+    /// The authority's answers to one `Reserve`, in its order.
+    Reserved {
+        /// The number of the `Reserve`.
+        seq: u64,
+        /// The authority's term.
+        epoch: u64,
+        /// One per reserve.
+        answers: Vec<Reserved>,
+    },
+    /// Every record of the spool up to this number is in the ledger, for ever.
+    Kept {
+        /// Which spool.
+        spool: String,
+        /// The last record's number; 0: none.
+        upto: u64,
     },
     /// Shares for the time without an authority, replacing those of the same keys.
     Shares(Vec<Share>),
