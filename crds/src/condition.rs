@@ -12,6 +12,10 @@ pub enum ConditionType {
     Healthy,
     /// Fields are set whose behaviour this version does not have.
     NotYetEnforced,
+    /// The key was moved to another plan (ApiKey).
+    PlanChanged,
+    /// An administrator's entry was made, or refused (ApiKey).
+    Credited,
 }
 
 impl ConditionType {
@@ -22,6 +26,8 @@ impl ConditionType {
             ConditionType::Programmed => "Programmed",
             ConditionType::Healthy => "Healthy",
             ConditionType::NotYetEnforced => "NotYetEnforced",
+            ConditionType::PlanChanged => "PlanChanged",
+            ConditionType::Credited => "Credited",
         }
     }
 }
@@ -102,12 +108,16 @@ impl ProgrammedReason {
 pub enum HealthyReason {
     /// True: calls succeed.
     Healthy,
-    /// Unknown: nothing was called yet.
+    /// Unknown: no connected sidecar has called it.
     NotCalled,
-    /// False: it is shut after failures.
-    Failing,
+    /// False: calls failed, and for now none is sent.
+    CircuitOpen,
     /// False: the provider refuses its credential.
-    CredentialRefused,
+    AuthFailed,
+    /// False: its account has no credit left.
+    OutOfMoney,
+    /// False: the provider knows none of its models.
+    ModelUnknown,
 }
 
 impl HealthyReason {
@@ -116,8 +126,10 @@ impl HealthyReason {
         match self {
             HealthyReason::Healthy => "Healthy",
             HealthyReason::NotCalled => "NotCalled",
-            HealthyReason::Failing => "Failing",
-            HealthyReason::CredentialRefused => "CredentialRefused",
+            HealthyReason::CircuitOpen => "CircuitOpen",
+            HealthyReason::AuthFailed => "AuthFailed",
+            HealthyReason::OutOfMoney => "OutOfMoney",
+            HealthyReason::ModelUnknown => "ModelUnknown",
         }
     }
 }
@@ -137,6 +149,47 @@ impl NotYetEnforcedReason {
         match self {
             NotYetEnforcedReason::FieldsSet => "FieldsSet",
             NotYetEnforcedReason::Enforced => "Enforced",
+        }
+    }
+}
+
+/// The reason of condition `PlanChanged`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PlanChangedReason {
+    /// True: its plan was another one; the message says which, and what became of its credits.
+    PlanChanged,
+}
+
+impl PlanChangedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PlanChangedReason::PlanChanged => "PlanChanged",
+        }
+    }
+}
+
+/// The reason of condition `Credited`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CreditedReason {
+    /// True: credits were added or taken.
+    Credited,
+    /// True: its time on the plan began anew.
+    Renewed,
+    /// False: nothing guards the annotations, so anybody may have written them.
+    NotGuarded,
+    /// False: the entry says what cannot be done.
+    Refused,
+}
+
+impl CreditedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CreditedReason::Credited => "Credited",
+            CreditedReason::Renewed => "Renewed",
+            CreditedReason::NotGuarded => "NotGuarded",
+            CreditedReason::Refused => "Refused",
         }
     }
 }

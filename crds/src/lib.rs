@@ -43,12 +43,14 @@ pub use channel_model::{Capability, ChannelModel, Cost, Endpoint};
 pub use channel_parts::{CaSecretRef, ChannelNamespaces, ChannelNamespacesFrom, Header, Tls, Via};
 pub use channel_timing::{Health, Timeouts};
 pub use condition::{
-    AcceptedReason, ConditionType, HealthyReason, NotYetEnforcedReason, ProgrammedReason,
+    AcceptedReason, ConditionType, CreditedReason, HealthyReason, NotYetEnforcedReason,
+    PlanChangedReason, ProgrammedReason,
 };
 pub use definitions::{all, yaml};
 pub use names::{
-    API_KEY_ANNOTATION, CATEGORY, CREDENTIAL_LABEL, FIELD_MANAGER, GROUP, HOSTS_ANNOTATION,
-    INJECT_LABEL, KEY_DATA, VERSION,
+    API_KEY_ANNOTATION, CATEGORY, CREDENTIAL_LABEL, CREDIT_ANNOTATION, FIELD_MANAGER,
+    GENERATED_ANNOTATION, GROUP, HOSTS_ANNOTATION, INJECT_LABEL, KEY_DATA, PREVIOUS_DATA,
+    PREVIOUS_UNTIL_ANNOTATION, RENEW_ANNOTATION, ROTATED_AT_ANNOTATION, VERSION,
 };
 pub use plan::{Plan, PlanSpec, PlanStatus};
 pub use plan_parts::{

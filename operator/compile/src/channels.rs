@@ -11,6 +11,8 @@ use purser_crds::{ChannelNamespacesFrom, Provider, ProviderChannel, ProviderChan
 use std::collections::{BTreeMap, BTreeSet};
 
 const MOST_WEIGHT: u32 = 1_000_000;
+const MOST_REQUESTS_PER_MINUTE: u32 = 10_000_000;
+const MOST_CONCURRENT_REQUESTS: u32 = 1_000_000;
 
 /// A ProviderChannel after judgement.
 pub(crate) struct DecidedChannel<'a> {
@@ -86,6 +88,7 @@ fn config_of(
     let models = models::decide(&spec.models, faults, verdict);
     let timeouts = times::timeouts(&spec.timeouts, faults);
     let health = times::health(&spec.health, faults);
+    let limits = limits(spec, faults);
     let address = faults.take(Address::of(spec))?;
     let reach = Reach {
         world,
@@ -106,8 +109,35 @@ fn config_of(
         timeouts: timeouts?,
         health: health?,
         headers,
+        limits,
         ca_pem,
     })
+}
+
+fn limits(spec: &ProviderChannelSpec, faults: &mut Faults) -> config::ChannelLimits {
+    let written = spec.limits.clone().unwrap_or_default();
+    let limits = [
+        (
+            "requestsPerMinute",
+            written.requests_per_minute,
+            MOST_REQUESTS_PER_MINUTE,
+        ),
+        (
+            "concurrentRequests",
+            written.concurrent_requests,
+            MOST_CONCURRENT_REQUESTS,
+        ),
+    ];
+    for (field, limit, most) in limits {
+        let within = limit.is_none_or(|limit| (1..=most).contains(&limit));
+        faults.expect(within, || {
+            format!("limits.{field} must be from 1 to {most}; leave it out for no limit")
+        });
+    }
+    config::ChannelLimits {
+        requests_per_minute: written.requests_per_minute,
+        concurrent_requests: written.concurrent_requests,
+    }
 }
 
 fn check_rules(spec: &ProviderChannelSpec, faults: &mut Faults) {

@@ -6,9 +6,11 @@ use crate::objects::{TWIN, Written, bad_name, by_name, created_ms, is_name, name
 use crate::offer::{Market, serving};
 use crate::plans::DecidedPlan;
 use crate::standing::{Court, Refused};
-use crate::{KeyFacts, ObjectRef, Options, Verdict, WantedSecret, World, secrets, unenforced};
-use purser_config::{Digest, Key, Name, Refusal, Standing};
-use purser_crds::{AcceptedReason, ApiKey, ApiKeySpec, Span};
+use crate::{
+    KeyFacts, ObjectRef, Options, Rotation, Verdict, WantedSecret, World, rotation, secrets,
+};
+use purser_config::{Digest, Key, Name, Previous, Refusal, Standing, Starts};
+use purser_crds::{AcceptedReason, ApiKey, ApiKeySpec, KEY_DATA, PREVIOUS_DATA};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const MOST_GLOBS: usize = 256;
@@ -20,6 +22,7 @@ pub(crate) struct Keys {
     pub(crate) keys: BTreeMap<Name, Key>,
     pub(crate) verdicts: BTreeMap<ObjectRef, Verdict>,
     pub(crate) wanted: Vec<WantedSecret>,
+    pub(crate) rotations: Vec<Rotation>,
 }
 
 /// All keys by name.
@@ -35,11 +38,7 @@ pub(crate) fn decide<'a>(
     // Stable: keys of one age stay in the order of their names.
     by_age.sort_by_key(|(_, written)| created_ms(&written.object.metadata));
     let mut hall = Hall {
-        court: Court {
-            world,
-            options,
-            plans,
-        },
+        court: Court { world, plans },
         market: Market {
             world,
             options,
@@ -60,6 +59,7 @@ pub(crate) fn decide<'a>(
         .into_iter()
         .map(|(secret, key)| WantedSecret { secret, key })
         .collect();
+    hall.keys.rotations.sort();
     hall.keys
 }
 
@@ -84,7 +84,6 @@ impl<'a> Hall<'a> {
     fn enter(&mut self, name: Name, written: &Written<'a, ApiKey>) {
         let spec = &written.object.spec;
         let mut verdict = Verdict {
-            not_yet_enforced: unenforced::of_key(spec),
             key: Some(KeyFacts::default()),
             ..Verdict::default()
         };
@@ -93,7 +92,7 @@ impl<'a> Hall<'a> {
         }
         let faults = check(&name, spec);
         if faults.is_empty() {
-            let key = self.judge(&name, spec, &mut verdict);
+            let key = self.judge(&name, written.object, &mut verdict);
             self.keys.keys.insert(name.clone(), key);
         } else {
             refuse(&mut verdict, faults);
@@ -101,23 +100,26 @@ impl<'a> Hall<'a> {
         self.keys.verdicts.insert(ObjectRef::ApiKey(name), verdict);
     }
 
-    fn judge(&mut self, name: &Name, spec: &'a ApiKeySpec, verdict: &mut Verdict) -> Key {
+    fn judge(&mut self, name: &Name, object: &'a ApiKey, verdict: &mut Verdict) -> Key {
+        let spec = &object.spec;
+        let created_ms = created_ms(&object.metadata).map(|ms| u64::try_from(ms).unwrap_or(0));
         let seat = self.take_seat(name, spec);
         let judgement = self.court.judge(name, spec, seat);
         let mut faults = Vec::new();
-        let (mut standing, mut channels) = (Standing::Good, Vec::new());
+        let (mut standing, mut channels, mut plan_expires_at_ms) = (Standing::Good, vec![], None);
         match judgement {
-            Ok(plan) if !spec.suspended => channels = self.serving(name, plan, verdict),
-            Ok(_) => {}
+            Ok(plan) => {
+                plan_expires_at_ms = self.plan_ends(name, plan, created_ms);
+                if !spec.suspended {
+                    channels = self.serving(name, plan, verdict);
+                }
+            }
             Err(Refused {
                 code,
                 message,
                 reason,
             }) => {
-                match reason {
-                    Some(reason) => faults.push(Fault::new(reason, message.clone())),
-                    None => tell_unenforced(verdict, &message),
-                }
+                faults.push(Fault::new(reason, message.clone()));
                 standing = Standing::Refused { code, message };
             }
         }
@@ -129,18 +131,64 @@ impl<'a> Hall<'a> {
             KeyFacts::default()
         });
         refuse(verdict, faults);
+        let live = facts.digests.first();
+        let previous = live.and_then(|_| self.rotation(name, spec, created_ms, verdict));
         let service_accounts = self.service_accounts(name, spec, verdict);
         let digests = facts.digests.clone();
         verdict.key = Some(facts);
         Key {
             digests,
+            previous,
             standing,
             plan: spec.plan.clone(),
             models: spec.models.clone(),
             expires_at_ms: expires_at_ms(spec),
+            created_ms,
+            plan_expires_at_ms,
             service_accounts,
             channels,
         }
+    }
+
+    /// When its time on the plan is over: counted from what the ledger knows, and before the ledger knows of it from its creation.
+    fn plan_ends(
+        &self,
+        name: &Name,
+        plan: &DecidedPlan<'_>,
+        created_ms: Option<u64>,
+    ) -> Option<u64> {
+        let validity = plan.decided.as_ref()?.validity?;
+        let begun = (name.clone(), plan.name.to_owned());
+        let begun = self.court.world.activations.get(&begun).copied();
+        let created_ms = created_ms.filter(|_| validity.starts == Starts::Creation);
+        begun.or(created_ms).map(|start| validity.ends(start))
+    }
+
+    /// Its value before, if it still has one that nobody older has; what is due for its Secret is noted.
+    fn rotation(
+        &mut self,
+        name: &Name,
+        spec: &ApiKeySpec,
+        created_ms: Option<u64>,
+        verdict: &mut Verdict,
+    ) -> Option<Previous> {
+        let secret = secret_of(name, spec);
+        let data = self.court.world.secrets.get(&secret);
+        let data = data.filter(|_| spec.key_hash.is_none())?;
+        match rotation::due((name, &secret), spec, data, created_ms) {
+            Ok(due) => self.keys.rotations.extend(due),
+            Err(warning) => verdict.warnings.push(warning),
+        }
+        let previous = rotation::previous(&secret, data).unwrap_or_else(|warning| {
+            verdict.warnings.push(warning);
+            None
+        })?;
+        if self.owners.contains_key(&previous.digest) {
+            verdict.warnings.push(format!("the value at {PREVIOUS_DATA} in Secret {secret} is the live one or an older key's, and is not accepted as the one before; remove it"));
+            return None;
+        }
+        self.owners.insert(previous.digest, name.clone());
+        Some(previous)
     }
 
     /// How many older keys are on this plan in this namespace; from now on, one more.
@@ -167,7 +215,7 @@ impl<'a> Hall<'a> {
                     self.wanted.entry(secret).or_insert_with(|| name.clone());
                     return Ok(KeyFacts::default());
                 };
-                secrets::key_value(&secret, data)?
+                secrets::key_value(&secret, KEY_DATA, data)?
             }
         };
         let owner = self.owners.entry(digest).or_insert_with(|| name.clone());
@@ -217,15 +265,6 @@ impl<'a> Hall<'a> {
         }
         own
     }
-}
-
-/// The key is right, and stays Accepted: what it waits for is this version's, not its owner's.
-fn tell_unenforced(verdict: &mut Verdict, message: &str) {
-    verdict.not_yet_enforced.push("spec.plan".into());
-    verdict.not_yet_enforced.sort();
-    verdict
-        .warnings
-        .push(format!("its calls are refused with 403: {message}"));
 }
 
 fn suspended() -> Standing {
@@ -287,21 +326,6 @@ fn check(name: &Name, spec: &ApiKeySpec) -> Vec<Fault> {
             format!("serviceAccounts: {}", bad_name(account))
         });
     }
-    check_rotation(spec, &mut faults);
+    rotation::check(spec, &mut faults);
     faults.0
-}
-
-fn check_rotation(spec: &ApiKeySpec, faults: &mut Faults) {
-    let Some(rotation) = &spec.rotation else {
-        return;
-    };
-    faults.expect(spec.key_hash.is_none(), || "a key given by keyHash cannot be rotated, its value is not known here; remove rotation or keyHash".into());
-    let mut span = |field: &str, span: &Span| {
-        let length = span.milliseconds();
-        faults.take(length.map_err(|error| Fault::invalid(format!("rotation.{field}: {error}"))))
-    };
-    let spans = span("every", &rotation.every).zip(span("overlap", &rotation.overlap));
-    faults.expect(spans.is_none_or(|(every, overlap)| overlap < every), || {
-        "rotation.overlap must be shorter than rotation.every".into()
-    });
 }

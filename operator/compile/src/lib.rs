@@ -2,13 +2,13 @@
 //! (`purser-crds`) and what sidecars obey (`purser-config`).
 //!
 //! ```text
-//! World { plans, keys, channels, namespaces, secrets } --compile--> Compiled { configuration, verdicts, wanted }
-//!                                                                            |
-//!                                             scoped_to(namespace) <---------+
+//! World { plans, keys, channels, namespaces, secrets, activations } --compile--> Compiled { configuration, verdicts, wanted, rotations }
+//!                                                                                         |
+//!                                                          scoped_to(namespace) <---------+
 //! ```
 //!
 //! `plans` and `channels` each judge their kind alone; `keys` judges keys against both, asking `offer` which channels serve
-//! whom and `secrets` what a Secret may be used for; `scope` cuts one namespace's part out of the result.
+//! whom, `secrets` what a Secret may be used for and `rotation` what is due for it; `money` reads prices; `scope` cuts one namespace's part out of the result.
 //!
 //! The operator calls it with what its watches hold, `purser up` and `purser check` with what YAML files hold.
 //!
@@ -22,10 +22,13 @@ mod channels;
 mod credentials;
 mod fault;
 mod keys;
+mod metering;
 mod models;
+mod money;
 mod objects;
 mod offer;
 mod plans;
+mod rotation;
 mod scope;
 mod secrets;
 mod selector;
@@ -36,7 +39,8 @@ mod world;
 
 pub use scope::scoped_to;
 pub use world::{
-    Compiled, Gateway, KeyFacts, ObjectRef, Options, Verdict, WantedSecret, World, WorldSecret,
+    Compiled, Gateway, KeyFacts, ObjectRef, Options, Rotation, Step, Verdict, WantedSecret, World,
+    WorldSecret,
 };
 
 use purser_config::Configuration;
@@ -47,7 +51,7 @@ pub fn compile(world: &World, options: Options) -> Compiled {
     let channels = channels::decide(world, options);
     let keys = keys::decide(world, options, &plans, &channels);
     let mut verdicts = keys.verdicts;
-    verdicts.extend(plans::verdicts(&plans));
+    verdicts.extend(plans::verdicts(&plans, &channels, &keys.keys));
     verdicts.extend(channels::verdicts(&channels, &keys.keys));
     let configuration = Configuration {
         keys: keys.keys,
@@ -64,5 +68,6 @@ pub fn compile(world: &World, options: Options) -> Compiled {
         configuration,
         verdicts,
         wanted: keys.wanted,
+        rotations: keys.rotations,
     }
 }

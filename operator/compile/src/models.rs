@@ -1,8 +1,8 @@
 //! The models of a channel, and which names lead to them. Used by `channels`. A name leads to one model: models' own names win
 //! over aliases, and of two aliases the first.
 
-use crate::Verdict;
 use crate::fault::{Fault, Faults};
+use crate::{Verdict, money};
 use purser_config as config;
 use purser_crds::{AcceptedReason, Capability, ChannelModel, Endpoint};
 use std::collections::BTreeSet;
@@ -39,7 +39,10 @@ pub(crate) fn decide(
     let mut taken = names;
     written
         .iter()
-        .map(|model| config_of(model, free_aliases(model, &mut taken, verdict)))
+        .map(|model| config::Model {
+            cost: cost(model, faults),
+            ..config_of(model, free_aliases(model, &mut taken, verdict))
+        })
         .collect()
 }
 
@@ -85,6 +88,17 @@ fn free_aliases<'a>(
     free
 }
 
+/// What its owner pays for a call; where it is faulty, the fault refuses the channel.
+fn cost(model: &ChannelModel, faults: &mut Faults) -> Option<config::price::Cost> {
+    let cost = model.cost.as_ref()?;
+    let parts = (cost.per_request.as_ref(), cost.per_million_tokens.as_ref());
+    let field = format!("models: {:?}: cost", model.name);
+    faults.expect(parts.0.is_some() || parts.1.is_some(), || {
+        format!("{field} needs perRequest or perMillionTokens, or both")
+    });
+    money::cost(&field, parts, faults)
+}
+
 fn config_of(model: &ChannelModel, aliases: Vec<String>) -> config::Model {
     config::Model {
         name: model.name.clone(),
@@ -97,6 +111,7 @@ fn config_of(model: &ChannelModel, aliases: Vec<String>) -> config::Model {
         context_length: model.context_length,
         max_output_tokens: model.max_output_tokens,
         endpoints: model.endpoints.iter().copied().map(endpoint).collect(),
+        cost: None,
     }
 }
 

@@ -1,15 +1,24 @@
-//! Judges each Plan alone. Called by `compile`; `keys` reads what it decided. Never looks at keys or channels.
+//! Judges each Plan alone. Called by `compile`; `keys` reads what it decided. Never looks at keys or channels, but for the warnings
+//! of `metering`.
 
+use crate::channels::DecidedChannel;
 use crate::fault::{Fault, Faults, refuse};
 use crate::objects::{TWIN, Written, bad_name, by_name, is_name};
-use crate::{ObjectRef, Verdict, World, selector, unenforced};
-use purser_config as config;
+use crate::{ObjectRef, Verdict, World, metering, money, selector, unenforced};
+use purser_config::{self as config, Key, Name};
 use purser_crds::{
-    Amount, CreditResets, ModelPrice, NamespacesFrom, Plan, PlanSpec, Span, WhenQuotaUnreachable,
+    ClientLeft, NamespacesFrom, OnAbort, Plan, PlanSpec, Unconfirmed, Validity, ValidityStart,
+    WhenQuotaUnreachable,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-const MOST_REQUESTS_PER_MINUTE: u32 = 10_000_000;
+const MOST_REQUESTS_PER_MINUTE: u64 = 10_000_000;
+const MOST_REQUESTS_PER_DAY: u64 = 1_000_000_000;
+const MOST_TOKENS_PER_MINUTE: u64 = 1_000_000_000_000;
+const MOST_CONCURRENT_REQUESTS: u64 = 1_000_000;
+const MOST_OUTPUT_TOKENS: u64 = 10_000_000;
+const MOST_KEYS: u64 = 100_000;
+const MOST_MONTHS: u64 = 120;
 const MOST_GLOBS: usize = 256;
 
 /// A Plan after judgement.
@@ -35,13 +44,26 @@ pub(crate) fn decide(world: &World) -> BTreeMap<String, DecidedPlan<'_>> {
         .collect()
 }
 
-/// What each plan's status will say.
-pub(crate) fn verdicts<'a>(
-    plans: &'a BTreeMap<String, DecidedPlan<'_>>,
-) -> impl Iterator<Item = (ObjectRef, Verdict)> + 'a {
-    plans
-        .iter()
-        .map(|(name, plan)| (ObjectRef::Plan(name.clone()), plan.verdict.clone()))
+/// What each plan's status will say, now that it is known which channels serve its keys.
+pub(crate) fn verdicts(
+    plans: &BTreeMap<String, DecidedPlan<'_>>,
+    channels: &BTreeMap<Name, DecidedChannel<'_>>,
+    keys: &BTreeMap<Name, Key>,
+) -> Vec<(ObjectRef, Verdict)> {
+    let mut serving: BTreeMap<&str, BTreeSet<&Name>> = BTreeMap::new();
+    for key in keys.values() {
+        serving.entry(&key.plan).or_default().extend(&key.channels);
+    }
+    let with_use = plans.iter().map(|(name, plan)| {
+        let mut verdict = plan.verdict.clone();
+        let serving = serving.get(name.as_str()).into_iter().flatten();
+        let served = serving.filter_map(|name| channels.get(name)?.decided.as_ref());
+        if let Some(decided) = &plan.decided {
+            verdict.warnings.extend(metering::warnings(decided, served));
+        }
+        (ObjectRef::Plan(name.clone()), verdict)
+    });
+    with_use.collect()
 }
 
 fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
@@ -52,8 +74,11 @@ fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
     let mut faults = Faults::default();
     faults.expect(is_name(name), || bad_name(name));
     check_bounds(spec, &mut faults);
-    check_money(spec, &mut faults);
     check_reach(spec, &mut faults);
+    if let Some(price) = &spec.price {
+        money::micros("price.amount", &price.amount, &mut faults);
+    }
+    let whole = config_of(spec, &mut faults);
     let mut verdict = Verdict {
         not_yet_enforced: unenforced::of_plan(spec),
         ..Verdict::default()
@@ -67,7 +92,7 @@ fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
                 .into(),
         );
     }
-    let decided = faults.0.is_empty().then(|| config_of(spec));
+    let decided = faults.0.is_empty().then_some(whole);
     refuse(&mut verdict, faults.0);
     DecidedPlan {
         name,
@@ -77,10 +102,23 @@ fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
     }
 }
 
-fn config_of(spec: &PlanSpec) -> config::Plan {
+/// A part that is faulty is left out: its fault refuses the plan.
+fn config_of(spec: &PlanSpec, faults: &mut Faults) -> config::Plan {
+    let limits = &spec.limits;
     config::Plan {
-        requests_per_minute: spec.limits.requests_per_minute,
-        tokens_per_minute: spec.limits.tokens_per_minute,
+        requests_per_minute: limits.requests_per_minute,
+        requests_per_day: limits.requests_per_day,
+        tokens_per_minute: limits.tokens_per_minute,
+        concurrent_requests: limits.concurrent_requests,
+        credits: money::credits(spec, faults),
+        prices: money::prices(&spec.prices, faults),
+        validity: spec
+            .validity
+            .as_ref()
+            .and_then(|written| validity(written, faults)),
+        on_abort: on_abort(spec.on_abort.as_ref()),
+        max_output_tokens: spec.max_output_tokens,
+        max_keys_per_namespace: spec.max_keys_per_namespace,
         allow: spec.models.allow.clone(),
         deny: spec.models.deny.clone(),
         routing: config::Routing::Priority,
@@ -91,29 +129,87 @@ fn config_of(spec: &PlanSpec) -> config::Plan {
     }
 }
 
+fn on_abort(written: Option<&OnAbort>) -> config::OnAbort {
+    written.map_or_else(config::OnAbort::default, |written| config::OnAbort {
+        client_left_pays_all: written.client_left == ClientLeft::Full,
+        unconfirmed_pays: written.unconfirmed == Unconfirmed::Charge,
+    })
+}
+
+fn validity(written: &Validity, faults: &mut Faults) -> Option<config::Validity> {
+    faults.expect(
+        written.duration.is_some() != written.months.is_some(),
+        || "validity: set one of duration and months, not both".into(),
+    );
+    let length = match (&written.duration, written.months) {
+        (Some(span), _) => {
+            let length = faults.take(
+                span.milliseconds()
+                    .map_err(|error| Fault::invalid(format!("validity.duration: {error}"))),
+            )?;
+            faults.expect(length > 0, || {
+                "validity.duration must be longer than 0".into()
+            });
+            config::Length::Milliseconds(length)
+        }
+        (None, Some(months)) => {
+            expect_bound("validity.months", u64::from(months), MOST_MONTHS, faults);
+            config::Length::Months(months)
+        }
+        (None, None) => return None,
+    };
+    let starts = match written.starts_at {
+        ValidityStart::FirstUse => config::Starts::FirstUse,
+        ValidityStart::Creation => config::Starts::Creation,
+    };
+    Some(config::Validity { length, starts })
+}
+
+fn expect_bound(field: &str, value: u64, most: u64, faults: &mut Faults) {
+    faults.expect((1..=most).contains(&value), || {
+        format!("{field} must be from 1 to {most}")
+    });
+}
+
 fn check_bounds(spec: &PlanSpec, faults: &mut Faults) {
     let limits = &spec.limits;
-    let per_minute = limits
-        .requests_per_minute
-        .is_none_or(|limit| (1..=MOST_REQUESTS_PER_MINUTE).contains(&limit));
-    faults.expect(per_minute, || format!("limits.requestsPerMinute must be from 1 to {MOST_REQUESTS_PER_MINUTE}; leave it out for no limit"));
-    let others = limits.requests_per_day != Some(0)
-        && limits.tokens_per_minute != Some(0)
-        && limits.concurrent_requests != Some(0);
-    faults.expect(others, || {
-        "a limit must be at least 1; leave it out for no limit".into()
-    });
-    faults.expect(spec.max_keys_per_namespace > 0, || {
-        "maxKeysPerNamespace must be at least 1".into()
-    });
-    faults.expect(
-        spec.context_percent
-            .is_none_or(|percent| (1..=100).contains(&percent)),
-        || "contextPercent must be from 1 to 100".into(),
-    );
-    faults.expect(spec.max_output_tokens != Some(0), || {
-        "maxOutputTokens must be at least 1".into()
-    });
+    let whole = |limit: Option<u32>| limit.map(u64::from);
+    let limits = [
+        (
+            "requestsPerMinute",
+            whole(limits.requests_per_minute),
+            MOST_REQUESTS_PER_MINUTE,
+        ),
+        (
+            "requestsPerDay",
+            whole(limits.requests_per_day),
+            MOST_REQUESTS_PER_DAY,
+        ),
+        (
+            "tokensPerMinute",
+            limits.tokens_per_minute,
+            MOST_TOKENS_PER_MINUTE,
+        ),
+        (
+            "concurrentRequests",
+            whole(limits.concurrent_requests),
+            MOST_CONCURRENT_REQUESTS,
+        ),
+    ];
+    for (field, limit, most) in limits {
+        let within = limit.is_none_or(|limit| (1..=most).contains(&limit));
+        faults.expect(within, || {
+            format!("limits.{field} must be from 1 to {most}; leave it out for no limit")
+        });
+    }
+    let keys = u64::from(spec.max_keys_per_namespace);
+    expect_bound("maxKeysPerNamespace", keys, MOST_KEYS, faults);
+    if let Some(percent) = spec.context_percent {
+        expect_bound("contextPercent", u64::from(percent), 100, faults);
+    }
+    if let Some(tokens) = spec.max_output_tokens {
+        expect_bound("maxOutputTokens", tokens, MOST_OUTPUT_TOKENS, faults);
+    }
     for (field, globs) in [
         ("models.allow", &spec.models.allow),
         ("models.deny", &spec.models.deny),
@@ -125,73 +221,6 @@ fn check_bounds(spec: &PlanSpec, faults: &mut Faults) {
             )
         });
     }
-    if let Some(validity) = &spec.validity {
-        faults.expect(
-            validity.duration.is_some() != validity.months.is_some(),
-            || "validity: set one of duration and months, not both".into(),
-        );
-        faults.expect(validity.months != Some(0), || {
-            "validity.months must be at least 1".into()
-        });
-        validity
-            .duration
-            .iter()
-            .for_each(|duration| check_span("validity.duration", duration, faults));
-    }
-}
-
-fn check_span(field: &str, span: &Span, faults: &mut Faults) {
-    let length = faults.take(
-        span.milliseconds()
-            .map_err(|error| Fault::invalid(format!("{field}: {error}"))),
-    );
-    faults.expect(length != Some(0), || {
-        format!("{field} must be longer than 0")
-    });
-}
-
-fn check_money(spec: &PlanSpec, faults: &mut Faults) {
-    if let Some(price) = &spec.price {
-        micros("price.amount", &price.amount, faults);
-    }
-    for price in &spec.prices {
-        check_price(price, faults);
-    }
-    if let Some(credits) = &spec.credits {
-        let grant = micros("credits.grant", &credits.grant, faults);
-        let resets = credits.resets != CreditResets::Never;
-        faults.expect(!(resets && grant == Some(0)), || {
-            "credits that reset need a grant above 0; raise grant, or set resets to Never".into()
-        });
-        faults.expect(!spec.prices.is_empty(), || {
-            "a plan with credits refuses every model without a price; add prices".into()
-        });
-    }
-}
-
-fn check_price(price: &ModelPrice, faults: &mut Faults) {
-    let one = price.per_request.is_some() != price.per_million_tokens.is_some();
-    faults.expect(one, || {
-        "prices[]: a price is either perRequest or perMillionTokens; set one of them".into()
-    });
-    if let Some(amount) = &price.per_request {
-        micros("prices[].perRequest", amount, faults);
-    }
-    if let Some(tokens) = &price.per_million_tokens {
-        let cached = [&tokens.cached_input, &tokens.cache_write];
-        let all = cached
-            .into_iter()
-            .flatten()
-            .chain([&tokens.input, &tokens.output]);
-        all.for_each(|amount| {
-            micros("prices[].perMillionTokens", amount, faults);
-        });
-    }
-}
-
-fn micros(field: &str, amount: &Amount, faults: &mut Faults) -> Option<u64> {
-    let micros = amount.micros();
-    faults.take(micros.map_err(|error| Fault::invalid(format!("{field}: {error}"))))
 }
 
 fn check_reach(spec: &PlanSpec, faults: &mut Faults) {

@@ -16,9 +16,12 @@ const PREFIX_LETTERS: usize = 11;
 const NEVER_SENT: [&str; 2] = ["kubernetes.io/service-account-token", "kubernetes.io/tls"];
 
 /// The digest of a key's value and what may be shown of it.
-pub(crate) fn key_value(secret: &Name, data: &WorldSecret) -> Result<(Digest, String), Fault> {
+pub(crate) fn key_value(
+    secret: &Name,
+    data_key: &str,
+    data: &WorldSecret,
+) -> Result<(Digest, String), Fault> {
     let invalid = |message: String| Fault::new(AcceptedReason::SecretInvalid, message);
-    let data_key = purser_crds::KEY_DATA;
     let value = data.data.get(data_key).map(SecretText::reveal);
     let value = value.ok_or_else(|| invalid(format!("Secret {secret} has no data key {data_key}; add it, or delete the Secret and one will be made")))?;
     if !(FEWEST_KEY_BYTES..=MOST_KEY_BYTES).contains(&value.len()) {

@@ -2,7 +2,7 @@
 //! its plan promises.
 
 use crate::plans::DecidedPlan;
-use crate::{Options, World, selector, unenforced};
+use crate::{World, selector};
 use purser_config::{Name, Refusal};
 use purser_crds::{AcceptedReason, ApiKeySpec, NamespacesFrom};
 use std::collections::BTreeMap;
@@ -13,14 +13,13 @@ pub(crate) struct Refused {
     pub(crate) code: Refusal,
     /// What is wrong and what to do.
     pub(crate) message: String,
-    /// The reason of `Accepted=False`; none when the key itself is right and only this version falls short.
-    pub(crate) reason: Option<AcceptedReason>,
+    /// The reason of `Accepted=False`.
+    pub(crate) reason: AcceptedReason,
 }
 
 /// What decides a key's standing besides the key.
 pub(crate) struct Court<'a> {
     pub(crate) world: &'a World,
-    pub(crate) options: Options,
     pub(crate) plans: &'a BTreeMap<String, DecidedPlan<'a>>,
 }
 
@@ -53,7 +52,6 @@ impl<'a> Court<'a> {
                 ),
             ));
         }
-        self.keeps_its_promises(plan)?;
         Ok(plan)
     }
 
@@ -69,22 +67,6 @@ impl<'a> Court<'a> {
                 format!("plan {name:?} does not exist; create it, or name another in spec.plan"),
             )),
         }
-    }
-
-    fn keeps_its_promises(&self, plan: &DecidedPlan<'_>) -> Result<(), Refused> {
-        let promises = unenforced::promises(plan.spec);
-        if promises.is_empty() || self.options.allow_unenforced {
-            return Ok(());
-        }
-        let promises = promises.join(", ");
-        Err(Refused {
-            code: Refusal::NotYetEnforced,
-            message: format!(
-                "plan {:?} promises what this version does not enforce yet ({promises}); use a plan without, or allow unenforced rules",
-                plan.name
-            ),
-            reason: None,
-        })
     }
 
     fn admits(&self, plan: &DecidedPlan<'_>, namespace: &str) -> bool {
@@ -110,6 +92,6 @@ fn refused(reason: AcceptedReason, message: String) -> Refused {
     Refused {
         code,
         message,
-        reason: Some(reason),
+        reason,
     }
 }

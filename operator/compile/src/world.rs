@@ -17,6 +17,8 @@ pub struct World {
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
     /// Every Secret that an object names and that exists.
     pub secrets: BTreeMap<Name, WorldSecret>,
+    /// When keys began to be valid, by key and plan, in unix milliseconds: what the ledger knows.
+    pub activations: BTreeMap<(Name, String), u64>,
 }
 
 /// A Secret, as far as it matters here.
@@ -35,8 +37,6 @@ pub struct WorldSecret {
 /// How strict to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Carry keys on plans whose rules are not enforced yet, instead of refusing them.
-    pub allow_unenforced: bool,
     /// Where channels that are used `via: Gateway` can be reached.
     pub gateway: Gateway,
 }
@@ -59,6 +59,8 @@ pub struct Compiled {
     pub verdicts: BTreeMap<ObjectRef, Verdict>,
     /// Secrets that a key names and that do not exist yet: whoever owns secrets here makes them, then compiles again.
     pub wanted: Vec<WantedSecret>,
+    /// What is due for Secrets whose values were made here, sorted: whoever owns secrets here does it in its time.
+    pub rotations: Vec<Rotation>,
 }
 
 /// An object by kind, namespace and name; ordered so that reports are sorted.
@@ -101,4 +103,30 @@ pub struct WantedSecret {
     pub secret: Name,
     /// The ApiKey that wants it.
     pub key: Name,
+}
+
+/// What is due for a Secret. One step at a time: a value is not replaced while the one before it lies there, so that never more than
+/// two work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rotation {
+    /// Namespace and name of the Secret.
+    pub secret: Name,
+    /// The ApiKey whose value it holds.
+    pub key: Name,
+    /// When it is due, in unix milliseconds; what is past is due now.
+    pub at_ms: u64,
+    /// What.
+    pub step: Step,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// A new value, while the old one, as `apiKeyPrevious`, works for so long yet.
+    Replace {
+        /// In milliseconds.
+        overlap_ms: u64,
+    },
+    /// The removal of `apiKeyPrevious`, whose time is over.
+    Forget,
 }

@@ -50,7 +50,6 @@ fn ten_thousand_keys() {
         let compiled = compile(
             &world,
             Options {
-                allow_unenforced: false,
                 gateway: Gateway::Absent,
             },
         );

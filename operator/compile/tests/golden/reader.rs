@@ -1,7 +1,9 @@
 //! Reads a case's folder into a `World`, and writes verdicts down. For these tests only: what people's files need (base64 `data`,
 //! line numbers, unknown fields) is the CLI's.
 
-use purser_compile::{Compiled, Gateway, ObjectRef, Options, Verdict, World, WorldSecret};
+use purser_compile::{
+    Compiled, Gateway, ObjectRef, Options, Rotation, Step, Verdict, World, WorldSecret,
+};
 use purser_config::{Name, SecretText};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -25,13 +27,7 @@ pub(crate) fn read(case: &Path) -> (World, Options) {
     } else {
         Gateway::Absent
     };
-    (
-        world,
-        Options {
-            allow_unenforced: options["allowUnenforced"] == true,
-            gateway,
-        },
-    )
+    (world, Options { gateway })
 }
 
 fn add(world: &mut World, document: Value) {
@@ -41,6 +37,14 @@ fn add(world: &mut World, document: Value) {
         .unwrap_or_default()
         .to_owned();
     match document["kind"].as_str().unwrap() {
+        "Activation" => {
+            let (key, plan) = (&document["key"], &document["plan"]);
+            let key = key.as_str().unwrap().parse().unwrap();
+            let activation = (key, plan.as_str().unwrap().to_owned());
+            world
+                .activations
+                .insert(activation, document["atMs"].as_u64().unwrap());
+        }
         "Plan" => world.plans.push(serde_json::from_value(document).unwrap()),
         "ApiKey" => world.keys.push(serde_json::from_value(document).unwrap()),
         "ProviderChannel" => world
@@ -87,7 +91,23 @@ pub(crate) fn verdicts(compiled: &Compiled) -> String {
         .iter()
         .map(|wanted| json!({"secret": wanted.secret, "key": wanted.key}))
         .collect();
-    serde_yaml::to_string(&json!({"verdicts": objects, "wanted": wanted})).unwrap()
+    let mut shown = json!({"verdicts": objects, "wanted": wanted});
+    if !compiled.rotations.is_empty() {
+        shown["rotations"] = compiled.rotations.iter().map(rotation).collect();
+    }
+    serde_yaml::to_string(&shown).unwrap()
+}
+
+fn rotation(due: &Rotation) -> Value {
+    let (step, overlap_ms) = match due.step {
+        Step::Replace { overlap_ms } => ("replace", Some(overlap_ms)),
+        Step::Forget => ("forget", None),
+    };
+    let mut shown = json!({"secret": due.secret, "key": due.key, "atMs": due.at_ms, "step": step});
+    if let Some(overlap_ms) = overlap_ms {
+        shown["overlapMs"] = json!(overlap_ms);
+    }
+    shown
 }
 
 fn title(object: &ObjectRef) -> String {
