@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! caller --path-->  openai::endpoint  which call is it
-//!        --body-->  scan, multipart   its model and limits   --splice--> the provider's name for the model
-//! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should
+//!        --body-->  scan, multipart   its model and limits   --splice--> what this provider must be told instead
+//!                   estimate          what it may cost
+//! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should, what did it use
+//!                                     --sse::UsageFilter--> without the usage that only we asked for
 //!          --error---> upstream_error whose fault is it
 //! us --refusal--> error               in the caller's dialect: openai, anthropic, gemini
 //! ```
@@ -17,6 +19,7 @@
 
 mod anthropic;
 pub mod error;
+pub mod estimate;
 mod gemini;
 mod json;
 pub mod multipart;
@@ -31,11 +34,15 @@ mod walk;
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use multipart::{boundary, scan_multipart};
 pub use openai::endpoint::{Route, Unrouted, classify, dialect_of, is_multipart, upstream_path};
+pub use openai::output_limit::{
+    Limit, OutputLimits, limit_output, output_limit, output_limit_member,
+};
+pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Scan, ScanFault, scan_json};
-pub use splice::replace_model;
-pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, Verdict};
+pub use splice::{Edit, replace_model, splice};
+pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict};
 pub use upstream_error::UpstreamError;
-pub use usage::Usage;
+pub use usage::{Usage, Whole};
 
 /// Which API a caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -216,10 +216,7 @@ fn take(
     (part, value, at): Found<'_>,
 ) -> Result<(), ScanFault> {
     let name = part.name.as_str();
-    if !matches!(
-        name,
-        "model" | "stream" | "user" | "prompt_cache_key" | "n" | "max_tokens"
-    ) {
+    if !matches!(name, "model" | "stream" | "user" | "prompt_cache_key" | "n") {
         return Ok(());
     }
     if seen.iter().any(|known| known == name) {
@@ -245,8 +242,7 @@ fn take(
         "stream" => scan.stream = stream(text)?,
         "user" => scan.user = Some(text.to_owned()),
         "prompt_cache_key" => scan.prompt_cache_key = Some(text.to_owned()),
-        "n" => scan.n = text.parse().ok(),
-        _ => scan.max_tokens = text.parse().ok(),
+        _ => scan.n = text.parse().ok(),
     }
     Ok(())
 }

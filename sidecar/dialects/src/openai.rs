@@ -2,3 +2,5 @@
 
 pub mod endpoint;
 pub(crate) mod error;
+pub mod output_limit;
+pub mod usage_option;

@@ -4,6 +4,8 @@
 //! model than the one that was checked and paid for.
 
 use crate::json;
+use crate::openai::output_limit::{Limit, OutputLimits};
+use crate::openai::usage_option::StreamOptions;
 use crate::walk::{Stuck, Walk};
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -24,14 +26,28 @@ pub struct Scan {
     pub model: Option<Member>,
     /// Whether the answer is to be a stream.
     pub stream: bool,
-    /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
-    pub max_tokens: Option<u64>,
+    /// How long an answer may be.
+    pub limits: OutputLimits,
+    /// What a stream is to say beside the answer.
+    pub stream_options: Option<StreamOptions>,
     /// The caller's own user.
     pub user: Option<String>,
     /// The caller's hint for prompt caches.
     pub prompt_cache_key: Option<String>,
     /// How many answers.
     pub n: Option<u64>,
+    /// How many are written for the best of them to be given.
+    pub best_of: Option<u64>,
+    /// How many prompts a list of them holds: each is answered.
+    pub prompts: Option<u64>,
+}
+
+impl Scan {
+    /// How many answers are written and paid for, whether or not they are given.
+    pub fn answers(&self) -> u64 {
+        let each = self.n.max(self.best_of).unwrap_or(1).max(1);
+        each.saturating_mul(self.prompts.unwrap_or(1).max(1))
+    }
 }
 
 /// A string and where it stands.
@@ -190,10 +206,15 @@ impl<'a> Visitor<'a> for &mut Top<'a> {
 enum Read {
     Model,
     Stream,
+    StreamOptions,
     MaxTokens,
+    MaxCompletionTokens,
+    MaxOutputTokens,
     User,
     PromptCacheKey,
     N,
+    BestOf,
+    Prompt,
 }
 
 /// A `match`, since it compares lengths first: this is asked of every member.
@@ -201,10 +222,15 @@ fn member_read(name: &str) -> Option<Read> {
     match name {
         "model" => Some(Read::Model),
         "stream" => Some(Read::Stream),
-        "max_tokens" | "max_completion_tokens" | "max_output_tokens" => Some(Read::MaxTokens),
+        "stream_options" => Some(Read::StreamOptions),
+        "max_tokens" => Some(Read::MaxTokens),
+        "max_completion_tokens" => Some(Read::MaxCompletionTokens),
+        "max_output_tokens" => Some(Read::MaxOutputTokens),
         "user" => Some(Read::User),
         "prompt_cache_key" => Some(Read::PromptCacheKey),
         "n" => Some(Read::N),
+        "best_of" => Some(Read::BestOf),
+        "prompt" => Some(Read::Prompt),
         _ => None,
     }
 }
@@ -236,33 +262,55 @@ impl<'a> Top<'a> {
 
     fn take(&mut self, read: Option<Read>, raw: &'a str) -> Result<(), ScanFault> {
         let Some(read) = read else { return Ok(()) };
+        let span = self.span(raw);
+        let scan = &mut self.scan;
         match read {
-            Read::Model => self.scan.model = Some(self.model(raw)?),
-            Read::Stream => self.scan.stream = stream(raw)?,
-            Read::User => self.scan.user = json::string(Some(raw)),
-            Read::PromptCacheKey => self.scan.prompt_cache_key = json::string(Some(raw)),
-            Read::N => self.scan.n = json::number(Some(raw)),
-            // None is less than Some.
-            Read::MaxTokens => {
-                self.scan.max_tokens = self.scan.max_tokens.max(json::number(Some(raw)))
+            Read::Model => scan.model = Some(model(raw, span)?),
+            Read::Stream => scan.stream = stream(raw)?,
+            Read::StreamOptions => scan.stream_options = Some(StreamOptions::read(raw, span)),
+            Read::MaxTokens => scan.limits.max_tokens = Some(Limit::read(raw, span)),
+            Read::MaxCompletionTokens => {
+                scan.limits.max_completion_tokens = Some(Limit::read(raw, span));
             }
+            Read::MaxOutputTokens => scan.limits.max_output_tokens = Some(Limit::read(raw, span)),
+            Read::User => scan.user = json::string(Some(raw)),
+            Read::PromptCacheKey => scan.prompt_cache_key = json::string(Some(raw)),
+            Read::N => scan.n = answers(raw),
+            Read::BestOf => scan.best_of = answers(raw),
+            Read::Prompt => scan.prompts = prompts(raw),
         }
         Ok(())
     }
 
-    fn model(&self, literal: &'a str) -> Result<Member, ScanFault> {
-        if !literal.starts_with('"') {
-            return Err(ScanFault::ModelNotString(kind(literal)));
-        }
-        let value = json::decode(literal)
-            .map_err(|error| ScanFault::NotJson(format!("in model: {error}")))?;
-        // The literal is borrowed from the body, so the distance of their addresses is its place.
-        let start = (literal.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        Ok(Member {
-            value,
-            span: start..start + literal.len(),
-        })
+    /// The value is borrowed from the body, so the distance of their addresses is its place.
+    fn span(&self, value: &str) -> Range<usize> {
+        let start = (value.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        start..start + value.len()
     }
+}
+
+fn model(literal: &str, span: Range<usize>) -> Result<Member, ScanFault> {
+    if !literal.starts_with('"') {
+        return Err(ScanFault::ModelNotString(kind(literal)));
+    }
+    let value =
+        json::decode(literal).map_err(|error| ScanFault::NotJson(format!("in model: {error}")))?;
+    Ok(Member { value, span })
+}
+
+/// Some servers read a number in quotes as well, and each answer is paid for.
+fn answers(raw: &str) -> Option<u64> {
+    json::number(Some(raw.trim_matches('"')))
+}
+
+/// A list of texts or of lists of tokens holds so many prompts; a text or one list of tokens is one.
+fn prompts(raw: &str) -> Option<u64> {
+    let mut count = 0;
+    let only_prompts = !json::any_element(raw, |element| {
+        count += 1;
+        !element.starts_with(['"', '['])
+    });
+    (only_prompts && count > 0).then_some(count)
 }
 
 fn stream(raw: &str) -> Result<bool, ScanFault> {

@@ -1,13 +1,15 @@
 //! Server-sent events, as they arrive: cut anywhere.
 //!
-//! `Events` splits, `Gate` judges a stream until something of it may be shown, `Tail` watches it afterwards.
-//! None of them changes a byte: the relay passes on what it received.
+//! `Events` splits, `Gate` judges a stream until something of it may be shown, `Tail` watches it afterwards. None of
+//! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not.
 
 mod gate;
 mod tail;
+mod usage_filter;
 
 pub use gate::{End, Gate, Verdict};
 pub use tail::Tail;
+pub use usage_filter::{MAX_HELD, UsageFilter};
 
 /// A comment, which every client skips and every proxy counts as life.
 pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
@@ -211,6 +213,6 @@ impl Lines {
     }
 
     fn is_within_line(&self) -> bool {
-        !self.partial.is_empty()
+        !self.partial.is_empty() || (1..MARK.len()).contains(&self.mark)
     }
 }

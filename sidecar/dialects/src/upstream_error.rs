@@ -23,6 +23,8 @@ pub struct UpstreamError {
     pub rate_limited: bool,
     /// The provider does not have the model, or not for us.
     pub model_unknown: bool,
+    /// What the caller asked for is refused, not the account: by a content policy, or where the call came from.
+    pub policy: bool,
     /// Its `code`.
     pub code: Option<String>,
     /// Its `type`.
@@ -35,18 +37,15 @@ pub struct UpstreamError {
 pub fn read(status: u16, body: &[u8]) -> UpstreamError {
     let text = String::from_utf8_lossy(body);
     let fields = fields(&text);
-    let named = |names: &[&str]| {
-        [&fields.code, &fields.kind]
-            .into_iter()
-            .flatten()
-            .any(|field| is_one_of(field, names))
-    };
+    let (code, kind) = (fields.code.as_deref(), fields.kind.as_deref());
+    let named = |names: &[&str]| either_is_one_of(code, kind, names);
     let money = status == 402 || named(MONEY);
     let rate_limited = !money && (status == 429 || named(RATE));
     // DeepSeek answers 400 with no code of its own; a whole message, unlike a part of one, cannot be a quotation.
     let model_unknown = (matches!(status, 400 | 403 | 404)
         && (named(MODEL) || fields.message == "Model Not Exist"))
         || (status == 404 && named(NOT_FOUND));
+    let policy = fields.flagged || named(POLICY);
     let Fields {
         message,
         kind,
@@ -57,6 +56,7 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
         money,
         rate_limited,
         model_unknown,
+        policy,
         code,
         kind,
         message,
@@ -65,10 +65,17 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
 
 /// Whether a `code` or `type` says that the account is out of money.
 pub fn is_money(code: Option<&str>, kind: Option<&str>) -> bool {
-    [code, kind]
-        .into_iter()
-        .flatten()
-        .any(|field| is_one_of(field, MONEY))
+    either_is_one_of(code, kind, MONEY)
+}
+
+/// Whether a `code` or `type` says that what was asked for is refused, and not the account.
+pub fn is_policy(code: Option<&str>, kind: Option<&str>) -> bool {
+    either_is_one_of(code, kind, POLICY)
+}
+
+fn either_is_one_of(code: Option<&str>, kind: Option<&str>, names: &[&str]) -> bool {
+    let mut said = [code, kind].into_iter().flatten();
+    said.any(|field| is_one_of(field, names))
 }
 
 /// The body of a refusal that is passed on to the caller, in OpenAI's shape and without our credentials and hosts.
@@ -129,6 +136,41 @@ const MODEL: &[&str] = &[
     "unknown_model",
 ];
 
+/// Content policies, moderation and places that a provider does not serve.
+const POLICY: &[&str] = &[
+    "content_policy_violation",
+    "content_policy",
+    "content_filter",
+    "content_filtered",
+    "content_blocked",
+    "content_moderation",
+    "contentpolicyviolationerror",
+    "image_content_policy_violation",
+    "responsibleaipolicyviolation",
+    "policy_violation",
+    "usage_policy_violation",
+    "cyber_policy_violation",
+    "invalid_prompt",
+    "prompt_blocked",
+    "moderation_blocked",
+    "moderation_error",
+    "moderation_failed",
+    "safety",
+    "safety_error",
+    "safety_violation",
+    "unsafe_content",
+    "prohibited_content",
+    "guardrail_blocked",
+    "guardrail_intervened",
+    "sensitive_words_detected",
+    "data_inspection_failed",
+    "datainspectionfailed",
+    "unsupported_country_region_territory",
+    "unsupported_region",
+    "region_not_supported",
+    "blocked_region",
+];
+
 /// On a 404, and with a body of a provider's own: a wrong path answers without them.
 const NOT_FOUND: &[&str] = &["notfounderror", "not_found_error"];
 
@@ -144,6 +186,8 @@ pub(crate) struct Fields {
     pub(crate) code: Option<String>,
     param: Option<String>,
     number: Option<u64>,
+    /// OpenRouter's word for a moderated prompt, which has no code of its own.
+    flagged: bool,
     whole_message: String,
 }
 
@@ -168,11 +212,11 @@ fn status_of(field: &str) -> Option<u16> {
     if is_one_of(field, MONEY) || is_one_of(field, RATE) {
         return Some(429);
     }
+    if is_one_of(field, POLICY) {
+        return Some(400);
+    }
     Some(match field.to_ascii_lowercase().as_str() {
-        "invalid_request_error"
-        | "context_length_exceeded"
-        | "content_filter"
-        | "invalid_prompt" => 400,
+        "invalid_request_error" | "context_length_exceeded" => 400,
         "invalid_api_key" | "authentication_error" => 401,
         "permission_error" => 403,
         "not_found_error" | "model_not_found" => 404,
@@ -215,8 +259,20 @@ fn object(text: &str) -> Option<Fields> {
 }
 
 fn flat(text: &str) -> Option<Fields> {
-    let [message, kind, code, param, status] =
-        members(text, ["message", "type", "code", "param", "status_code"])?;
+    let [message, kind, code, param, status, metadata] = members(
+        text,
+        [
+            "message",
+            "type",
+            "code",
+            "param",
+            "status_code",
+            "metadata",
+        ],
+    )?;
+    let flagged = metadata
+        .and_then(|metadata| members(metadata, ["flagged_input"]))
+        .is_some_and(|[flagged]| flagged.is_some());
     let short = |raw| string(raw).map(|text| bounded(&text, MAX_FIELD));
     let said = string(message)
         .or_else(|| Some(message?.to_owned()))
@@ -227,6 +283,7 @@ fn flat(text: &str) -> Option<Fields> {
         code: short(code),
         param: short(param),
         number: number(code).or_else(|| number(status)),
+        flagged,
         whole_message: said,
     })
 }

@@ -1,6 +1,9 @@
 //! What bodies say, and why they are refused: JSON and forms.
 
-use purser_dialects::{Member, Scan, ScanFault, boundary, scan_json, scan_multipart};
+use purser_dialects::{
+    Limit, Member, OutputLimits, Scan, ScanFault, StreamOptions, boundary, scan_json,
+    scan_multipart,
+};
 
 fn scan(text: &str) -> Result<Scan, ScanFault> {
     scan_json(text.as_bytes())
@@ -9,19 +12,42 @@ fn scan(text: &str) -> Result<Scan, ScanFault> {
 #[test]
 fn reads_what_the_walk_needs() {
     let text = r#" {"messages":[{"model":"inner","stream":1}],"model":"gpt-4o","stream":true,"max_tokens":5,
-        "max_completion_tokens":7.0,"user":"u\n","prompt_cache_key":"k","n":2,"x":{"n":9}} "#;
-    let start = text.find(r#""gpt-4o""#).unwrap();
+        "max_completion_tokens":7.0,"user":"u\n","prompt_cache_key":"k","n":2,"x":{"n":9},"stream_options":{"include_usage":true},"best_of":3,
+        "prompt":["a","b"]} "#;
+    let at = |value: &str| {
+        let start = text.find(value).unwrap();
+        start..start + value.len()
+    };
+    let limit = |tokens, value| {
+        let (span, is_null) = (at(value), false);
+        Some(Limit {
+            tokens: Some(tokens),
+            span,
+            is_null,
+        })
+    };
     let expected = Scan {
         model: Some(Member {
             value: "gpt-4o".into(),
-            span: start..start + 8,
+            span: at(r#""gpt-4o""#),
         }),
         stream: true,
-        max_tokens: Some(7),
+        limits: OutputLimits {
+            max_tokens: limit(5, "5"),
+            max_completion_tokens: limit(7, "7.0"),
+            max_output_tokens: None,
+        },
+        stream_options: Some(StreamOptions {
+            span: at(r#"{"include_usage":true}"#),
+            include_usage: Some(true),
+        }),
         user: Some("u\n".into()),
         prompt_cache_key: Some("k".into()),
         n: Some(2),
+        best_of: Some(3),
+        prompts: Some(2),
     };
+    assert_eq!(expected.answers(), 6);
     assert_eq!(scan(text), Ok(expected));
 }
 
@@ -40,11 +66,32 @@ fn leaves_to_the_provider_what_it_need_not_understand() {
         r#"{"model":"m","max_tokens":"many","n":-1,"user":7,"stream":null,"stream_options":null}"#,
     )
     .unwrap();
-    assert_eq!(
-        (found.max_tokens, found.n, found.user, found.stream),
-        (None, None, None, false)
-    );
+    assert_eq!((found.n, found.user, found.stream), (None, None, false));
+    assert_eq!(found.limits.max_tokens.unwrap().tokens, None);
+    assert_eq!(found.stream_options.unwrap().include_usage, None);
     assert_eq!(scan("{}"), Ok(Scan::default()));
+}
+
+#[test]
+fn counts_how_many_answers_are_written() {
+    for (members, answers) in [
+        (r#""n":1"#, 1),
+        (r#""n":0"#, 1),
+        (r#""n":3,"best_of":2"#, 3),
+        (r#""n":"4""#, 4),
+        (r#""n":"many""#, 1),
+        (r#""prompt":"a""#, 1),
+        (r#""prompt":[]"#, 1),
+        (r#""prompt":[1,2,3],"n":2"#, 2),
+        (r#""prompt":[[1,2],"b",[3]],"n":2"#, 6),
+        (r#""n":18446744073709551615,"prompt":["a","b"]"#, u64::MAX),
+    ] {
+        assert_eq!(
+            scan(&format!("{{{members}}}")).unwrap().answers(),
+            answers,
+            "{members}"
+        );
+    }
 }
 
 #[test]

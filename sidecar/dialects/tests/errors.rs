@@ -152,6 +152,40 @@ fn providers_errors_are_judged_by_their_fields() {
 }
 
 #[test]
+fn what_is_refused_for_its_content_or_place_is_told_from_a_refused_account() {
+    for (body, policy) in [
+        (
+            r#"{"error":{"message":"m","type":"invalid_request_error","code":"content_policy_violation"}}"#,
+            true,
+        ),
+        (
+            r#"{"error":{"message":"m","type":"content_filter","code":null}}"#,
+            true,
+        ),
+        (
+            r#"{"code":"unsupported_country_region_territory","message":"m","param":null,"type":"request_forbidden"}"#,
+            true,
+        ),
+        (
+            r#"{"error":{"code":403,"message":"m","metadata":{"reasons":["violence"],"flagged_input":"x"}}}"#,
+            true,
+        ),
+        (
+            r#"{"error":{"code":403,"message":"m","metadata":{"provider_name":"p","raw":"flagged_input"}}}"#,
+            false,
+        ),
+        (
+            r#"{"error":{"message":"content_filter moderation_blocked safety","type":"permission_error"}}"#,
+            false,
+        ),
+        (r#"{"error":"content_policy_violation"}"#, false),
+        ("content_filter", false),
+    ] {
+        assert_eq!(read(403, body.as_bytes()).policy, policy, "{body}");
+    }
+}
+
+#[test]
 fn a_quoted_prompt_does_not_disable_a_channel() {
     for body in [
         r#"{"error":{"message":"insufficient_quota","type":"invalid_request_error","param":"insufficient_quota","code":null}}"#,

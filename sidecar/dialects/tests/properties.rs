@@ -1,13 +1,17 @@
 //! What holds for every input: no panic, and no difference made by where a stream is cut.
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use purser_config::Endpoint;
 use purser_dialects::sse::MAX_LINE;
 use purser_dialects::{
-    Dialect, ErrorBody, boundary, classify, dialect_of, render_event, scan_json, scan_multipart,
-    upstream_error,
+    Dialect, ErrorBody, boundary, classify, dialect_of, estimate, render_event, scan_json,
+    scan_multipart, upstream_error,
 };
-use purser_dialects::{End, Event, Events, Gate, Tail, TooLong, Usage, Verdict};
+use purser_dialects::{
+    End, Event, Events, Gate, Tail, TooLong, Usage, UsageFilter, Verdict, Whole,
+};
 
 /// Everything that is known of a stream.
 type Seen = (
@@ -77,6 +81,13 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         "data: {\"choices\":[{\"delta\":{\"content\":\"é\"}}]}\r\n\r\n",
         "data: {\"error\":{\"code\":429,\"message\":\"m\"}}\n\n",
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n",
+        "data: {\"choices\":[],\"usage\":{}}\r\r\n",
+        "data: {\"choices\":[],\"usage\":{}}\n",
+        "data: {\"usage\":{},",
+        "\"choices\"",
+        ":[",
+        "]",
+        "}",
         "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":1}}}",
     ]);
     prop_oneof![
@@ -121,6 +132,26 @@ fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// What goes on to a caller who did not ask for usage.
+fn without_usage<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let (mut filter, mut passed) = (UsageFilter::new(), Vec::new());
+    for chunk in chunks {
+        filter.push(Bytes::copy_from_slice(chunk), |part| {
+            assert!(!part.is_empty());
+            passed.extend_from_slice(&part);
+        });
+    }
+    passed.extend(filter.finish().unwrap_or_default());
+    passed
+}
+
+/// Whether an event is a usage and nothing else, by another reading than the filter's.
+fn is_usage(event: &Result<Event, TooLong>) -> bool {
+    let data = event.as_ref().map_or(&[][..], |event| &event.data);
+    let value: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
+    value["choices"].as_array().is_some_and(Vec::is_empty) && value["usage"].is_object()
+}
+
 fn nearly_form() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         "--b",
@@ -154,6 +185,33 @@ proptest! {
     }
 
     #[test]
+    fn without_the_usage_a_stream_holds_all_its_other_events_however_it_is_cut(stream in pieces(), cuts in vec(any::<usize>(), 0..12)) {
+        let whole = without_usage(std::iter::once(stream.as_slice()));
+        prop_assert_eq!(&whole, &without_usage(cut(&stream, &cuts).into_iter()));
+        prop_assert_eq!(&whole, &without_usage(stream.chunks(1)));
+        let events = |stream: &[u8]| {
+            let mut splitter = Events::new();
+            // A byte order mark within a stream must not come to begin it.
+            splitter.push(b"\n");
+            let mut events = splitter.push(stream);
+            events.extend(splitter.finish().map(Ok));
+            events.retain(|event| !is_usage(event));
+            events
+        };
+        prop_assert_eq!(events(&stream), events(&whole));
+    }
+
+    #[test]
+    fn no_estimate_panics(body in nearly_json(), stream in pieces()) {
+        let mut tail = Tail::counting();
+        tail.push(&stream);
+        let _ = (tail.written().map(|written| written.tokens()), estimate::output(&body));
+        for endpoint in Endpoint::ALL {
+            prop_assert!(estimate::input(&body, endpoint) >= u64::from(!body.is_empty()));
+        }
+    }
+
+    #[test]
     fn a_closer_makes_room_for_one_more_event(stream in pieces()) {
         let mut tail = Tail::new();
         tail.push(&stream);
@@ -183,7 +241,7 @@ proptest! {
         prop_assert!(read.message.len() <= 2_048);
         let clean: serde_json::Value = serde_json::from_slice(&upstream_error::sanitise(&body)).unwrap_or_default();
         prop_assert_eq!(clean["error"].as_object().map(serde_json::Map::len), Some(4));
-        let _ = (boundary(&String::from_utf8_lossy(&form)), Usage::read_whole(&body).is_ok());
+        let _ = (boundary(&String::from_utf8_lossy(&form)), Whole::read(&body).is_ok());
     }
 
     #[test]

@@ -230,6 +230,8 @@ const USAGE: Usage = Usage {
     prompt_tokens: 3,
     completion_tokens: 4,
     total_tokens: 7,
+    cached_tokens: 0,
+    cache_write_tokens: 0,
 };
 
 #[test]
@@ -304,6 +306,7 @@ fn the_tail_knows_errors_and_cut_ends() {
         ),
         ("data: [DON", "\n\n", 0),
         ("event: err", "\n\n", 0),
+        ("\u{feff}", "", 0),
     ] {
         let mut before = Tail::new();
         before.push(stream.as_bytes());

@@ -51,6 +51,11 @@ const CALLS: [(Endpoint, &str); 8] = [
 /// What `method` on `path` asks for. The path is the request target's, without a query. Empty segments do not
 /// count, so `/v1//chat/completions/` is `/v1/chat/completions`.
 pub fn classify(method: &str, path: &str) -> Result<Route, Unrouted> {
+    // As nearly every request spells it; anything else is taken apart.
+    if (method, path) == ("POST", "/v1/chat/completions") {
+        let (endpoint, dialect) = (Endpoint::Chat, Dialect::OpenAI);
+        return Ok(Route::Call { endpoint, dialect });
+    }
     let segments = segments(path);
     let ["v1", rest @ ..] = segments.as_slice() else {
         return Err(unknown(&segments));

@@ -5,8 +5,9 @@
 
 use super::{Lines, MAX_LINE, field};
 use crate::Usage;
+use crate::estimate::Written;
 use crate::json::{is_empty, members, string};
-use memchr::memmem::Finder;
+use aho_corasick::packed::Searcher;
 use std::sync::LazyLock;
 
 /// The watcher of one stream in OpenAI's wire format, of any endpoint.
@@ -29,6 +30,7 @@ struct Seen {
     done: bool,
     error: bool,
     usage: Option<Usage>,
+    written: Option<Written>,
 }
 
 /// The names that matter.
@@ -61,6 +63,13 @@ impl Tail {
     /// Before the first byte: feed it the bytes that the gate has seen as well.
     pub fn new() -> Tail {
         Tail::default()
+    }
+
+    /// The same, and it counts what is written, for an estimate where no usage comes.
+    pub fn counting() -> Tail {
+        let mut tail = Tail::default();
+        tail.seen.written = Some(Written::default());
+        tail
     }
 
     /// The next bytes that go to the caller.
@@ -99,6 +108,11 @@ impl Tail {
         self.seen.usage
     }
 
+    /// The content that passed, if it is counted.
+    pub fn written(&self) -> Option<Written> {
+        self.seen.written
+    }
+
     /// Events with data that passed; the next event's `sequence_number`.
     pub fn events(&self) -> u64 {
         self.seen.events + u64::from(self.seen.has_data)
@@ -131,8 +145,11 @@ impl Seen {
         self.within_event = true;
         match line.first() {
             Some(b'd') => {
-                if let (b"data", value) = field(line) {
+                if let Some(value) = line.strip_prefix(b"data:") {
+                    let value = value.strip_prefix(b" ").unwrap_or(value);
                     self.data(value, line.len() > MAX_LINE);
+                } else if line == b"data" {
+                    self.data(b"", false);
                 }
             }
             Some(b'e') => {
@@ -147,6 +164,9 @@ impl Seen {
     fn data(&mut self, data: &[u8], cut: bool) {
         self.has_data = true;
         self.named(self.name);
+        if let Some(written) = &mut self.written {
+            written.event(data);
+        }
         if cut {
             return;
         }
@@ -182,21 +202,22 @@ impl Seen {
 }
 
 const DONE: &[u8] = b"[DONE]";
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
-static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
-static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
+/// The three in one pass; none where the processor has no instructions for that.
+static SOUGHT: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| Searcher::new(["\"usage\"", "\"error\"", "\"type\""]));
 
 /// Whether the data can hold what is sought. In JSON these stand with both quotes only as names or whole values:
 /// within a text the quotes are escaped.
 fn is_worth_reading(data: &[u8]) -> bool {
-    let values = |finder: &'static Finder<'static>| {
-        finder
-            .find_iter(data)
-            .map(|at| value(data, at + finder.needle().len()))
-    };
-    values(&USAGE).any(|value| value.starts_with(b"{"))
-        || values(&ERROR).any(|value| !value.starts_with(b"null"))
-        || values(&TYPE).any(is_name)
+    let Some(sought) = &*SOUGHT else { return true };
+    sought.find_iter(data).any(|found| {
+        let value = value(data, found.end());
+        match found.pattern().as_usize() {
+            0 => value.starts_with(b"{"),
+            1 => !value.starts_with(b"null"),
+            _ => is_name(value),
+        }
+    })
 }
 
 /// What follows a member's name.

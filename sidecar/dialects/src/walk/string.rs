@@ -32,34 +32,65 @@ pub(super) fn escaped(mut text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// How many times eight bytes are read before a wider search is worth setting out.
-const SHORT: usize = 5;
+/// How many times eight bytes are read before a wider search is worth setting out: names and short values end here.
+const SHORT: usize = 3;
+/// Bytes of the wider search, which the compiler turns into vector instructions.
+const WIDE: usize = 32;
 
 /// From the first quote, backslash or raw control character on.
 #[inline(never)]
-pub(super) fn plain(mut text: &[u8]) -> Option<&[u8]> {
-    let mut tries = SHORT;
-    while tries != 0 {
-        tries -= 1;
-        let Some((bytes, rest)) = text.split_first_chunk() else {
-            break;
+pub(super) fn plain(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    for _ in 0..SHORT {
+        rest = match eight(rest) {
+            Some(Ok(from)) => return Some(from),
+            Some(Err(rest)) => rest,
+            None => return one_by_one(rest),
         };
-        let found = special(u64::from_le_bytes(*bytes));
-        if found != 0 {
-            return text.get(found.trailing_zeros() as usize / 8..);
+    }
+    long(rest)
+}
+
+/// From there on, if it stands in the next eight bytes, or what follows them.
+#[inline]
+fn eight(text: &[u8]) -> Option<Result<&[u8], &[u8]>> {
+    let (bytes, rest) = text.split_first_chunk()?;
+    let found = special(u64::from_le_bytes(*bytes));
+    if found == 0 {
+        return Some(Err(rest));
+    }
+    text.get(found.trailing_zeros() as usize / 8..).map(Ok)
+}
+
+#[inline(never)]
+fn long(mut text: &[u8]) -> Option<&[u8]> {
+    while let Some((bytes, rest)) = text.split_first_chunk::<WIDE>() {
+        if bytes
+            .iter()
+            .fold(false, |any, byte| any | is_special(*byte))
+        {
+            break;
         }
         text = rest;
     }
-    long(text)
+    loop {
+        text = match eight(text) {
+            Some(Ok(from)) => return Some(from),
+            Some(Err(rest)) => rest,
+            None => return one_by_one(text),
+        };
+    }
 }
 
-/// The same; refuses a control character at once.
-#[inline(never)]
-fn long(text: &[u8]) -> Option<&[u8]> {
-    let (before, from) = text.split_at_checked(memchr::memchr2(b'"', b'\\', text)?)?;
-    // A minimum, since the compiler takes that of many bytes at a time.
-    let lowest = before.iter().copied().fold(u8::MAX, u8::min);
-    (lowest >= b' ').then_some(from)
+fn one_by_one(text: &[u8]) -> Option<&[u8]> {
+    let at = text.iter().position(|byte| is_special(*byte))?;
+    text.get(at..)
+}
+
+/// Two comparisons: with that bit turned the quote is the last that is not above a space, and nothing else moves there.
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte ^ 2 <= b' ' || byte == b'\\'
 }
 
 /// Its lowest bit is the highest of the first byte that is a quote, a backslash or a control character.

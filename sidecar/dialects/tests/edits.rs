@@ -1,0 +1,216 @@
+//! What is changed of a body on its way to a provider: a request for usage, an output limit, the model's name.
+
+use bytes::Bytes;
+use purser_config::{Endpoint, Provider};
+use purser_dialects::openai::usage_option::{ask, is_refused};
+use purser_dialects::{
+    Edit, Scan, asks_usage, limit_output, output_limit, output_limit_member, scan_json, splice,
+};
+
+fn scan(text: &str) -> Scan {
+    scan_json(text.as_bytes()).unwrap_or_default()
+}
+
+fn spliced(text: &str, mut edits: Vec<Edit>) -> String {
+    let body = splice(&Bytes::copy_from_slice(text.as_bytes()), &mut edits);
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+fn asked(text: &str) -> Option<String> {
+    let edit = ask(text.as_bytes(), &scan(text))?;
+    Some(spliced(text, vec![edit]))
+}
+
+fn limited(text: &str, provider: Provider, endpoint: Endpoint, most: u64) -> String {
+    spliced(text, limit_output(&scan(text), provider, endpoint, most))
+}
+
+#[test]
+fn usage_is_asked_for_where_the_caller_did_not_and_nothing_else_changes() {
+    for (before, after) in [
+        (
+            r#"{"model":"m" ,"stream":true}"#,
+            r#"{"model":"m","stream_options":{"include_usage":true} ,"stream":true}"#,
+        ),
+        (
+            r#"{"stream":true,"x":1.0,"model":"m"}"#,
+            r#"{"stream":true,"x":1.0,"model":"m","stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options": null }"#,
+            r#"{"model":"m","stream":true,"stream_options": {"include_usage":true} }"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":{ }}"#,
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":{ "include_obfuscation":false}}"#,
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true, "include_obfuscation":false}}"#,
+        ),
+        (
+            r#"{"stream_options":{"a":1,"include_usage" : false },"model":"m","stream":true}"#,
+            r#"{"stream_options":{"a":1,"include_usage" : true },"model":"m","stream":true}"#,
+        ),
+        (
+            r#"{"stream_options":{"include\u005fusage":null},"model":"m","stream":true}"#,
+            r#"{"stream_options":{"include\u005fusage":true},"model":"m","stream":true}"#,
+        ),
+    ] {
+        assert_eq!(asked(before).as_deref(), Some(after), "{before}");
+        assert_eq!(
+            scan(after).stream_options.unwrap().include_usage,
+            Some(true)
+        );
+        assert_eq!(asked(after), None);
+    }
+}
+
+#[test]
+fn usage_is_not_asked_for_without_a_stream_or_against_what_is_not_understood() {
+    for body in [
+        r#"{"model":"m"}"#,
+        r#"{"model":"m","stream":false,"stream_options":{}}"#,
+        r#"{"stream":true}"#,
+        r#"{"model":"m","stream":true,"stream_options":"yes"}"#,
+        r#"{"model":"m","stream":true,"stream_options":[]}"#,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":1}}"#,
+        r#"{"model":"m","stream":true,"stream_options":{"include_usage":"true"}}"#,
+    ] {
+        assert_eq!(asked(body), None, "{body}");
+    }
+    let known = scan(r#"{"model":"m","stream":true,"stream_options":{}}"#);
+    assert_eq!(ask(b"{}", &known), None, "the scan of another body");
+}
+
+#[test]
+fn only_providers_that_accept_it_are_asked_for_usage() {
+    use Provider::*;
+    for provider in [OpenAI, DeepSeek, XAI, DashScope, OpenAICompatible] {
+        assert!(asks_usage(provider, Endpoint::Chat));
+        assert!(asks_usage(provider, Endpoint::Completions));
+        assert!(!asks_usage(provider, Endpoint::Responses));
+        assert!(!asks_usage(provider, Endpoint::Transcriptions));
+    }
+    for provider in [Mistral, AzureOpenAI, Anthropic, Gemini] {
+        assert!(!asks_usage(provider, Endpoint::Chat));
+    }
+    let refusal = br#"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"]}]}"#;
+    assert!(is_refused(422, refusal));
+    assert!(!is_refused(500, refusal));
+    assert!(!is_refused(
+        400,
+        br#"{"error":{"message":"max_tokens is too large"}}"#
+    ));
+}
+
+#[test]
+fn the_callers_output_limit_is_the_largest_that_the_endpoint_reads() {
+    let body = scan(r#"{"max_tokens":5,"max_completion_tokens":9,"max_output_tokens":7.0}"#);
+    for (endpoint, limit) in [
+        (Endpoint::Chat, Some(9)),
+        (Endpoint::Completions, Some(5)),
+        (Endpoint::Responses, Some(7)),
+        (Endpoint::Embeddings, None),
+    ] {
+        assert_eq!(output_limit(&body, endpoint), limit);
+    }
+    for unread in ["-1", "null", "\"9\"", "7.5", "1e40"] {
+        let body = scan(&format!(r#"{{"max_tokens":{unread}}}"#));
+        assert_eq!(output_limit(&body, Endpoint::Chat), None, "{unread}");
+    }
+}
+
+#[test]
+fn an_output_limit_is_added_under_the_providers_name_for_it() {
+    use Provider::*;
+    let body = r#"{"model":"m","n":1}"#;
+    for (provider, endpoint, expected) in [
+        (
+            OpenAI,
+            Endpoint::Chat,
+            r#"{"model":"m","max_completion_tokens":64,"n":1}"#,
+        ),
+        (
+            Mistral,
+            Endpoint::Chat,
+            r#"{"model":"m","max_tokens":64,"n":1}"#,
+        ),
+        (
+            OpenAICompatible,
+            Endpoint::Chat,
+            r#"{"model":"m","max_tokens":64,"n":1}"#,
+        ),
+        (
+            OpenAI,
+            Endpoint::Completions,
+            r#"{"model":"m","max_tokens":64,"n":1}"#,
+        ),
+        (
+            OpenAI,
+            Endpoint::Responses,
+            r#"{"model":"m","max_output_tokens":64,"n":1}"#,
+        ),
+        (OpenAI, Endpoint::Embeddings, body),
+        (Gemini, Endpoint::Chat, body),
+    ] {
+        assert_eq!(limited(body, provider, endpoint, 64), expected);
+    }
+    assert_eq!(output_limit_member(Anthropic, Endpoint::Chat), None);
+    let null = r#"{"model":"m","max_tokens":null}"#;
+    let set = r#"{"model":"m","max_tokens":64}"#;
+    assert_eq!(limited(null, DeepSeek, Endpoint::Chat, 64), set);
+    let beside = r#"{"model":"m","max_completion_tokens":64,"max_tokens":null}"#;
+    assert_eq!(limited(null, OpenAI, Endpoint::Chat, 64), beside);
+}
+
+#[test]
+fn an_output_limit_is_lowered_but_never_raised_and_no_other_meaning_is_left_to_the_provider() {
+    let chat = |members: &str| {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let after = limited(&body, Provider::OpenAICompatible, Endpoint::Chat, 64);
+        after
+            .strip_prefix(r#"{"model":"m","#)
+            .unwrap()
+            .trim_end_matches('}')
+            .to_owned()
+    };
+    for (before, after) in [
+        (r#""max_tokens":63"#, r#""max_tokens":63"#),
+        (r#""max_tokens":64"#, r#""max_tokens":64"#),
+        (r#""max_tokens": 65 "#, r#""max_tokens": 64 "#),
+        (
+            r#""max_completion_tokens":1e3"#,
+            r#""max_completion_tokens":64"#,
+        ),
+        (r#""max_tokens":-1"#, r#""max_tokens":64"#),
+        (r#""max_tokens":"9999""#, r#""max_tokens":64"#),
+        (
+            r#""max_tokens":9,"max_completion_tokens":99"#,
+            r#""max_tokens":9,"max_completion_tokens":64"#,
+        ),
+        (
+            r#""max_completion_tokens":9,"max_tokens":null"#,
+            r#""max_completion_tokens":9,"max_tokens":null"#,
+        ),
+    ] {
+        assert_eq!(chat(before), after, "{before}");
+    }
+}
+
+#[test]
+fn all_edits_of_one_body_compose() {
+    let body = r#"{"stream":true,"model":"asked","messages":[{"role":"user","content":"é"}],"temperature":1.0}"#;
+    let scan = scan(body);
+    let mut edits = limit_output(&scan, Provider::OpenAI, Endpoint::Chat, 256);
+    edits.extend(ask(body.as_bytes(), &scan));
+    edits.push(Edit::name(
+        &scan.model.as_ref().unwrap().span,
+        "served",
+        true,
+    ));
+    assert_eq!(
+        spliced(body, edits),
+        r#"{"stream":true,"model":"served","max_completion_tokens":256,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"é"}],"temperature":1.0}"#
+    );
+}
