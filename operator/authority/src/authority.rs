@@ -1,375 +1,394 @@
-//! Answers the questions: who asks, whether it may, and what the window says. Owns the windows, drives the shares.
-//! Called by the operator's stream and by `purser up`, one call at a time; must never know a clock or a connection.
+//! The authority behind one door: windows, which decide in memory, and the ledger, which keeps what must never be forgotten. Called by
+//! the operator's streams and by `purser up`. It owns the order in which the two are asked, and no rule of either.
 //!
-//! What callers keep to: `configure` before the first `hello` (uses of unknown keys are not kept); `hello` first on every
-//! connection; `lost` of an old connection before `hello` of the next one of the same sidecar. And sidecars: once one has
-//! composed a Hello, it admits nothing on an answer of an earlier connection.
+//! What needs both is taken from the windows first and given back when the ledger says no: a window frees itself, money does not.
+//! A call never waits for the ledger unless its plan is metered, or its key begins to be valid with this very call.
 
-use crate::shares::{KEPT, Shares};
-use crate::window::{Owner, Token, Window, Withheld};
-use crate::{Limit, Memory};
-use purser_config::Name;
-use purser_config::WhenQuotaUnreachable;
-use purser_config::quota::{Ask, Grant, Return, Share, Verdict, occupancy_ms};
+mod answers;
+mod office;
+
+use crate::journal::Journal;
+use crate::ledger::{
+    Activate, Activation, KeepRefused, Ledger, LedgerError, ReserveCredits, Sender,
+};
+use crate::terms::{KeyTerms, Terms};
+use crate::windows::{Moment, Windows};
+use answers::{later, not_held, over, refused, too_many};
+use purser_config::quota::{
+    Ask, Grant, Reserve, ReserveVerdict, Reserved, Return, Settle, Share, Verdict,
+};
 use purser_config::stream::Hello;
-use std::collections::{BTreeMap, HashMap};
+use purser_config::usage::Batch;
+use purser_config::{Configuration, Credits, Name, Starts};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// How long a new authority listens to Hellos before it grants under `Share`.
-const LISTENS: Duration = Duration::from_secs(2);
-/// When a sidecar may ask again for a key that is not configured, in milliseconds.
-const UNKNOWN_AGAIN_MS: u64 = 1_000;
-/// How often windows that nobody asks about are looked at.
-const SWEEP: Duration = Duration::from_secs(10);
+/// When each key began to be valid on each plan, in unix milliseconds.
+pub type Activations = BTreeMap<(Name, String), u64>;
 
-/// A process that speaks, or spoke, for its keys.
-#[derive(Debug)]
-struct Sidecar {
-    instance: String,
-    owner: Owner,
-    scope: Option<String>,
-    connected: bool,
-}
-
-/// One key: what it is promised, if it is configured, and what occupies its window, if anything does.
-#[derive(Debug, Default)]
-struct Account {
-    limit: Option<Limit>,
-    window: Window,
-}
-
-/// The authority of one term.
-#[derive(Debug)]
+/// Windows and ledger.
 pub struct Authority {
-    epoch: u64,
-    started: Duration,
-    memory: Memory,
-    occupancy: Duration,
-    accounts: HashMap<Name, Account>,
-    sidecars: HashMap<String, Sidecar>,
-    shares: Shares,
-    last_owner: Owner,
-    last_token: u64,
-    swept: Duration,
+    counted: Mutex<Counted>,
+    ledger: Ledger,
+    terms: RwLock<Arc<Terms>>,
+    begun: watch::Sender<Arc<Activations>>,
+}
+
+/// Windows, and where each change of them is written before it is answered.
+struct Counted {
+    windows: Windows,
+    journal: Option<Journal>,
+    /// Why the last change could not be written.
+    fault: Option<String>,
+}
+
+/// Whether a key may be asked for at all.
+enum Valid {
+    /// Until then, in unix milliseconds; `None`: for ever.
+    Until(Option<u64>),
+    /// It begins with its first call.
+    Unbegun,
+    /// Not any more.
+    Over(u64),
+}
+
+impl Counted {
+    /// Decides, and writes what changed before anybody hears of it; `None`: it was not written, and may not be told. What is taken stays
+    /// taken then, which errs on the safe side.
+    fn decide<T>(&mut self, decide: impl FnOnce(&mut Windows) -> T) -> Option<T> {
+        let decided = decide(&mut self.windows);
+        let Some(journal) = &mut self.journal else {
+            return Some(decided);
+        };
+        match journal.keep(&mut self.windows) {
+            Ok(()) => {
+                self.fault = None;
+                Some(decided)
+            }
+            Err(error) => {
+                if self.fault.is_none() {
+                    tracing::error!(%error, "calls of limited keys are not granted");
+                }
+                self.fault = Some(error.to_string());
+                None
+            }
+        }
+    }
 }
 
 impl Authority {
-    /// A new term, begun at `now`.
-    pub fn new(now: Duration, epoch: u64, memory: Memory) -> Self {
-        Authority::with_occupancy(now, epoch, memory, Duration::from_millis(occupancy_ms(0)))
+    /// Windows as they are, and a ledger. `journal`: where the windows are kept for the next process; `None`: they are not.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn open(
+        windows: Windows,
+        journal: Option<Journal>,
+        ledger: Ledger,
+    ) -> Result<Self, LedgerError> {
+        let begun = ledger.activations().await?;
+        Ok(Authority {
+            counted: Mutex::new(Counted {
+                windows,
+                journal,
+                fault: None,
+            }),
+            ledger,
+            terms: RwLock::default(),
+            begun: watch::Sender::new(Arc::new(begun)),
+        })
     }
 
-    /// With another occupancy, so that a test can plant a window that is too short and see it found.
-    #[doc(hidden)]
-    pub fn with_occupancy(now: Duration, epoch: u64, memory: Memory, occupancy: Duration) -> Self {
-        Authority {
-            epoch,
-            started: now,
-            memory,
-            occupancy,
-            accounts: HashMap::new(),
-            sidecars: HashMap::new(),
-            shares: Shares::new((memory == Memory::Lost).then(|| now + KEPT)),
-            last_owner: 0,
-            // No token of an older term names a grant of this one: a sidecar may give it back late.
-            last_token: (epoch & 0xff_ffff) << 40,
-            swept: now,
-        }
+    /// Replaces all terms; before the first `hello`, and at every publication.
+    pub fn configure(&self, at: Moment, configuration: &Configuration) {
+        let terms = Terms::of(configuration);
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms.clone());
+        self.counted()
+            .decide(|windows| windows.configure(at.now, terms));
+    }
+
+    /// A sidecar's connection begins; `scope`: the namespace that its token speaks for, `None`: all.
+    pub fn hello(&self, at: Moment, sidecar: &str, hello: &Hello, scope: Option<&str>) {
+        self.counted()
+            .decide(|windows| windows.hello(at, sidecar, hello, scope));
+    }
+
+    /// It ended; `gone`: its process too.
+    pub fn lost(&self, now: Duration, sidecar: &str, gone: bool) {
+        self.counted()
+            .decide(|windows| windows.lost(now, sidecar, gone));
     }
 
     /// The term; goes with every answer.
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.counted().windows.epoch()
     }
 
-    /// Replaces all limits. Windows stay as long as something occupies them, whatever became of their key.
-    pub fn configure(&mut self, now: Duration, limits: BTreeMap<Name, Limit>) {
-        let shared = limits
-            .iter()
-            .filter(|(_, limit)| limit.when_unreachable == WhenQuotaUnreachable::Share);
-        let shared =
-            shared.filter_map(|(key, limit)| Some((key.clone(), limit.requests_per_minute?)));
-        self.shares.configure(&shared.collect());
-        self.accounts
-            .values_mut()
-            .for_each(|account| account.limit = None);
-        for (key, limit) in limits {
-            self.accounts.entry(key).or_default().limit = Some(limit);
+    /// May this key make requests?
+    pub async fn ask(&self, at: Moment, sidecar: &str, ask: &Ask) -> Grant {
+        match self.ask_now(at, sidecar, ask) {
+            Ok(grant) => grant,
+            Err(terms) => self.begin(at, sidecar, (ask, &terms)).await,
         }
-        self.sweep(now);
     }
 
-    /// A connection begins. `scope` is the namespace that its token speaks for; `None`: all.
+    /// The same where it can be said at once: for every call but the one with which a key begins to be valid.
     ///
-    /// What it reports and what this authority granted to the same instance are two accounts of the same uses; the window
-    /// takes, from the newest back, the later of each (`Window::report`): nothing counts twice, and what either knows counts.
-    pub fn hello(&mut self, now: Duration, sidecar: &str, hello: &Hello, scope: Option<&str>) {
-        let known = self
-            .sidecars
-            .get(sidecar)
-            .filter(|known| known.instance == hello.instance);
-        let owner = known.map_or(self.last_owner + 1, |known| known.owner);
-        self.last_owner = self.last_owner.max(owner);
-        let (instance, connected) = (hello.instance.clone(), true);
-        let speaks = Sidecar {
-            instance,
-            owner,
-            scope: scope.map(str::to_owned),
-            connected,
+    /// # Errors
+    /// That one, with the key's terms.
+    pub fn ask_now(&self, at: Moment, sidecar: &str, ask: &Ask) -> Result<Grant, Box<KeyTerms>> {
+        let terms = self.terms();
+        let Some(of_key) = terms.keys.get(&ask.key) else {
+            return Ok(self.window(at, sidecar, ask));
         };
-
-        let mut reported: BTreeMap<&Name, Vec<u64>> = BTreeMap::new();
-        for uses in hello.uses.iter().filter(|uses| speaks.covers(&uses.key)) {
-            let ages = uses.ages_ms.iter().map(|age| Duration::from_millis(*age));
-            let occupying = ages.filter(|age| *age < self.occupancy);
-            let leaves = occupying.map(|age| nanos(now + (self.occupancy - age)));
-            reported.entry(&uses.key).or_default().extend(leaves);
+        match self.valid(at, &ask.key, of_key) {
+            Valid::Until(expires_at_ms) => Ok(Grant {
+                expires_at_ms,
+                ..self.window(at, sidecar, ask)
+            }),
+            Valid::Over(ended) => Ok(refused(&ask.key, over(of_key, ended))),
+            Valid::Unbegun => Err(Box::new(of_key.clone())),
         }
-        for (key, leaves) in reported {
-            let Some(account) = self.accounts.get_mut(key) else {
-                continue;
-            };
-            if let Some(limit) = account.limit.and_then(|limit| limit.requests_per_minute) {
-                account.window.expire(nanos(now));
-                account.window.report(owner, leaves, limit);
-            }
-        }
-        self.sidecars.insert(sidecar.to_owned(), speaks);
-        self.shares.join(sidecar, scope, &hello.shares);
     }
 
-    /// A connection ended. `gone`: the process ended too, so its share is free at once; otherwise it may use its share for
-    /// 10 minutes, and for so long the windows withhold it.
-    pub fn lost(&mut self, now: Duration, sidecar: &str, gone: bool) {
-        if gone {
-            self.sidecars.remove(sidecar);
-        } else if let Some(known) = self.sidecars.get_mut(sidecar) {
-            known.connected = false;
-        }
-        self.shares.leave(now, sidecar, gone);
+    fn window(&self, at: Moment, sidecar: &str, ask: &Ask) -> Grant {
+        let granted = self
+            .counted()
+            .decide(|windows| windows.ask(at, sidecar, ask));
+        granted.unwrap_or_else(|| refused(&ask.key, later()))
     }
 
-    /// May this key make a request? One grant, one request, whatever was wanted.
-    pub fn ask(&mut self, now: Duration, sidecar: &str, ask: &Ask) -> Grant {
-        self.sweep(now);
+    /// The first call of a key: its window admits it, then its time begins, durably, then it is granted.
+    async fn begin(&self, at: Moment, sidecar: &str, (ask, terms): (&Ask, &KeyTerms)) -> Grant {
+        let grant = self.window(at, sidecar, ask);
+        let Verdict::Granted { token, count, .. } = grant.verdict else {
+            return grant;
+        };
         let key = &ask.key;
-        let speaks = self
-            .sidecars
-            .get(sidecar)
-            .filter(|known| known.connected && known.covers(key));
-        let account = self.accounts.get_mut(key);
-        let (Some(speaks), Some((limit, window))) = (speaks, account.and_then(Account::open))
-        else {
-            return unknown(key);
-        };
-        let Some(requests) = limit.requests_per_minute else {
-            self.last_token += 1;
-            return unlimited(key, self.last_token);
-        };
-        let withheld = withheld(&self.shares, &self.sidecars, key);
-        let (at, leaves) = (nanos(now), nanos(now + self.occupancy));
-        let terms = Terms {
-            requests,
-            withheld,
-            at,
-            leaves,
-        };
-        let ready = self.started + learns(self.memory, limit, self.occupancy);
-        window.expire(at);
-        let verdict = if now < ready {
-            let (owner, share) = (speaks.owner, self.shares.of(sidecar, key));
-            terms.learn(window, Withheld { owner, share }, ready)
-        } else if ask.want > 0 && terms.admit(window) {
-            self.last_token += 1;
-            let (token, owner) = (self.last_token, speaks.owner);
-            window.grant(
-                Token {
-                    token,
-                    leaves,
-                    owner,
-                },
-                requests,
-            );
-            Verdict::Granted {
-                count: 1,
-                ttl_ms: 0,
-                token,
+        let refusal = match self.activate(at, key, terms).await {
+            Ok(Activation::At(began)) => {
+                let ends = terms.validity.map(|validity| validity.ends(began));
+                match ends {
+                    Some(ends) if at.unix_ms >= ends => over(terms, ends),
+                    expires_at_ms => {
+                        return Grant {
+                            expires_at_ms,
+                            ..grant
+                        };
+                    }
+                }
             }
-        } else {
-            let next_free_ms = until_ms(at, terms.frees(window));
-            Verdict::Denied { next_free_ms }
-        };
-        terms.grant(key, verdict, window)
-    }
-
-    /// A grant was not used. Counts once, and only from the instance that it was given to.
-    pub fn give_back(&mut self, now: Duration, sidecar: &str, back: &Return) {
-        let Some(known) = self.sidecars.get(sidecar) else {
-            return;
-        };
-        if let Some(account) = self.accounts.get_mut(&back.key) {
-            account.window.expire(nanos(now));
-            account.window.give_back(back.token, known.owner);
-        }
-    }
-
-    /// A sidecar says which shares bind it.
-    pub fn shares_held(&mut self, now: Duration, sidecar: &str, shares: &[Share]) {
-        self.forget(now);
-        self.shares.confirm(sidecar, shares);
-    }
-
-    /// The shares to send now: what changed since the last call, and every second again what was not confirmed. To be
-    /// called after each event and at least every second.
-    pub fn shares_to_tell(&mut self, now: Duration) -> Vec<(String, Vec<Share>)> {
-        self.sweep(now);
-        self.forget(now);
-        self.shares.tell(now)
-    }
-
-    fn forget(&mut self, now: Duration) {
-        for sidecar in self.shares.forget(now) {
-            self.sidecars.remove(&sidecar);
-        }
-    }
-
-    /// Gives back the memory of windows that ran empty, and forgets their keys if they are not configured.
-    fn sweep(&mut self, now: Duration) {
-        if now.saturating_sub(self.swept) < SWEEP {
-            return;
-        }
-        self.swept = now;
-        self.forget(now);
-        self.accounts.retain(|_, account| {
-            account.window.expire(nanos(now));
-            if account.window.is_empty() {
-                account.window = Window::default();
+            Ok(Activation::TooMany { max }) => too_many(terms, max),
+            Err(error) => {
+                tracing::error!(%key, %error, "a key's first call waits: that its time begins cannot be kept");
+                later()
             }
-            account.limit.is_some() || !account.window.is_empty()
+        };
+        let back = Return {
+            key: key.clone(),
+            token,
+            count,
+        };
+        self.give_back(at.now, sidecar, &back);
+        refused(key, refusal)
+    }
+
+    async fn activate(
+        &self,
+        at: Moment,
+        key: &Name,
+        terms: &KeyTerms,
+    ) -> Result<Activation, LedgerError> {
+        let creation = terms
+            .validity
+            .is_some_and(|validity| validity.starts == Starts::Creation);
+        let begins = terms.created_ms.filter(|_| creation);
+        let activate = Activate {
+            key: key.clone(),
+            plan: terms.plan.clone(),
+            max_keys: terms.max_keys_per_namespace,
+            at_ms: begins.unwrap_or(at.unix_ms),
+        };
+        let activation = self.ledger.activate(activate).await?;
+        if let Activation::At(began) = activation {
+            let of = (key.clone(), terms.plan.clone());
+            self.remember(of, began);
+        }
+        Ok(activation)
+    }
+
+    fn remember(&self, of: (Name, String), began: u64) {
+        self.begun.send_if_modified(|begun| {
+            let new = begun.get(&of) != Some(&began);
+            if new {
+                Arc::make_mut(begun).insert(of, began);
+            }
+            new
         });
     }
-}
 
-impl Sidecar {
-    fn covers(&self, key: &Name) -> bool {
-        self.scope
-            .as_deref()
-            .is_none_or(|scope| scope == key.namespace())
-    }
-}
-
-impl Account {
-    fn open(&mut self) -> Option<(Limit, &mut Window)> {
-        Some((self.limit?, &mut self.window))
-    }
-}
-
-/// What a question is judged by.
-struct Terms {
-    requests: u32,
-    withheld: Vec<Withheld>,
-    at: u64,
-    /// When what is granted now leaves.
-    leaves: u64,
-}
-
-impl Terms {
-    fn admit(&self, window: &Window) -> bool {
-        window.load(&self.withheld) < self.requests
+    /// Requests that were granted and not used.
+    pub fn give_back(&self, now: Duration, sidecar: &str, back: &Return) {
+        self.counted()
+            .decide(|windows| windows.give_back(now, sidecar, back));
     }
 
-    /// Under `Share` whoever asks now goes on with its share, and tells nobody before its next Hello.
-    fn learn(&self, window: &mut Window, uses: Withheld, ready: Duration) -> Verdict {
-        window.assume(uses, self.leaves, self.requests);
-        let ready_ms = until_ms(self.at, nanos(ready));
-        Verdict::Learning { ready_ms }
-    }
-
-    fn frees(&self, window: &Window) -> u64 {
-        if self.admit(window) {
-            return self.at;
+    /// Holds all that a call needs beyond its window, or nothing.
+    pub async fn reserve(&self, at: Moment, sidecar: &str, reserve: &Reserve) -> Reserved {
+        let terms = self.terms();
+        let of_key = terms.keys.get(&reserve.key);
+        if let Some(of_key) = of_key
+            && let Valid::Over(ended) = self.valid(at, &reserve.key, of_key)
+            && let Verdict::Refused { code, message } = over(of_key, ended)
+        {
+            return not_held(reserve, ReserveVerdict::Refused { code, message });
         }
-        // Where time alone frees nothing (all is withheld, or the limit is 0), an occupancy is as good a guess as any.
-        window
-            .frees(self.requests, &self.withheld)
-            .unwrap_or(self.leaves)
-    }
-
-    fn grant(&self, key: &Name, verdict: Verdict, window: &Window) -> Grant {
-        let remaining = match verdict {
-            Verdict::Learning { .. } => 0,
-            _ => self.requests.saturating_sub(window.load(&self.withheld)),
+        let held = self
+            .counted()
+            .decide(|windows| windows.hold(at.now, sidecar, reserve));
+        let Some(held) = held else {
+            return not_held(reserve, ReserveVerdict::Unavailable);
         };
-        let reset_ms = window.empties().map_or(0, |empty| until_ms(self.at, empty));
-        let (key, limit) = (key.clone(), Some(self.requests));
-        Grant {
-            key,
-            verdict,
-            limit,
-            remaining,
-            reset_ms,
+        let channel = match &held.verdict {
+            ReserveVerdict::Held { channel, .. } if reserve.credits > 0 => *channel,
+            _ => return held,
+        };
+        let Some((of_key, credits)) = of_key.and_then(|terms| Some((terms, terms.credits?))) else {
+            return held;
+        };
+        let verdict = match self.pay(at, reserve, (of_key, credits)).await {
+            Ok((credits, left)) => {
+                return Reserved {
+                    verdict: ReserveVerdict::Held { channel, credits },
+                    credits_left: Some(left),
+                    ..held
+                };
+            }
+            Err(verdict) => verdict,
+        };
+        let unsent = Settle {
+            id: reserve.id.clone(),
+            key: reserve.key.clone(),
+            tokens: None,
+        };
+        self.counted()
+            .decide(|windows| windows.settle(at.now, sidecar, &unsent));
+        not_held(reserve, verdict)
+    }
+
+    /// Credits for a call, and what is left.
+    async fn pay(
+        &self,
+        at: Moment,
+        reserve: &Reserve,
+        (terms, credits): (&KeyTerms, Credits),
+    ) -> Result<(u64, u64), ReserveVerdict> {
+        let wanted = ReserveCredits {
+            id: reserve.id.clone(),
+            key: reserve.key.clone(),
+            plan: terms.plan.clone(),
+            credits,
+            max_keys: terms.max_keys_per_namespace,
+            amount: reserve.credits,
+            allowance: reserve.allowance,
+            spool: reserve.spool.clone(),
+            unconfirmed_pays: terms.unconfirmed_pays,
+            wall_ms: at.unix_ms,
+        };
+        match self.ledger.reserve(wanted).await {
+            Ok(Ok(held)) => Ok((held.credits, held.left)),
+            Ok(Err(refused)) => Err(ReserveVerdict::NoCredits { left: refused.left }),
+            Err(error) => {
+                tracing::error!(key = %reserve.key, %error, "a call is refused: its credits cannot be reserved");
+                Err(ReserveVerdict::Unavailable)
+            }
+        }
+    }
+
+    /// A call ended, or was never sent; then its credits go back.
+    pub async fn settle(&self, at: Moment, sidecar: &str, settle: &Settle) {
+        self.counted()
+            .decide(|windows| windows.settle(at.now, sidecar, settle));
+        let metered = |terms: &KeyTerms| terms.credits.is_some();
+        let metered = self.terms().keys.get(&settle.key).is_some_and(metered);
+        if settle.tokens.is_some() || !metered {
+            return;
+        }
+        let released = self
+            .ledger
+            .release(settle.key.clone(), settle.id.clone(), at.unix_ms);
+        if let Err(error) = released.await {
+            // The sweep gives them back, later.
+            tracing::warn!(key = %settle.key, %error, "credits of a call that was not sent stay reserved for now");
+        }
+    }
+
+    /// Keeps usage records for ever; says up to which number of their spool all are kept.
+    ///
+    /// # Errors
+    /// When the ledger cannot write; the batch may be sent again.
+    pub async fn keep(
+        &self,
+        at: Moment,
+        sender: Sender,
+        batch: Batch,
+    ) -> Result<Result<u64, KeepRefused>, LedgerError> {
+        let kept = self.ledger.keep(sender, batch, at.unix_ms).await?;
+        Ok(kept.map(|kept| kept.upto))
+    }
+
+    /// Shares that a sidecar confirms.
+    pub fn shares_held(&self, now: Duration, sidecar: &str, shares: &[Share]) {
+        self.counted()
+            .decide(|windows| windows.shares_held(now, sidecar, shares));
+    }
+
+    /// The shares to send now: to be called after each event and at least every second.
+    pub fn shares_to_tell(&self, now: Duration) -> Vec<(String, Vec<Share>)> {
+        self.counted()
+            .decide(|windows| windows.shares_to_tell(now))
+            .unwrap_or_default()
+    }
+
+    /// Why the windows cannot be kept now, and so grant nothing; `None`: they can.
+    pub fn fault(&self) -> Option<String> {
+        self.counted().fault.clone()
+    }
+
+    /// When keys began to be valid; changes when one does.
+    pub fn begun(&self) -> watch::Receiver<Arc<Activations>> {
+        self.begun.subscribe()
+    }
+
+    /// The ledger, for what only it knows.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn valid(&self, at: Moment, key: &Name, terms: &KeyTerms) -> Valid {
+        let Some(validity) = terms.validity else {
+            return Valid::Until(None);
+        };
+        let of = (key.clone(), terms.plan.clone());
+        match self
+            .begun
+            .borrow()
+            .get(&of)
+            .map(|began| validity.ends(*began))
+        {
+            None => Valid::Unbegun,
+            Some(ends) if at.unix_ms >= ends => Valid::Over(ends),
+            ends => Valid::Until(ends),
         }
     }
 }
-
-/// What lost sidecars may be using of a key, by the process that each was.
-fn withheld(shares: &Shares, sidecars: &HashMap<String, Sidecar>, key: &Name) -> Vec<Withheld> {
-    let owner = |sidecar: &str| Some(sidecars.get(sidecar)?.owner);
-    let withheld = |(id, share)| {
-        Some(Withheld {
-            owner: owner(id)?,
-            share,
-        })
-    };
-    shares.cut_off(key).filter_map(withheld).collect()
-}
-
-/// How long after its start an authority knows enough to grant. Under `Share` sidecars go on meanwhile, so it only waits
-/// for their Hellos; under `Deny` it waits until nothing that it might not know of can occupy a window.
-fn learns(memory: Memory, limit: Limit, occupancy: Duration) -> Duration {
-    match (memory, limit.when_unreachable) {
-        (Memory::Fresh, _) => Duration::ZERO,
-        (Memory::Lost, WhenQuotaUnreachable::Share) => LISTENS,
-        (Memory::Lost, WhenQuotaUnreachable::Deny) => occupancy,
-    }
-}
-
-fn unknown(key: &Name) -> Grant {
-    let verdict = Verdict::Denied {
-        next_free_ms: UNKNOWN_AGAIN_MS,
-    };
-    Grant {
-        key: key.clone(),
-        verdict,
-        limit: None,
-        remaining: 0,
-        reset_ms: 0,
-    }
-}
-
-fn unlimited(key: &Name, token: u64) -> Grant {
-    let verdict = Verdict::Granted {
-        count: 1,
-        ttl_ms: 0,
-        token,
-    };
-    Grant {
-        key: key.clone(),
-        verdict,
-        limit: None,
-        remaining: u32::MAX,
-        reset_ms: 0,
-    }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Rounded up: whoever waits so long does not come early.
-fn until_ms(now: u64, then: u64) -> u64 {
-    then.saturating_sub(now).div_ceil(1_000_000)
-}
-
-#[cfg(test)]
-mod tests;

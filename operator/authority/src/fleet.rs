@@ -1,10 +1,13 @@
 //! A simulated fleet against the authority, judged by the brute-force checker: real time, drifting clocks, a slow network.
 //!
-//! Sidecars keep reliability.md 2.3: R3 (a reply slower than the grace is void and given back), R6 (a denial is believed
-//! until its `next_free`), and on reconnecting drop old answers and report their uses. Nothing else is assumed of them.
+//! Sidecars keep reliability.md 2.3: R3 (a reply slower than the grace is void and given back; of a lease what is not used within
+//! its lifetime and the grace), R5 (how much a busy one wants), R6 (a denial is believed until its `next_free`), and on reconnecting
+//! drop old answers and report their uses. Nothing else is assumed of them.
+
+mod lease;
 
 use crate::checker::worst_window;
-use crate::{Authority, Limit, Memory};
+use crate::{KeyTerms, Memory, Moment, Past, Terms, Windows};
 use purser_config::quota::{Ask, GRACE_MS, Grant, Return, Use, Verdict, WINDOW_MS, occupancy_ms};
 use purser_config::stream::Hello;
 use purser_config::{Name, WhenQuotaUnreachable};
@@ -61,12 +64,17 @@ struct Plan {
     restarts: bool,
     occupancy_ms: u64,
     seconds: u64,
+    /// Busy sidecars ask for several requests at once.
+    leases: bool,
+    /// A restarted authority knows what the one before it did.
+    kept: bool,
 }
 
 enum Event {
     Try { sidecar: usize },
     Burst,
     Restart,
+    Expire { line: Line, token: u64 },
     Message { line: Line, message: Message },
 }
 
@@ -79,9 +87,9 @@ struct Line {
 
 enum Message {
     Hello(Hello),
-    Ask { sent: u64 },
+    Ask { sent: u64, want: u32 },
     Answer { sent: u64, grant: Grant },
-    Return(u64),
+    Return { token: u64, count: u32 },
 }
 
 struct Sidecar {
@@ -91,13 +99,14 @@ struct Sidecar {
     log: Vec<u64>,
     /// A denial is believed until then, by its own clock.
     denied_until: u64,
+    lessee: lease::Lessee,
 }
 
 struct World {
     plan: Plan,
     dice: Dice,
     clock: Clock,
-    authority: Authority,
+    authority: Windows,
     sidecars: Vec<Sidecar>,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
@@ -123,6 +132,7 @@ impl World {
             connection: 0,
             log: vec![],
             denied_until: 0,
+            lessee: lease::Lessee::default(),
         };
         let sidecars: Vec<Sidecar> = (0..plan.sidecars).map(sidecar).collect();
         let authority = authority(&plan, own.read(0), 1, Memory::Fresh);
@@ -166,6 +176,11 @@ impl World {
     }
 
     fn run(mut self) -> Vec<u64> {
+        self.play();
+        self.uses
+    }
+
+    fn play(&mut self) {
         while let Some(Reverse((real, id))) = self.queue.pop() {
             if real > self.plan.seconds * SECOND {
                 break;
@@ -173,7 +188,6 @@ impl World {
             let event = self.events.remove(&id).unwrap();
             self.happen(real, event);
         }
-        self.uses
     }
 
     fn happen(&mut self, real: u64, event: Event) {
@@ -181,6 +195,7 @@ impl World {
             Event::Try { sidecar } => self.try_again(real, sidecar),
             Event::Burst => self.burst(real),
             Event::Restart => self.restart(real),
+            Event::Expire { line, token } => self.expire(real, line, token),
             // A connection that ended delivers nothing more.
             Event::Message { line, .. }
                 if self.sidecars[line.sidecar].connection != line.connection => {}
@@ -197,24 +212,22 @@ impl World {
     /// At the authority.
     fn heard(&mut self, real: u64, line: Line, message: Message) {
         let now = Duration::from_nanos(self.clock.read(real));
+        let unix_ms = real / MS;
+        let at = Moment { now, unix_ms };
         let id = line.sidecar.to_string();
         match message {
-            Message::Ask { sent } => {
-                let grant = self.authority.ask(
-                    now,
-                    &id,
-                    &Ask {
-                        key: key(),
-                        want: 1,
-                    },
-                );
+            Message::Ask { sent, want } => {
+                let key = key();
+                let ttl_ms = 0;
+                let grant = self.authority.ask(at, &id, &Ask { key, want, ttl_ms });
                 self.send(real, line, Message::Answer { sent, grant });
             }
-            Message::Return(token) => {
-                self.authority
-                    .give_back(now, &id, &Return { key: key(), token });
+            Message::Return { token, count } => {
+                let key = key();
+                let back = Return { key, token, count };
+                self.authority.give_back(at.now, &id, &back);
             }
-            Message::Hello(hello) => self.authority.hello(now, &id, &hello, Some("shop")),
+            Message::Hello(hello) => self.authority.hello(at, &id, &hello, Some("shop")),
             Message::Answer { .. } => {}
         }
     }
@@ -239,6 +252,7 @@ impl World {
         let own = &mut self.sidecars[sidecar];
         own.connection = self.connections;
         own.denied_until = 0;
+        own.lessee.forget();
         let read = own.clock.read(real);
         own.log.retain(|at| read - at <= 61 * SECOND);
         let ages_ms = own.log.iter().map(|at| (read - at) / MS).collect();
@@ -251,6 +265,9 @@ impl World {
             version: None,
             uses,
             shares: vec![],
+            holds: Vec::new(),
+            tokens: Vec::new(),
+            spool: String::new(),
         };
         self.send(real, self.line(sidecar), Message::Hello(hello));
     }
@@ -267,8 +284,14 @@ impl World {
     fn ask(&mut self, real: u64, sidecar: usize) {
         let own = &self.sidecars[sidecar];
         let sent = own.clock.read(real);
-        if sent >= own.denied_until {
-            self.send(real, self.line(sidecar), Message::Ask { sent });
+        if sent < own.denied_until {
+            return;
+        }
+        if self.plan.leases {
+            self.arrive(real, sidecar);
+        } else {
+            let want = 1;
+            self.send(real, self.line(sidecar), Message::Ask { sent, want });
         }
     }
 
@@ -284,18 +307,26 @@ impl World {
     }
 
     fn answered(&mut self, real: u64, line: Line, (sent, verdict): (u64, Verdict)) {
+        if self.plan.leases {
+            return self.leased(real, line, (sent, verdict));
+        }
         let unused = self.one_in(self.plan.unused);
         let own = &mut self.sidecars[line.sidecar];
         let read = own.clock.read(real);
         match verdict {
             Verdict::Granted { token, .. } if unused || read - sent > GRACE_MS * MS => {
-                self.send(real, line, Message::Return(token));
+                let count = 1;
+                self.send(real, line, Message::Return { token, count });
             }
             Verdict::Granted { .. } => {
                 own.log.push(read);
                 self.uses.push(real);
             }
-            Verdict::Denied { next_free_ms: wait } | Verdict::Learning { ready_ms: wait } => {
+            Verdict::Refused { .. } => {}
+            Verdict::Denied {
+                next_free_ms: wait, ..
+            }
+            | Verdict::Learning { ready_ms: wait } => {
                 own.denied_until = own.denied_until.max(read + wait.min(1_000) * MS);
             }
         }
@@ -304,7 +335,14 @@ impl World {
     /// The authority dies, and everybody reconnects to the next one within a second.
     fn restart(&mut self, real: u64) {
         let epoch = self.authority.epoch() + 1;
-        self.authority = authority(&self.plan, self.clock.read(real), epoch, Memory::Lost);
+        let (now, debits) = (self.clock.read(real), self.authority.account());
+        self.authority = authority(&self.plan, now, epoch, Memory::Lost);
+        if self.plan.kept {
+            let (now, memory) = (Duration::from_nanos(now), Memory::Kept);
+            self.authority = Windows::resume(now, epoch, Past { memory, debits });
+            let terms = terms(key(), self.plan.limit, self.plan.when);
+            self.authority.configure(now, terms);
+        }
         for sidecar in 0..self.sidecars.len() {
             self.connect(real, sidecar);
         }
@@ -313,16 +351,24 @@ impl World {
     }
 }
 
-fn authority(plan: &Plan, now: u64, epoch: u64, memory: Memory) -> Authority {
+fn authority(plan: &Plan, now: u64, epoch: u64, memory: Memory) -> Windows {
     let now = Duration::from_nanos(now);
     let occupancy = Duration::from_millis(plan.occupancy_ms);
-    let mut authority = Authority::with_occupancy(now, epoch, memory, occupancy);
-    let limit = Limit {
-        requests_per_minute: Some(plan.limit),
-        when_unreachable: plan.when,
-    };
-    authority.configure(now, BTreeMap::from([(key(), limit)]));
+    let mut authority = Windows::with_occupancy(now, epoch, memory, occupancy);
+    authority.configure(now, terms(key(), plan.limit, plan.when));
     authority
+}
+
+fn terms(key: Name, limit: u32, when_unreachable: WhenQuotaUnreachable) -> Terms {
+    let terms = KeyTerms {
+        requests_per_minute: Some(limit),
+        when_unreachable,
+        ..KeyTerms::default()
+    };
+    Terms {
+        keys: [(key, terms)].into(),
+        ..Terms::default()
+    }
 }
 
 fn worst(uses: &mut [u64]) -> usize {

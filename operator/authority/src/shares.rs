@@ -1,5 +1,5 @@
 //! Who may use how much of a key while no authority can be asked: static integer shares, moved without ever summing to
-//! more than the limit. A pure allocator; `authority` drives it.
+//! more than the limit. A pure allocator; `windows` drives it.
 //!
 //! A share moves in one direction at a time. To each sidecar and key at most one tell is open; until it is confirmed the
 //! sidecar may believe in the old value or the new, and the larger of the two is charged to it. Decreases are told at
@@ -10,13 +10,12 @@
 //! limit, shrinks with each `Hello`, and ends when the last of them must have stopped using its share.
 
 use purser_config::Name;
-use purser_config::quota::Share;
+use purser_config::quota::{KEPT_MS, Share};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How long the share of a lost sidecar stays its own: it may use it for 10 minutes from when *it* notices, which is up to
-/// `stream::SILENCE_MS` later, by a clock that may drift; 5 s cover both.
-pub(crate) const KEPT: Duration = Duration::from_secs(605);
+/// How long the share of a lost sidecar stays its own.
+pub(crate) const KEPT: Duration = Duration::from_millis(KEPT_MS);
 /// After this an unconfirmed share is told again.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -237,6 +236,28 @@ impl Shares {
             }
         }
         tells.into_iter().collect()
+    }
+
+    /// A sidecar may believe in a share, as an authority of before told.
+    pub(crate) fn believes(&mut self, sidecar: &str, key: &Name, requests: u32) {
+        if !self.members.contains_key(sidecar) {
+            return;
+        }
+        let row = self.rows.entry(key.clone()).or_default();
+        let holder = Holder {
+            held: requests,
+            told: None,
+        };
+        row.holders.insert(sidecar.to_owned(), holder);
+        self.unsettled.insert(key.clone());
+    }
+
+    /// All that sidecars may believe in.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Name, u32)> {
+        let rows = self.rows.iter();
+        let all = rows.flat_map(|(key, row)| row.holders.iter().map(move |of| (key, of)));
+        all.map(|(key, (sidecar, holder))| (sidecar.as_str(), key, holder.may_believe()))
+            .filter(|(_, _, requests)| *requests > 0)
     }
 
     /// What a sidecar may believe to be its share of a key.

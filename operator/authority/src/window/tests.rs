@@ -6,21 +6,14 @@ use proptest::prelude::*;
 const OCCUPANCY: u64 = 60_074_000_000;
 const SECOND: u64 = 1_000_000_000;
 
-fn grant(window: &mut Window, (token, owner, leaves): (u64, Owner, u64), limit: u32) {
-    window.grant(
-        Token {
-            token,
-            leaves,
-            owner,
-        },
-        limit,
-    );
+fn ones(leaves: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
+    leaves.into_iter().map(|leaves| (leaves, 1)).collect()
 }
 
 #[test]
 fn an_entry_leaves_when_its_occupancy_ends_and_not_before() {
     let mut window = Window::default();
-    grant(&mut window, (1, 1, OCCUPANCY), 1);
+    window.take(1, OCCUPANCY, 1);
     window.expire(OCCUPANCY - 1);
     assert_eq!(window.load(&[]), 1);
     window.expire(OCCUPANCY);
@@ -28,20 +21,18 @@ fn an_entry_leaves_when_its_occupancy_ends_and_not_before() {
 }
 
 #[test]
-fn a_grain_leaves_with_its_newest_possible_entry_and_is_returned_one_by_one() {
+fn beyond_the_first_entries_a_grain_leaves_with_its_newest_and_frees_what_it_holds_once() {
     let mut window = Window::default();
-    for token in 1..=100 {
-        grant(&mut window, (token, 1, OCCUPANCY + token), 1_000);
+    for i in 1..=100 {
+        window.take(1, OCCUPANCY + i, 1);
     }
-    assert_eq!(window.slots.len(), 1);
-    window.give_back(50, 1);
-    window.give_back(50, 1);
-    window.give_back(51, 2);
-    assert_eq!(window.load(&[]), 99);
-    window.expire(OCCUPANCY + 100);
-    assert_eq!(window.load(&[]), 99);
-    window.expire(OCCUPANCY + GRAIN);
-    assert!(window.is_empty());
+    assert_eq!(window.slots.len(), EXACT + 1);
+    let end = window.empties().unwrap();
+    assert!((OCCUPANCY + 100..OCCUPANCY + 100 + GRAIN).contains(&end));
+    assert_eq!(window.free(2, end, 1), 0, "only its owner frees it");
+    assert_eq!(window.free(1, end, 30), 30);
+    assert_eq!(window.free(1, end, 30), 6);
+    assert_eq!(window.load(&[]), 64);
 }
 
 #[test]
@@ -50,40 +41,32 @@ fn memory_is_bounded_at_any_limit() {
     for i in 0..1_000_000u64 {
         let now = i * OCCUPANCY / 1_000_000;
         window.expire(now);
-        grant(&mut window, (i, i % 3, now + OCCUPANCY), 2_000_000);
+        window.take(i % 3, now + OCCUPANCY, 1);
     }
     assert_eq!(window.load(&[]), 1_000_000);
-    assert!(window.slots.len() <= 3 * 242, "{}", window.slots.len());
-    assert!(window.tokens.len() <= RETURNABLE);
+    let most = EXACT + 3 * (OCCUPANCY / GRAIN + 2) as usize;
+    assert!(window.slots.len() <= most, "{}", window.slots.len());
 }
 
 #[test]
 fn a_report_of_what_is_known_adds_nothing_and_of_what_is_not_adds_it() {
     let mut window = Window::default();
     let at = |second: u64| second * SECOND;
-    for (token, second) in [(1, 61), (2, 62), (3, 63)] {
-        grant(&mut window, (token, 7, at(second)), 10);
+    for second in [61, 62, 63] {
+        window.take(7, at(second), 1);
     }
-    grant(&mut window, (4, 8, at(64)), 10);
-    window.report(7, vec![at(61) + 9, at(62) + 9, at(63) + 9], 10);
+    window.take(8, at(64), 1);
+    window.report(7, ones([at(61) + 9, at(62) + 9, at(63) + 9]), 10);
     assert_eq!(window.load(&[]), 4);
-    window.report(7, vec![at(100), at(101), at(62), at(63)], 10);
+    window.report(7, ones([at(100), at(101), at(62), at(63)]), 10);
     assert_eq!((window.load(&[]), window.empties()), (5, Some(at(101))));
-    window.give_back(1, 7);
-    assert_eq!(
-        window.load(&[]),
-        5,
-        "an entry that stands for a reported use stays"
-    );
-    window.give_back(4, 8);
-    assert_eq!(window.load(&[]), 4);
 }
 
 #[test]
 fn an_unused_grant_does_not_hide_a_later_use() {
     let mut window = Window::default();
-    grant(&mut window, (1, 7, 10 * SECOND), 5);
-    window.report(7, vec![50 * SECOND], 5);
+    window.take(7, 10 * SECOND, 1);
+    window.report(7, ones([50 * SECOND]), 5);
     window.expire(10 * SECOND);
     assert_eq!(window.load(&[]), 1);
 }
@@ -91,91 +74,107 @@ fn an_unused_grant_does_not_hide_a_later_use() {
 #[test]
 fn no_report_makes_a_window_hold_more_than_its_limit() {
     let mut window = Window::default();
-    grant(&mut window, (1, 1, SECOND), 5);
-    window.report(2, (1..1_000).map(|i| i * SECOND).collect(), 5);
-    window.report(3, vec![1_000 * SECOND; 3], 5);
+    window.take(1, SECOND, 1);
+    window.report(2, ones((1..1_000).map(|i| i * SECOND)), 5);
+    window.report(3, ones([1_000 * SECOND; 3]), 5);
     assert_eq!(
         (window.load(&[]), window.empties()),
         (5, Some(1_000 * SECOND))
     );
-    assert_eq!(window.frees(5, &[]), Some(998 * SECOND));
+    assert_eq!(window.falls_to(4, &[]), Some(998 * SECOND));
+}
+
+#[test]
+fn amounts_of_any_size_never_overflow() {
+    let mut window = Window::default();
+    window.take(1, SECOND, u64::MAX);
+    window.take(1, SECOND, u64::MAX);
+    window.take(2, 2 * SECOND, u64::MAX);
+    window.report(3, vec![(SECOND, u64::MAX), (2 * SECOND, u64::MAX)], 1_000);
+    assert_eq!(window.load(&[]), u64::MAX);
+    assert_eq!(window.falls_to(0, &[]), Some(2 * SECOND));
+    window.expire(2 * SECOND);
+    assert_eq!((window.load(&[]), window.held), (0, 0));
 }
 
 #[test]
 fn a_cut_off_share_counts_beside_what_others_use_and_not_beside_its_own() {
     let mut window = Window::default();
-    for (token, owner) in [(1, 7), (2, 7), (3, 8)] {
-        grant(&mut window, (token, owner, token * SECOND), 9);
+    for (second, owner) in [(1, 7), (2, 7), (3, 8)] {
+        window.take(owner, second * SECOND, 1);
     }
     let withheld = [Withheld { owner: 7, share: 4 }];
     assert_eq!(window.load(&withheld), 5);
     assert_eq!(
-        window.frees(5, &withheld),
+        window.falls_to(4, &withheld),
         Some(3 * SECOND),
         "what leaves of the share is still withheld"
     );
-    assert_eq!(window.frees(4, &withheld), None);
+    assert_eq!(window.falls_to(3, &withheld), None);
     assert_eq!(window.load(&[Withheld { owner: 7, share: 1 }]), 3);
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
-    Grant(u64),
-    GiveBack(u64, u64),
+    Take(u64, u64),
+    Free(usize, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..20 * SECOND).prop_map(Step::Wait),
-        (0..3u64).prop_map(Step::Grant),
-        (0..3u64, 0..60u64).prop_map(|(owner, token)| Step::GiveBack(owner, token)),
+        (0..3u64, 1..50u64).prop_map(|(owner, amount)| Step::Take(owner, amount)),
+        (0..60usize, 0..50u64).prop_map(|(which, amount)| Step::Free(which, amount)),
     ]
 }
 
 proptest! {
     #[test]
-    fn a_window_of_single_entries_is_the_plain_list(steps in prop::collection::vec(step(), 1..200), limit in 1..20u32) {
-        let (mut window, mut model, mut now, mut token) = (Window::default(), Vec::new(), 0, 0);
+    fn a_window_is_the_plain_list(steps in prop::collection::vec(step(), 1..200), most in 0..500u64) {
+        let (mut window, mut now) = (Window::default(), 0);
+        let mut model: Vec<(u64, Owner, u64)> = Vec::new();
         for step in steps {
             match step {
                 Step::Wait(time) => now += time,
-                Step::Grant(owner) if window.load(&[]) < limit => {
-                    token += 1;
-                    grant(&mut window, (token, owner, now + OCCUPANCY), limit);
-                    model.push((token, owner, now + OCCUPANCY));
+                Step::Take(owner, amount) => {
+                    let leaves = window.take(owner, now + OCCUPANCY, amount);
+                    prop_assert!((now + OCCUPANCY..now + OCCUPANCY + GRAIN).contains(&leaves));
+                    model.push((leaves, owner, amount));
                 }
-                Step::Grant(_) => {
-                    let frees = model.iter().map(|(_, _, leaves)| *leaves).min();
-                    prop_assert_eq!(window.frees(limit, &[]), frees);
-                }
-                Step::GiveBack(owner, token) => {
-                    window.give_back(token, owner);
-                    model.retain(|(t, o, _)| (*t, *o) != (token, owner));
+                Step::Free(which, amount) => {
+                    if let Some((leaves, owner, held)) = model.get_mut(which) {
+                        let freed = amount.min(*held);
+                        prop_assert_eq!(window.free(*owner, *leaves, freed), freed);
+                        *held -= freed;
+                    }
                 }
             }
             window.expire(now);
-            model.retain(|(_, _, leaves)| *leaves > now);
-            prop_assert_eq!(window.load(&[]) as usize, model.len());
-            prop_assert_eq!(window.empties(), model.iter().map(|(_, _, leaves)| *leaves).max());
+            model.retain(|(leaves, _, held)| *leaves > now && *held > 0);
+            let load: u64 = model.iter().map(|(_, _, held)| held).sum();
+            prop_assert_eq!(window.load(&[]), load);
+            prop_assert_eq!(window.empties(), model.iter().map(|(leaves, ..)| *leaves).max());
+            let left_at = |at: u64| model.iter().filter(|(leaves, ..)| *leaves > at).map(|(_, _, held)| held).sum::<u64>();
+            let falls = model.iter().map(|(leaves, ..)| *leaves).filter(|at| left_at(*at) <= most).min();
+            prop_assert_eq!(window.falls_to(most, &[]), falls);
         }
     }
 
     #[test]
-    fn a_merged_report_covers_both_accounts_at_every_moment(
-        granted in prop::collection::vec(1..1_000u64, 0..20),
-        reported in prop::collection::vec(1..1_000u64, 1..20),
+    fn a_merged_report_covers_both_accounts_at_every_moment_and_no_more(
+        known in prop::collection::vec((1..1_000u64, 1..9u64), 0..20),
+        told in prop::collection::vec((1..1_000u64, 1..9u64), 1..20),
     ) {
         let mut window = Window::default();
-        for (token, leaves) in (0..).zip(&granted) {
-            grant(&mut window, (token, 1, *leaves), 40);
+        for (leaves, amount) in &known {
+            window.take(1, *leaves, *amount);
         }
-        window.report(1, reported.clone(), 40);
-        prop_assert_eq!(window.load(&[]) as usize, granted.len().max(reported.len()));
+        window.report(1, told.clone(), 1_000);
         for now in 0..1_000 {
             window.expire(now);
-            let left = |account: &[u64]| account.iter().filter(|leaves| **leaves > now).count();
-            prop_assert_eq!(window.load(&[]) as usize, left(&granted).max(left(&reported)));
+            let left = |account: &[(u64, u64)]| account.iter().filter(|(leaves, _)| *leaves > now).map(|(_, amount)| amount).sum::<u64>();
+            prop_assert_eq!(window.load(&[]), left(&known).max(left(&told)));
         }
     }
 }

@@ -1,0 +1,29 @@
+//! What administrators and statuses want of the authority: a renewal, which its callers must hear of, and what a day has left. Part of
+//! `Authority`; no call goes through here.
+
+use super::Authority;
+use crate::ledger::{LedgerError, Renewal, Renewed};
+use crate::windows::Moment;
+use purser_config::Name;
+use std::collections::BTreeMap;
+
+impl Authority {
+    /// Begins a key's time anew, whatever was before, and tells of it.
+    ///
+    /// # Errors
+    /// When the ledger cannot write.
+    pub async fn renew(&self, renewal: Renewal) -> Result<Renewed, LedgerError> {
+        let of = (renewal.key.clone(), renewal.plan.clone());
+        let renewed = self.ledger.renew(renewal).await?;
+        // Asked again with the same id, an older entry answers; a later one may have begun the time again since.
+        if let Renewed::At { at_ms, new: true } = renewed {
+            self.remember(of, at_ms);
+        }
+        Ok(renewed)
+    }
+
+    /// How many requests each key with a limit for the day has left of it.
+    pub fn left_today(&self, at: Moment) -> BTreeMap<Name, u32> {
+        self.counted().windows.left_today(at)
+    }
+}

@@ -1,0 +1,96 @@
+//! The tables, version by version, in the SQL that both stores speak. Run by each store when it opens, in one transaction with the
+//! number of the version. Never changed once released: a change is a new version.
+//!
+//! `TEXT` compares by bytes in both (`PostgreSQL` is told so), amounts are millionths, moments unix milliseconds. The checks are a last
+//! belt: the book never lets them be tested.
+
+/// What makes each version of the one before it; the first is version 1.
+pub(super) const VERSIONS: &[&str] = &[r#"
+CREATE TABLE accounts (
+    key          TEXT PRIMARY KEY,
+    top_up       BIGINT NOT NULL DEFAULT 0 CHECK (top_up >= 0),
+    reserved     BIGINT NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    spent        BIGINT NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    expired      BIGINT NOT NULL DEFAULT 0 CHECK (expired >= 0),
+    granted      BIGINT NOT NULL DEFAULT 0 CHECK (granted >= 0),
+    topped_up    BIGINT NOT NULL DEFAULT 0,
+    requests     BIGINT NOT NULL DEFAULT 0 CHECK (requests >= 0),
+    last_used_ms BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE grants (
+    key       TEXT NOT NULL,
+    plan      TEXT NOT NULL,
+    period    TEXT NOT NULL,
+    ends_ms   BIGINT,
+    amount    BIGINT NOT NULL CHECK (amount >= 0),
+    remaining BIGINT NOT NULL CHECK (remaining >= 0),
+    open      BIGINT NOT NULL,
+    PRIMARY KEY (key, plan, period)
+);
+CREATE INDEX grants_open ON grants (key) WHERE open = 1;
+CREATE INDEX grants_of_period ON grants (plan, period, key);
+CREATE TABLE activations (
+    key   TEXT NOT NULL,
+    plan  TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (key, plan)
+);
+CREATE INDEX activations_of_plan ON activations (plan, key);
+CREATE TABLE reservations (
+    id               TEXT PRIMARY KEY,
+    key              TEXT NOT NULL,
+    plan             TEXT NOT NULL,
+    spool            TEXT NOT NULL,
+    allowance        BIGINT NOT NULL,
+    unconfirmed_pays BIGINT NOT NULL,
+    made_ms          BIGINT NOT NULL,
+    amount           BIGINT NOT NULL CHECK (amount >= 0),
+    held             BIGINT NOT NULL CHECK (held >= 0),
+    top_up           BIGINT NOT NULL CHECK (top_up >= 0),
+    parts            TEXT NOT NULL,
+    resolved         BIGINT NOT NULL,
+    resolved_ms      BIGINT NOT NULL
+);
+CREATE INDEX reservations_open ON reservations (made_ms) WHERE resolved = 0;
+CREATE INDEX reservations_resolved ON reservations (resolved_ms) WHERE resolved > 0;
+CREATE TABLE spools (
+    spool   TEXT PRIMARY KEY,
+    owner   TEXT NOT NULL DEFAULT '',
+    upto    BIGINT NOT NULL DEFAULT 0 CHECK (upto >= 0),
+    seen_ms BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE entries (
+    id      TEXT PRIMARY KEY,
+    key     TEXT NOT NULL,
+    plan    TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    amount  BIGINT NOT NULL,
+    at_ms   BIGINT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_ms BIGINT NOT NULL
+);
+CREATE INDEX entries_of_key ON entries (key, made_ms);
+CREATE TABLE records (
+    id       TEXT PRIMARY KEY,
+    key      TEXT NOT NULL,
+    plan     TEXT NOT NULL,
+    spool    TEXT NOT NULL,
+    number   BIGINT NOT NULL,
+    began_ms BIGINT NOT NULL,
+    charged  BIGINT NOT NULL CHECK (charged >= 0),
+    body     TEXT NOT NULL
+);
+CREATE INDEX records_of_key ON records (key, began_ms, id);
+CREATE INDEX records_by_time ON records (began_ms, id);
+"#];
+
+/// The newest version.
+pub(super) fn known() -> i64 {
+    i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// What is still to be run on a store of version `found`.
+pub(super) fn missing(found: i64) -> impl Iterator<Item = (i64, &'static str)> {
+    let numbered = (1..).zip(VERSIONS.iter().copied());
+    numbered.filter(move |(version, _)| *version > found)
+}

@@ -1,0 +1,282 @@
+//! The rows in a `SQLite` file: write-ahead log, flushed to the disk with each commit. Called by the worker on a thread of its own, so
+//! nothing here ever waits for anything but the disk. Never a rule of the book.
+
+use super::LedgerError;
+use super::rows::{Param, Purpose, Row, Rows};
+use super::schema;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long another process may keep the file locked before an operation fails.
+const BUSY: Duration = Duration::from_secs(5);
+/// Up to which size a file is checked whole when it is opened, in bytes: about a second's reading.
+const CHECKED: u64 = 256 << 20;
+
+/// One connection to the file.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    name: Arc<str>,
+    connection: Option<Connection>,
+}
+
+impl Sqlite {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let name = path.display().to_string().into();
+        Sqlite {
+            path,
+            name,
+            connection: None,
+        }
+    }
+
+    fn open(&self) -> rusqlite::Result<(Connection, i64)> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON;")?;
+        if std::fs::metadata(&self.path).is_ok_and(|file| file.len() <= CHECKED) {
+            check(&connection)?;
+        }
+        let found = migrate(&mut connection)?;
+        Ok((connection, found))
+    }
+
+    fn connection(&self) -> Result<&Connection, LedgerError> {
+        self.connection
+            .as_ref()
+            .ok_or_else(|| self.unreachable("it is not open"))
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), LedgerError> {
+        self.connection()?
+            .execute_batch(sql)
+            .map_err(|error| self.error(&error))
+    }
+
+    fn rows<R: DeserializeOwned>(
+        &self,
+        sql: &str,
+        with: impl IntoIterator<Item = rusqlite::types::Value>,
+    ) -> Result<Vec<R>, LedgerError> {
+        let read = || -> rusqlite::Result<Vec<Value>> {
+            let connection = self
+                .connection
+                .as_ref()
+                .ok_or(rusqlite::Error::InvalidQuery)?;
+            let mut statement = connection.prepare_cached(sql)?;
+            let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+            let mut rows = statement.query(rusqlite::params_from_iter(with))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(object(&names, row)?);
+            }
+            Ok(found)
+        };
+        let found = read().map_err(|error| self.error(&error))?;
+        let parsed = found.into_iter().map(serde_json::from_value);
+        parsed
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.corrupt(&error.to_string()))
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> LedgerError {
+        let store = self.name.clone();
+        let why: Arc<str> = error.to_string().into();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => LedgerError::DiskFull { store, why },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                LedgerError::ReadOnly { store, why }
+            }
+            Some(ErrorCode::CannotOpen) => LedgerError::CannotOpen { store, why },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                LedgerError::Corrupt { store, why }
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                LedgerError::Locked { store, why }
+            }
+            _ => LedgerError::Failed {
+                store,
+                attempt: "read or write",
+                why,
+            },
+        }
+    }
+}
+
+/// Reads the whole file once, so that damage is found before a call needs what is damaged.
+fn check(connection: &Connection) -> rusqlite::Result<()> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(code, Some(found)))
+}
+
+/// Makes the tables that are missing; answers the version that was found.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction
+        .execute_batch("CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY)")?;
+    let newest = "SELECT COALESCE(MAX(version), 0) FROM migrations";
+    let found: i64 = transaction.query_row(newest, [], |row| row.get(0))?;
+    for (version, sql) in schema::missing(found) {
+        transaction.execute_batch(sql)?;
+        transaction.execute("INSERT INTO migrations VALUES (?1)", [version])?;
+    }
+    transaction.commit()?;
+    Ok(found)
+}
+
+fn object(names: &[String], row: &rusqlite::Row<'_>) -> rusqlite::Result<Value> {
+    let mut object = Map::new();
+    for (at, name) in names.iter().enumerate() {
+        let value = match row.get_ref(at)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => number.into(),
+            other => other.as_str()?.into(),
+        };
+        object.insert(name.clone(), value);
+    }
+    Ok(Value::Object(object))
+}
+
+fn names<R: Row>(write: impl Fn(&str) -> String) -> String {
+    let names: Vec<String> = R::COLUMNS.iter().map(|(name, _)| write(name)).collect();
+    names.join(", ")
+}
+
+impl Rows for Sqlite {
+    async fn ready(&mut self) -> Result<(), LedgerError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let (connection, found) = self.open().map_err(|error| self.error(&error))?;
+        let known = schema::known();
+        if found > known {
+            let store = self.name.clone();
+            return Err(LedgerError::NewerSchema {
+                store,
+                found,
+                known,
+            });
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn corrupt(&self, why: &str) -> LedgerError {
+        let store = self.name.clone();
+        LedgerError::Corrupt {
+            store,
+            why: why.into(),
+        }
+    }
+
+    fn unreachable(&self, why: &str) -> LedgerError {
+        let store = self.name.clone();
+        LedgerError::Unreachable {
+            store,
+            why: why.into(),
+        }
+    }
+
+    async fn begin(&self, purpose: Purpose) -> Result<(), LedgerError> {
+        match purpose {
+            Purpose::Write => self.execute("BEGIN IMMEDIATE"),
+            Purpose::Read => self.execute("BEGIN"),
+        }
+    }
+
+    async fn commit(&self) -> Result<(), LedgerError> {
+        self.execute("COMMIT")
+    }
+
+    async fn rollback(&mut self) {
+        // Some failures have ended the transaction already; a connection that is still in one is not to be trusted.
+        let failed = self.connection.as_ref().is_some_and(|connection| {
+            !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err()
+        });
+        if failed {
+            self.connection = None;
+        }
+    }
+
+    async fn lock(&self, _names: &BTreeSet<String>) -> Result<(), LedgerError> {
+        // A transaction that writes is alone with the file.
+        Ok(())
+    }
+
+    async fn make<R: Row>(&self, _ids: &BTreeSet<String>) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+
+    async fn load<R: Row>(
+        &self,
+        column: &str,
+        ids: &BTreeSet<String>,
+    ) -> Result<Vec<R>, LedgerError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {column} IN (SELECT value FROM json_each(?1)){}",
+            names::<R>(str::to_owned),
+            R::TABLE,
+            R::ONLY
+        );
+        let ids = serde_json::to_string(ids).unwrap_or_default();
+        self.rows(&sql, [ids.into()])
+    }
+
+    async fn save<R: Row>(&self, rows: &[R]) -> Result<(), LedgerError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = R::COLUMNS
+            .iter()
+            .take(R::KEY)
+            .map(|(name, _)| *name)
+            .collect();
+        let set = R::COLUMNS.iter().skip(R::KEY);
+        let set: Vec<String> = set
+            .map(|(name, _)| format!("{name} = excluded.{name}"))
+            .collect();
+        let conflict = if R::REPLACED {
+            format!("UPDATE SET {}", set.join(", "))
+        } else {
+            "NOTHING".to_owned()
+        };
+        let sql = format!(
+            "INSERT INTO {} ({}) SELECT {} FROM json_each(?1) WHERE true ON CONFLICT ({}) DO {conflict}",
+            R::TABLE,
+            names::<R>(str::to_owned),
+            names::<R>(|name| format!("value->>'{name}'")),
+            keys.join(", ")
+        );
+        let rows = serde_json::to_string(rows).map_err(|error| self.corrupt(&error.to_string()))?;
+        self.rows::<Value>(&sql, [rows.into()]).map(|_| ())
+    }
+
+    async fn ask<R: DeserializeOwned>(
+        &self,
+        sql: &str,
+        with: &[Param<'_>],
+    ) -> Result<Vec<R>, LedgerError> {
+        let with = with.iter().map(|param| match param {
+            Param::Int(number) => (*number).into(),
+            Param::Text(text) => (*text).to_owned().into(),
+        });
+        self.rows(&sql.replace('$', "?"), with)
+    }
+}

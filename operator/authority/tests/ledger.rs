@@ -1,0 +1,84 @@
+//! The ledger as its callers see it, over both stores: the same promises are proved against a `SQLite` file and a real PostgreSQL.
+//! One is started where its programs are on this machine; `PURSER_TEST_POSTGRES` names another.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod ledger {
+    pub(crate) mod setup;
+
+    pub(crate) mod server;
+
+    pub(crate) mod admin;
+    pub(crate) mod calls;
+    pub(crate) mod faults;
+    pub(crate) mod grants;
+    pub(crate) mod kill;
+    pub(crate) mod speed;
+    pub(crate) mod usage;
+}
+
+use ledger::{admin, calls, faults, grants, kill, server, setup, usage};
+
+/// Each of these is a test against each store.
+macro_rules! over_both {
+    ($($room:ident::$name:ident,)*) => {
+        mod sqlite { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                crate::$room::$name(crate::setup::Store::sqlite()).await;
+            }
+        )* }
+        mod postgres { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(store) = crate::setup::Store::postgres().await {
+                    crate::$room::$name(store).await;
+                }
+            }
+        )* }
+    };
+}
+
+over_both! {
+    grants::a_key_is_granted_once_and_what_is_used_is_gone,
+    grants::only_so_many_keys_of_a_namespace_are_granted,
+    grants::keys_that_come_together_are_granted_to_no_more_than_may,
+    grants::deleting_and_making_a_key_again_mints_nothing,
+    grants::a_daily_grant_is_new_at_midnight_and_not_before,
+    grants::a_clock_that_steps_back_mints_nothing,
+    grants::a_monthly_grant_is_new_on_the_first_and_not_before,
+    grants::another_plan_adds_its_grant_once,
+    grants::time_begins_once_whoever_sees_it_first,
+    grants::time_begins_for_no_more_keys_than_may,
+    calls::one_of_a_thousand_takes_the_last_credit,
+    calls::fifty_callers_share_the_five_hundredth_credit,
+    calls::a_question_that_is_asked_again_is_answered_again,
+    calls::what_was_released_before_it_was_asked_is_not_held,
+    calls::an_allowance_is_a_quarter_and_at_least_one_call,
+    calls::a_reservation_is_resolved_once_in_whatever_order,
+    calls::an_allowance_pays_for_several_records,
+    calls::nobody_pays_from_anothers_reservation,
+    calls::what_was_given_back_after_its_day_is_gone,
+    calls::a_sweep_spares_whoever_was_seen,
+    usage::a_batch_that_is_sent_again_is_kept_once,
+    usage::a_batch_with_a_gap_is_refused_with_the_mark,
+    usage::a_spool_is_its_first_senders_own,
+    usage::a_key_out_of_scope_refuses_the_batch,
+    usage::a_record_of_a_known_id_charges_nothing,
+    usage::records_are_listed_newest_first_page_by_page,
+    usage::what_no_store_could_keep_is_refused_alone,
+    admin::a_top_up_is_made_once_and_survives_resets,
+    admin::a_correction_never_goes_below_zero,
+    admin::an_id_that_says_something_else_is_refused,
+    admin::a_renewal_begins_time_anew_once,
+    admin::accounts_tell_what_was_used,
+    faults::two_handles_of_one_store_agree,
+    faults::a_newer_schema_is_refused_by_name,
+    kill::what_was_acknowledged_survives_twenty_kills,
+}
