@@ -104,6 +104,7 @@ impl Admin {
             "channels": held.configuration.channels.keys().collect::<Vec<_>>(),
             "faults": faults,
             "error": held.error,
+            "quarantined": held.quarantined,
         });
         let mut response = text(StatusCode::OK, format!("{shown:#}\n"));
         response.headers_mut().insert(

@@ -1,5 +1,6 @@
 //! The sidecar's command line. Every flag has an environment variable, because pods are easier to write with those.
 
+use crate::server::HEAD_TIMEOUT;
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub struct Args {
     /// A folder of this process's own, for the last good configuration; it holds credentials, so memory is the place.
     #[arg(long, env = "PURSER_LAST_GOOD")]
     pub last_good: Option<PathBuf>,
+    /// A folder of this process's own on disk, for usage records until the operator has them; without it they are lost with the process.
+    #[arg(long, env = "PURSER_SPOOL", value_name = "DIR")]
+    pub spool: Option<PathBuf>,
     /// The operator's stream, https://host:port. Without it there is no authority: only plans without limits are carried.
     #[arg(long, env = "PURSER_OPERATOR")]
     pub operator: Option<http::Uri>,
@@ -49,6 +53,9 @@ pub struct Args {
     /// Take a configuration that lost most of its keys or channels, too.
     #[arg(long, env = "PURSER_FORCE")]
     pub force: bool,
+    /// Within how many seconds a request's head must have come; an idle connection is kept as long.
+    #[arg(long, env = "PURSER_HEAD_TIMEOUT", default_value_t = HEAD_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub head_timeout: u64,
     /// For how many seconds calls are still accepted after SIGTERM.
     #[arg(long, env = "PURSER_LINGER", default_value_t = 5)]
     pub linger: u64,

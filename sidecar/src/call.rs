@@ -21,8 +21,8 @@ pub struct Call {
     pub body: Bytes,
     /// What it says at its top level.
     pub scan: Scan,
-    /// The headers that go on to a provider.
-    pub forward: HeaderMap,
+    /// The caller's headers; `forwarded` says which of them go on.
+    pub headers: HeaderMap,
     /// When it began.
     pub began: Duration,
     /// Whether the body is kept for a second attempt.
@@ -30,6 +30,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// `x-request-id` as text.
+    pub fn id_text(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
     /// The model that was asked for.
     pub fn model(&self) -> &str {
         self.scan
@@ -82,7 +87,8 @@ pub fn returned(from: &HeaderMap) -> HeaderMap {
 
 /// The first header of each of these names.
 fn chosen(from: &HeaderMap, names: &'static [HeaderName]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
+    // Room for twelve: the next size is allocated several times as slowly.
+    let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in from {
         if let Some(name) = names.iter().find(|known| *known == name)
             && !headers.contains_key(name)

@@ -59,7 +59,11 @@ pub enum Mark {
     /// The provider asks for a pause; not a fault.
     Busy { pause: Duration },
     /// The provider refuses the account: out for long, doubling.
-    Disabled { first: Duration, longest: Duration },
+    Disabled {
+        first: Duration,
+        longest: Duration,
+        unpaid: bool,
+    },
     /// Says nothing about the channel.
     Nothing,
 }
@@ -94,8 +98,10 @@ pub enum Why {
     Failing,
     /// The provider asked for a pause, which is kept.
     Busy,
-    /// The provider refuses the account.
+    /// The provider refuses the credential.
     Disabled,
+    /// The provider refuses the account: it has no credit left.
+    Unpaid,
 }
 
 impl Default for Circuit {
@@ -143,12 +149,17 @@ impl Circuit {
 
     /// Claims a probe ahead of its time: every channel is shut, and this one is closest to coming back.
     pub fn force_probe(&mut self) -> bool {
-        let free = self.state != State::Probing && self.why == Why::Failing;
+        let free = self.may_be_forced();
         if let (true, State::Shut { until }) = (free, self.state) {
             self.ahead_of = Some(until);
             self.state = State::Probing;
         }
         free
+    }
+
+    /// Whether `force_probe` would claim one.
+    pub fn may_be_forced(&self) -> bool {
+        self.state != State::Probing && self.why == Why::Failing
     }
 
     /// A probe whose request was never judged (its caller left): the next request probes again.
@@ -188,8 +199,12 @@ impl Circuit {
                 self.busy_at = Some(now);
                 self.pause(now + pause);
             }
-            Mark::Disabled { first, longest } => {
-                self.why = Why::Disabled;
+            Mark::Disabled {
+                first,
+                longest,
+                unpaid,
+            } => {
+                self.why = if unpaid { Why::Unpaid } else { Why::Disabled };
                 let spell = first.saturating_mul(1 << self.shuts.min(16)).min(longest);
                 self.shut(now, spell);
             }
@@ -204,6 +219,11 @@ impl Circuit {
     /// Why it is shut, if it is.
     pub fn why(&self) -> Option<Why> {
         (self.state != State::Flowing).then_some(self.why)
+    }
+
+    /// Whether any request was ever judged here.
+    pub fn is_used(&self) -> bool {
+        self.good + self.bad > 0.0 || self.busy_at.is_some() || self.state != State::Flowing
     }
 
     /// Where traffic stands.
@@ -305,7 +325,7 @@ impl Circuit {
     /// A pause that was asked for. It shortens none that runs, and an account that is refused stays refused.
     fn pause(&mut self, until: Duration) {
         match (self.state, self.why) {
-            (State::Shut { .. }, Why::Disabled) => {}
+            (State::Shut { .. }, Why::Disabled | Why::Unpaid) => {}
             (State::Shut { until: known }, _) if known > until => self.why = Why::Busy,
             _ => {
                 self.why = Why::Busy;

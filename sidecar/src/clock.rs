@@ -1,10 +1,12 @@
 //! The one place that reads a clock, and the one that draws random numbers. Everything that decides takes `now` as an
 //! argument, in time since this clock began; a simulation replaces tokio's clock and with it this one.
 
+use std::future::Future;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Monotonic time since the process began, and the wall clock that a person's dates are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,19 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .map_or(self.wall_ms, |wall| wall.as_millis() as u64)
     }
+}
+
+/// What the future comes to, or `None` if it does not by then. Most are ready at once, and a timer that is never set costs
+/// more than what they wait for: it is made, and `until` asked for, only where there is something to wait for.
+pub(crate) async fn within<F: Future>(
+    until: impl FnOnce() -> Instant,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    if let Poll::Ready(output) = futures::poll!(future.as_mut()) {
+        return Some(output);
+    }
+    timeout_at(until(), future).await.ok()
 }
 
 /// 64 bits for spreading and jitter, never for secrets: SplitMix64 from a seed that the system drew once, because a

@@ -2,7 +2,9 @@
 //! nothing is left. Called by `gateway`; ends at the commit point. It must never send anything to the caller.
 
 pub mod judge;
+mod pay;
 
+use crate::bill::Bill;
 use crate::budget::Budget;
 use crate::call::Call;
 use crate::circuit::Admission;
@@ -15,6 +17,7 @@ use crate::route::{self, Candidate};
 use crate::snapshot::{Reach, Serving};
 use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
+use purser_config::usage::End;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +46,8 @@ pub struct Won {
     pub serving: Serving,
     /// Attempts made, this one included.
     pub attempts: u32,
+    /// What it will pay.
+    pub bill: Bill,
 }
 
 /// A call without an answer, and how many attempts were made.
@@ -60,6 +65,7 @@ struct Trial<'a> {
     serving: Vec<&'a Serving>,
     outcomes: Vec<Outcome>,
     reservation: Option<Reservation>,
+    bill: Option<Bill>,
     attempts: u32,
 }
 
@@ -105,11 +111,18 @@ impl Failover {
             serving,
             outcomes: Vec::new(),
             reservation: Some(reservation),
+            bill: None,
             attempts: 0,
         };
-        let result = trial.run().await;
-        let attempts = trial.attempts;
-        result.map_err(|reject| Lost { reject, attempts })
+        let result = trial.run(now).await;
+        let (attempts, bill) = (trial.attempts, trial.bill.take());
+        result.map_err(|reject| {
+            if let Some(mut bill) = bill {
+                bill.answered(reject.status());
+                bill.end(End::Failed);
+            }
+            Lost { reject, attempts }
+        })
     }
 
     fn in_order<'a>(&self, call: &Call, serving: &'a [Serving], now: Duration) -> Vec<&'a Serving> {
@@ -149,8 +162,7 @@ fn candidate(serving: &Serving, now: Duration) -> Candidate {
 }
 
 impl Trial<'_> {
-    async fn run(&mut self) -> Result<Won, Reject> {
-        let now = self.failover.clock.now();
+    async fn run(&mut self, now: Duration) -> Result<Won, Reject> {
         for pass in [Pass::Admitted, Pass::Forced] {
             if pass == Pass::Forced {
                 self.serving
@@ -162,11 +174,12 @@ impl Trial<'_> {
                     break;
                 };
                 match self.at_channel(serving, at, pass).await? {
-                    Some(answer) => {
+                    Some((answer, bill)) => {
                         return Ok(Won {
                             answer,
                             serving: serving.clone(),
                             attempts: self.attempts,
+                            bill,
                         });
                     }
                     None => at += 1,
@@ -178,6 +191,9 @@ impl Trial<'_> {
             }
         }
         let retry = self.soonest();
+        if self.attempts == 0 && self.bill.as_ref().is_some_and(Bill::is_kept_out) {
+            return Err(Reject::UpstreamBusy { retry });
+        }
         if gone(self.serving.iter().copied(), now).is_some() {
             return Err(Reject::ModelOut {
                 model: self.call.model().to_owned(),
@@ -205,43 +221,40 @@ impl Trial<'_> {
         serving: &Serving,
         at: usize,
         pass: Pass,
-    ) -> Result<Option<Answer>, Reject> {
+    ) -> Result<Option<(Answer, Bill)>, Reject> {
         let mut repeats = 0;
         while self.attempts < self.most_attempts() {
-            let now = self.failover.clock.now();
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
-            if pass == Pass::Admitted
-                && repeats == 0
-                && matches!(
-                    reach.lane.peek(serving.upstream_name(), now).0,
-                    Admission::Wait(_)
-                )
-            {
+            if !(force || self.is_open(serving)) || !self.admit(serving).await? {
                 return Ok(None);
             }
+            let now = self.failover.clock.now();
             let Ok(claim) = reach.lane.claim(serving.upstream_name(), now, force) else {
                 return Ok(None);
             };
             self.spend().await?;
             self.attempts += 1;
-            let attempt = attempt(self.call, serving, claim.credential, &self.failover.clock);
+            let sending = self.sending(serving, claim.credential);
+            let attempt = attempt(self.call, serving, sending, &self.failover.clock);
             let Attempted { outcome, answer } = Box::pin(attempt).await;
-            let sole = at + 1 == self.serving.len() && !reach.lane.has_other_credential(now);
-            let ruling = self.rule(
-                &outcome,
-                Position {
-                    sole,
-                    repeats,
-                    budget: true,
-                },
-            );
+            let used = claim.credential;
+            let place = Place {
+                at,
+                used,
+                pass,
+                repeats,
+            };
+            let ruling = self.rule(&outcome, place);
             self.note(serving, claim, ruling, &outcome);
             match ruling.action {
-                Action::Answer | Action::Stop => return self.answered(answer).map(Some),
+                Action::Answer | Action::Stop => {
+                    let answer = self.answered(answer)?;
+                    return Ok(self.bill.take().map(|bill| (answer, bill)));
+                }
                 Action::Next
                     if ruling.scope == Scope::Credential
-                        && reach.lane.has_other_credential(self.failover.clock.now()) => {}
+                        && reach.lane.has_spare(used, self.failover.clock.now()) => {}
                 Action::Next => return Ok(None),
                 Action::Same { after, charged } => {
                     // What no provider looked at was no attempt.
@@ -254,21 +267,33 @@ impl Trial<'_> {
         Ok(None)
     }
 
-    /// The grant becomes a use at the first send; later attempts of the same call are the same request.
-    async fn spend(&mut self) -> Result<(), Reject> {
-        match self.reservation.take() {
-            Some(reservation) => {
-                self.failover
-                    .ledger
-                    .spend(reservation, &self.call.caller)
-                    .await
-            }
-            None => Ok(()),
+    /// Whether the channel's circuit lets a call through now.
+    fn is_open(&self, serving: &Serving) -> bool {
+        let now = self.failover.clock.now();
+        let admission = serving.reach.lane.peek(serving.upstream_name(), now).0;
+        !matches!(admission, Admission::Wait(_))
+    }
+
+    /// What is left to try after an attempt that was made there.
+    fn position(&self, place: Place) -> Position {
+        let now = self.failover.clock.now();
+        let force = place.pass == Pass::Forced;
+        let mut others = self.serving.iter().skip(place.at + 1);
+        let this = self.serving.get(place.at);
+        Position {
+            sole: !others.any(|one| one.reach.lane.would_take(one.upstream_name(), now, force)),
+            spare: this.is_some_and(|one| one.reach.lane.has_spare(place.used, now)),
+            repeats: place.repeats,
+            budget: true,
         }
     }
 
     /// The judge's ruling; where it costs a repeat, one is taken from the budget, or it rules again without.
-    fn rule(&self, outcome: &Outcome, position: Position) -> Ruling {
+    fn rule(&self, outcome: &Outcome, place: Place) -> Ruling {
+        let position = match outcome {
+            Outcome::Answered => Position::default(),
+            _ => self.position(place),
+        };
         let draw = clock::fraction(clock::draw());
         let ruling = judge(outcome, position, draw);
         let refused = matches!(ruling.action, Action::Same { charged: true, .. })
@@ -303,7 +328,7 @@ impl Trial<'_> {
         });
         self.failover
             .metrics
-            .attempt(&reach.lane.name, label(outcome));
+            .attempt(&serving.series, label(outcome));
         if *outcome != Outcome::Answered {
             let request = self.call.id.to_str().unwrap_or_default();
             let (channel, next) = (&reach.lane.name, ruling.action.as_str());
@@ -327,6 +352,15 @@ impl Trial<'_> {
     }
 }
 
+/// Where an attempt was made: at which channel, with which credential, in which pass, after how many at the same.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    used: usize,
+    pass: Pass,
+    repeats: u32,
+}
+
 /// Which channels a pass through the list may use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
@@ -336,10 +370,10 @@ enum Pass {
     Forced,
 }
 
-/// The `outcome` label of `purser_attempts_total`.
-fn label(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Answered => "answered",
+/// The `outcome` label of `purser_attempts_total`; none: answered.
+fn label(outcome: &Outcome) -> Option<&'static str> {
+    Some(match outcome {
+        Outcome::Answered => return None,
         Outcome::Unreachable(_) => "unreachable",
         Outcome::NotSent => "not_sent",
         Outcome::Failed(failed) if failed.status == 429 => "busy",
@@ -349,5 +383,5 @@ fn label(outcome: &Outcome) -> &'static str {
         Outcome::Broken(_) => "broken",
         Outcome::Unusable(_) => "unusable",
         Outcome::Suspicious(_) => "suspicious",
-    }
+    })
 }

@@ -2,15 +2,16 @@
 //! request. Every step is a room of its own; this one only joins them.
 
 mod ids;
+mod reading;
 mod respond;
 mod trip;
 
-use crate::call::{Call, forwarded};
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::{Failover, gone};
-use crate::identity::identify;
+use crate::identity::{Peer, identify};
 use crate::intake::{self, Intake};
-use crate::ledger::{Ledger, Quota};
+use crate::ledger::{Ledger, Quota, Reservation};
 use crate::metrics::Metrics;
 use crate::models;
 use crate::reject::Reject;
@@ -18,13 +19,15 @@ use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Endpoint, Name, Standing};
-use purser_dialects::{Route, Scan, ScanFault, Unrouted, classify, dialect_of};
+use purser_dialects::{Route, classify, dialect_of};
+use reading::{content_type, read, shown, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 use trip::{Part, Trip};
 
@@ -58,7 +61,7 @@ pub struct Own {
 /// A call of a known caller at a known endpoint.
 struct Entered<'a> {
     id: &'a HeaderValue,
-    parts: &'a Parts,
+    parts: &'a mut Parts,
     caller: &'a Arc<Caller>,
     endpoint: Endpoint,
     began: Duration,
@@ -106,16 +109,15 @@ impl Gateway {
         }
     }
 
-    /// Answers a request, whatever it is. `local`: it came over loopback, where a caller without a key is this pod.
+    /// Answers a request, whatever it is.
     pub async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
-        local: bool,
+        peer: Arc<Peer>,
     ) -> Response<Body> {
         let id = self.ids.next();
-        let (parts, body) = request.into_parts();
-        let dialect = dialect_of(parts.uri.path());
-        match self.walk(&id, (&parts, local), body).await {
+        let (mut parts, body) = request.into_parts();
+        match self.walk(&id, (&mut parts, &peer), body).await {
             Ok(response) => response,
             Err(Refused { reject, told }) => {
                 self.metrics.rejected(reject.code());
@@ -126,7 +128,7 @@ impl Gateway {
                     path = parts.uri.path(),
                     "call refused"
                 );
-                respond::refusal(&reject, dialect, &id, &told)
+                respond::refusal(&reject, dialect_of(parts.uri.path()), &id, &told)
             }
         }
     }
@@ -135,7 +137,7 @@ impl Gateway {
     async fn walk(
         &self,
         id: &HeaderValue,
-        (parts, local): (&Parts, bool),
+        (parts, peer): (&mut Parts, &Peer),
         body: Incoming,
     ) -> Result<Response<Body>, Refused> {
         let began = self.clock.now();
@@ -143,8 +145,12 @@ impl Gateway {
         let route = classify(parts.method.as_str(), parts.uri.path())
             .map_err(|unrouted| unknown(unrouted, parts))?;
         let snapshot = self.snapshot()?;
-        let own = local.then(|| self.own(&snapshot)).flatten();
-        let caller = identify(parts, &snapshot, own.as_ref())?;
+        let caller = identify(
+            (parts, peer),
+            &snapshot,
+            || self.own(&snapshot),
+            || self.clock.wall_ms(),
+        )?;
         self.admit(caller)?;
         match route {
             Route::Call { endpoint, .. } => {
@@ -189,14 +195,14 @@ impl Gateway {
         let refused = |reject| Refused { reject, told };
         let scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
         let (id, caller) = (id.clone(), Arc::clone(caller));
-        let forward = forwarded(&parts.headers, &id);
+        let headers = std::mem::take(&mut parts.headers);
         let call = Call {
             id,
             caller,
             endpoint,
             body: bytes,
             scan,
-            forward,
+            headers,
             began,
             replay,
         };
@@ -234,19 +240,17 @@ impl Gateway {
         }
     }
 
-    fn own(&self, snapshot: &Snapshot) -> Option<Arc<Caller>> {
+    fn own<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Arc<Caller>> {
         let own = self
             .own
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let named = own.key.as_ref().and_then(|name| snapshot.by_name(name));
-        named
-            .or_else(|| {
-                own.service_account
-                    .as_ref()
-                    .and_then(|account| snapshot.by_service_account(account))
-            })
-            .cloned()
+        named.or_else(|| {
+            own.service_account
+                .as_ref()
+                .and_then(|account| snapshot.by_service_account(account))
+        })
     }
 
     /// Whether the key may call at all.
@@ -254,8 +258,14 @@ impl Gateway {
         if let Standing::Refused { code, message } = &caller.standing {
             return Err(Reject::Refused(*code, message.clone()));
         }
-        match caller.expires_at_ms {
-            Some(at) if self.clock.wall_ms() >= at => Err(Reject::KeyExpired(at)),
+        let ends = [caller.expires_at_ms, caller.plan_expires_at_ms];
+        if ends == [None, None] {
+            return Ok(());
+        }
+        let now = self.clock.wall_ms();
+        match ends.map(|ends| ends.filter(|ends| now >= *ends)) {
+            [Some(at), _] => Err(Reject::KeyExpired(at)),
+            [_, Some(at)] => Err(Reject::plan_expired(at, &caller.plan_name)),
             _ => Ok(()),
         }
     }
@@ -265,25 +275,29 @@ impl Gateway {
         &self,
         caller: &Arc<Caller>,
         body: Incoming,
-    ) -> Result<((crate::ledger::Reservation, Quota), Intake), Refused> {
-        let reserve = async {
-            self.ledger.reserve(caller).await.map_err(|reject| {
-                let quota = Quota::refused(&reject, caller);
-                Refused {
-                    reject,
-                    told: Told {
-                        quota,
-                        ..Told::default()
-                    },
-                }
-            })
-        };
+    ) -> Result<((Reservation, Quota), Intake), Refused> {
+        let mut reserve = std::pin::pin!(self.reserve(caller));
         let read = async {
             intake::read(body, &self.bodies)
                 .await
                 .map_err(Refused::from)
         };
-        tokio::try_join!(reserve, read)
+        // An authority in this process has answered before there is anything to wait for.
+        match futures::poll!(reserve.as_mut()) {
+            Poll::Ready(reserved) => Ok((reserved?, read.await?)),
+            Poll::Pending => tokio::try_join!(reserve, read),
+        }
+    }
+
+    async fn reserve(&self, caller: &Caller) -> Result<(Reservation, Quota), Refused> {
+        self.ledger.reserve(caller).await.map_err(|reject| {
+            let quota = Quota::refused(&reject, caller);
+            let told = Told {
+                quota,
+                ..Told::default()
+            };
+            Refused { reject, told }
+        })
     }
 
     /// Who may carry the call, or which of the ways there is nobody.
@@ -331,58 +345,4 @@ impl Gateway {
             _ => Ok(serving),
         }
     }
-}
-
-/// The boundary of a multipart body; `None` for JSON.
-fn content_type(parts: &Parts, endpoint: Endpoint) -> Result<Option<String>, Reject> {
-    let found = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let kind = found.split(';').next().unwrap_or_default().trim();
-    if purser_dialects::is_multipart(endpoint) {
-        let expected = "multipart/form-data with a boundary";
-        let boundary = kind
-            .eq_ignore_ascii_case("multipart/form-data")
-            .then(|| purser_dialects::boundary(found))
-            .flatten();
-        return boundary.map(Some).ok_or_else(|| Reject::MediaType {
-            expected,
-            found: shown(found),
-        });
-    }
-    if kind.eq_ignore_ascii_case("application/json") {
-        return Ok(None);
-    }
-    Err(Reject::MediaType {
-        expected: "application/json",
-        found: shown(found),
-    })
-}
-
-fn read(body: &[u8], boundary: Option<&str>) -> Result<Scan, Reject> {
-    let scan = match boundary {
-        Some(boundary) => purser_dialects::scan_multipart(body, boundary),
-        None => purser_dialects::scan_json(body),
-    };
-    scan.map_err(|fault: ScanFault| Reject::InvalidJson(fault.to_string()))
-}
-
-fn unknown(unrouted: Unrouted, parts: &Parts) -> Reject {
-    match unrouted {
-        Unrouted::Unknown { hint } => Reject::UnknownUrl {
-            path: shown(parts.uri.path()),
-            hint,
-        },
-        Unrouted::Method { allow } => Reject::Method { allow },
-    }
-}
-
-/// A caller's text, fit to be shown: short and without control characters.
-fn shown(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(200)
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! A request's head and body, before anything is done with them: what two readers could understand differently is
 //! refused, and the body is read within its bounds. Called by `gateway`.
 
+use crate::clock::within;
 use crate::reject::Reject;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
@@ -11,7 +12,7 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// The longest body, 32 MiB.
 pub const LONGEST_BODY: usize = 32 << 20;
@@ -122,11 +123,7 @@ fn ambiguous_headers(parts: &Parts) -> Option<&'static str> {
 /// fill the memory set aside for them.
 pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Reject> {
     let told = body.size_hint().lower() as usize;
-    if told > LONGEST_BODY {
-        return Err(Reject::TooLarge {
-            limit: LONGEST_BODY,
-        });
-    }
+    fits(told)?;
     let mut held = Held {
         memory: Arc::clone(memory),
         bytes: 0,
@@ -136,22 +133,24 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
         told,
         ..Pieces::default()
     };
-    let latest = Instant::now() + BODY_WHOLE;
-    while let Some(frame) = timeout_at(latest.min(Instant::now() + BODY_SILENCE), body.frame())
-        .await
-        .map_err(|_| Reject::BodyTimeout)?
-    {
+    let mut latest = None;
+    loop {
+        let until = || {
+            let now = Instant::now();
+            let latest: Instant = *latest.get_or_insert(now + BODY_WHOLE);
+            latest.min(now + BODY_SILENCE)
+        };
+        let next = within(until, body.frame()).await;
+        let Some(frame) = next.ok_or(Reject::BodyTimeout)? else {
+            break;
+        };
         let frame =
             frame.map_err(|error| Reject::InvalidJson(format!("it was cut off: {error}")))?;
         let Ok(data) = frame.into_data() else {
             return Err(Reject::Ambiguous("headers follow its body"));
         };
         let length = pieces.length() + data.len();
-        if length > LONGEST_BODY {
-            return Err(Reject::TooLarge {
-                limit: LONGEST_BODY,
-            });
-        }
+        fits(length)?;
         if length > held.bytes {
             all = held.grow(length - held.bytes)?;
         }
@@ -164,6 +163,14 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
         replay,
         held,
     })
+}
+
+fn fits(length: usize) -> Result<(), Reject> {
+    let limit = LONGEST_BODY;
+    if length > limit {
+        return Err(Reject::TooLarge { limit });
+    }
+    Ok(())
 }
 
 /// A body as it comes, of a request or of an answer. Most bodies come in one piece, which is then not copied.

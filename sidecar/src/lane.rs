@@ -34,6 +34,19 @@ pub struct Lane {
     health: Mutex<Vitals>,
 }
 
+/// What was found of a channel so far, for whoever reports it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Whether any call was ever judged.
+    pub used: bool,
+    /// Why and since when the whole channel is out, if it is.
+    pub out: Option<(Why, Duration)>,
+    /// The same for each credential, in the channel's order.
+    pub credentials: Vec<Option<(Why, Duration)>>,
+    /// Models that are off, by the provider's names, and since when.
+    pub models_off: Vec<(String, Duration)>,
+}
+
 #[derive(Default)]
 struct Vitals {
     circuit: Circuit,
@@ -45,6 +58,7 @@ struct Vitals {
 impl Lane {
     fn open(name: &Name, channel: &Channel) -> Result<Self, InvalidCa> {
         let dial = Dial::new(
+            &channel.base_url,
             Duration::from_millis(channel.timeouts.connect_ms),
             channel.ca_pem.as_deref(),
         )?;
@@ -54,6 +68,8 @@ impl Lane {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
             .retry_canceled_requests(true)
+            // `upstream` sets it.
+            .set_host(false)
             .http1_max_buf_size(1 << 20)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
@@ -121,10 +137,21 @@ impl Lane {
         })
     }
 
-    /// Whether another of its credentials could be used now.
-    pub fn has_other_credential(&self, now: Duration) -> bool {
+    /// Whether a credential other than this one could be used now.
+    pub fn has_spare(&self, used: usize, now: Duration) -> bool {
         let vitals = self.vitals();
-        vitals.credentials.len() > 1 && vitals.first_credential(now).is_ok()
+        let mut others = vitals.credentials.iter().enumerate();
+        others.any(|(at, circuit)| at != used && !matches!(circuit.peek(now), Admission::Wait(_)))
+    }
+
+    /// What `claim` would say, without claiming.
+    pub fn would_take(&self, model: &str, now: Duration, force: bool) -> bool {
+        let vitals = self.vitals();
+        let reachable = match vitals.circuit.peek(now) {
+            Admission::Flow | Admission::Probe => true,
+            Admission::Wait(_) => force && vitals.circuit.may_be_forced(),
+        };
+        reachable && vitals.off_until(model, now).is_none() && vitals.first_credential(now).is_ok()
     }
 
     /// Notes how an answer ended that was already being relayed.
@@ -167,6 +194,25 @@ impl Lane {
         let busy = |circuit: &Circuit| circuit.why() == Some(Why::Busy);
         busy(&vitals.circuit)
             || (!vitals.credentials.is_empty() && vitals.credentials.iter().all(busy))
+    }
+
+    /// What was found so far.
+    pub fn findings(&self, now: Duration) -> Findings {
+        let out = |circuit: &Circuit| circuit.why().zip(circuit.out_since());
+        let vitals = self.vitals();
+        let off = vitals.models_off.iter().filter(|(_, until)| **until > now);
+        let mut models_off: Vec<_> = off
+            .map(|(model, until)| (model.clone(), until.saturating_sub(MODEL_OFF)))
+            .collect();
+        models_off.sort();
+        Findings {
+            used: vitals.circuit.is_used()
+                || vitals.credentials.iter().any(Circuit::is_used)
+                || !vitals.models_off.is_empty(),
+            out: out(&vitals.circuit),
+            credentials: vitals.credentials.iter().map(out).collect(),
+            models_off,
+        }
     }
 
     /// Where its circuit stands, for metrics.
@@ -315,3 +361,6 @@ fn fingerprint(channel: &Channel) -> u64 {
     }
     mixed
 }
+
+#[cfg(test)]
+mod tests;

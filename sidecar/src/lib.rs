@@ -23,8 +23,10 @@
 
 pub mod admin;
 pub mod args;
-pub mod budget;
+pub mod bill;
+mod budget;
 pub mod call;
+pub mod charge;
 pub mod circuit;
 pub mod clock;
 pub mod dial;
@@ -46,6 +48,7 @@ pub mod run;
 pub mod server;
 pub mod snapshot;
 pub mod source;
+pub mod spool;
 pub mod store;
 pub mod upstream;
 

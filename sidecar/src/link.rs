@@ -1,7 +1,9 @@
 //! The stream to the operator: configuration comes in, questions to the authority go out. Reconnects for ever. Started by
 //! `run`; `ledger` asks through its handle. It must never decide what an unanswered question means: the plan does.
 
+mod batch;
 mod connect;
+mod health;
 mod session;
 
 pub use connect::{Endpoint, LinkError};
@@ -10,53 +12,102 @@ use crate::clock::{self, Clock};
 use crate::gateway::Gateway;
 use crate::ledger::{Answer, Authority, Memory, Unreachable};
 use crate::store::Store;
-use purser_config::quota::{Ask, Grant, Return};
+use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle};
+use purser_config::usage::Batch;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// How long one question may stay unanswered before the plan decides.
+/// How long a question about windows may stay unanswered before the plan decides.
 const ANSWER_WITHIN: Duration = Duration::from_millis(750);
+/// The same for credits, which a disk has to take, and for usage records.
+const RESERVE_WITHIN: Duration = Duration::from_secs(2);
+const KEEP_WITHIN: Duration = Duration::from_secs(10);
+/// What was given back so short before a connection broke is given back again: nobody says that it arrived.
+const GIVEN_BACK: Duration = Duration::from_secs(60);
 const RECONNECT_LEAST: Duration = Duration::from_millis(100);
 const RECONNECT_MOST: Duration = Duration::from_secs(5);
 
 /// A question and where its answer goes.
-type Question = (Ask, oneshot::Sender<Grant>);
+enum Question {
+    Ask(Ask, oneshot::Sender<Grant>),
+    Reserve(Reserve, oneshot::Sender<Reserved>),
+    Keep(Batch, oneshot::Sender<u64>),
+}
+
+/// What is over: told, and not answered.
+enum Over {
+    Return(Return),
+    Settle(Settle),
+}
 
 /// What the ledger holds of the link.
 pub struct Handle {
     questions: mpsc::UnboundedSender<Question>,
-    returns: mpsc::UnboundedSender<Return>,
+    over: mpsc::UnboundedSender<Over>,
     connected: Arc<AtomicBool>,
 }
 
-impl Authority for Handle {
-    fn ask(&self, ask: Ask) -> Answer {
+impl Handle {
+    fn question<A: Send + 'static>(
+        &self,
+        within: Duration,
+        ask: impl FnOnce(oneshot::Sender<A>) -> Question,
+    ) -> Answer<A> {
         if !self.connected.load(Ordering::Acquire) {
             return Box::pin(std::future::ready(Err(Unreachable)));
         }
         let (answer, answered) = oneshot::channel();
-        let sent = self.questions.send((ask, answer));
+        let sent = self.questions.send(ask(answer));
         Box::pin(async move {
             sent.map_err(|_| Unreachable)?;
-            match tokio::time::timeout(ANSWER_WITHIN, answered).await {
-                Ok(Ok(grant)) => Ok(grant),
+            match tokio::time::timeout(within, answered).await {
+                Ok(Ok(answer)) => Ok(answer),
                 _ => Err(Unreachable),
             }
         })
     }
+}
+
+impl Authority for Handle {
+    fn ask(&self, ask: Ask) -> Answer<Grant> {
+        self.question(ANSWER_WITHIN, |answer| Question::Ask(ask, answer))
+    }
 
     fn give_back(&self, unused: Return) {
         // Without a connection the token runs out by itself.
-        let _ = self.returns.send(unused);
+        let _ = self.over.send(Over::Return(unused));
+    }
+
+    fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
+        self.question(RESERVE_WITHIN, |answer| Question::Reserve(reserve, answer))
+    }
+
+    fn settle(&self, settle: Settle) {
+        let _ = self.over.send(Over::Settle(settle));
+    }
+
+    fn keep(&self, batch: Batch) -> Answer<u64> {
+        self.question(KEEP_WITHIN, |answer| Question::Keep(batch, answer))
+    }
+
+    fn is_here(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 }
 
 /// The link's own side, to be run as a task.
 pub struct Link {
     questions: mpsc::UnboundedReceiver<Question>,
-    returns: mpsc::UnboundedReceiver<Return>,
+    over: mpsc::UnboundedReceiver<Over>,
+    /// Calls that were never sent, and when that was told: their credits must go back, whatever became of the connection.
+    unsent: VecDeque<(Duration, Settle)>,
     connected: Arc<AtomicBool>,
     instance: String,
 }
@@ -78,18 +129,19 @@ pub struct Surroundings {
 /// A link that is not connected yet, and its handle.
 pub fn new() -> (Handle, Link) {
     let (ask, questions) = mpsc::unbounded_channel();
-    let (give_back, returns) = mpsc::unbounded_channel();
+    let (tell, over) = mpsc::unbounded_channel();
     let connected = Arc::new(AtomicBool::new(false));
     let instance = format!("{:016x}{:016x}", clock::draw(), clock::draw());
     (
         Handle {
             questions: ask,
-            returns: give_back,
+            over: tell,
             connected: Arc::clone(&connected),
         },
         Link {
             questions,
-            returns,
+            over,
+            unsent: VecDeque::new(),
             connected,
             instance,
         },
@@ -108,7 +160,7 @@ impl Link {
             };
             self.connected.store(false, Ordering::Release);
             around.gateway.metrics.connected.set(0);
-            self.forget_questions();
+            self.forget_questions(around.clock.now());
             if around.clock.now() - began > RECONNECT_MOST {
                 pause = RECONNECT_LEAST;
             }
@@ -118,10 +170,25 @@ impl Link {
         }
     }
 
-    /// Questions that nobody will answer: dropping them tells who asked.
-    fn forget_questions(&mut self) {
+    /// Questions that nobody will answer: dropping them tells who asked. What was never sent is told to the next one.
+    fn forget_questions(&mut self, now: Duration) {
         while self.questions.try_recv().is_ok() {}
-        while self.returns.try_recv().is_ok() {}
+        while let Ok(over) = self.over.try_recv() {
+            self.keep_unsent(&over, now);
+        }
+    }
+
+    fn keep_unsent(&mut self, over: &Over, now: Duration) {
+        if let Over::Settle(settle @ Settle { tokens: None, .. }) = over {
+            self.unsent.push_back((now, settle.clone()));
+        }
+        while self
+            .unsent
+            .front()
+            .is_some_and(|(at, _)| now.saturating_sub(*at) > GIVEN_BACK)
+        {
+            self.unsent.pop_front();
+        }
     }
 }
 

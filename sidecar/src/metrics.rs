@@ -1,14 +1,18 @@
 //! What Prometheus sees. Labels come from closed enums or from names that an administrator chose, never from a caller:
 //! no key, no user, no model string. Counted by `gateway`, `failover` and `relay`; shown by `admin`.
 
+mod series;
+
+pub use series::Series;
+
 use crate::circuit::State;
 use crate::store::Store;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
-use purser_config::Name;
 use purser_dialects::Usage;
+use series::Found;
 
 /// Every metric of the sidecar.
 pub struct Metrics {
@@ -110,10 +114,12 @@ impl Metrics {
     }
 
     /// A call that a channel answered.
-    pub fn answered(&self, plan: &str, channel: &Name, status: u16) {
-        self.requests
-            .with_label_values(&[plan, channel.as_str(), status_text(status)])
-            .inc();
+    pub fn answered(&self, series: &Series, status: u16) {
+        if status == 200 {
+            return self.found(series).answered.inc();
+        }
+        let labels = [&*series.plan, series.channel.as_str(), status_text(status)];
+        self.requests.with_label_values(&labels).inc();
     }
 
     /// A call that we refused.
@@ -121,29 +127,45 @@ impl Metrics {
         self.rejects.with_label_values(&[reason]).inc();
     }
 
-    /// One attempt.
-    pub fn attempt(&self, channel: &Name, outcome: &'static str) {
-        self.attempts
-            .with_label_values(&[channel.as_str(), outcome])
-            .inc();
+    /// One attempt; without an `outcome` it was answered.
+    pub fn attempt(&self, series: &Series, outcome: Option<&'static str>) {
+        match outcome {
+            None => self.found(series).attempted.inc(),
+            Some(outcome) => self
+                .attempts
+                .with_label_values(&[series.channel.as_str(), outcome])
+                .inc(),
+        }
     }
 
     /// The end of an answer, its duration, and the time to its first content, in seconds.
-    pub fn ended(&self, plan: &str, seconds: f64, first_content: f64) {
-        self.duration.with_label_values(&[plan]).observe(seconds);
-        self.first_content
-            .with_label_values(&[plan])
-            .observe(first_content);
+    pub fn ended(&self, series: &Series, seconds: f64, first_content: f64) {
+        let found = self.found(series);
+        found.duration.observe(seconds);
+        found.first_content.observe(first_content);
     }
 
     /// Tokens that a provider reported.
-    pub fn tokens(&self, plan: &str, usage: Usage) {
-        self.tokens
-            .with_label_values(&[plan, "input"])
-            .inc_by(usage.prompt_tokens);
-        self.tokens
-            .with_label_values(&[plan, "output"])
-            .inc_by(usage.completion_tokens);
+    pub fn tokens(&self, series: &Series, usage: Usage) {
+        let found = self.found(series);
+        found.input.inc_by(usage.prompt_tokens);
+        found.output.inc_by(usage.completion_tokens);
+    }
+
+    fn found<'a>(&self, series: &'a Series) -> &'a Found {
+        let Series { plan, channel, .. } = series;
+        series.found.get_or_init(|| Found {
+            answered: self
+                .requests
+                .with_label_values(&[&**plan, channel.as_str(), "200"]),
+            attempted: self
+                .attempts
+                .with_label_values(&[channel.as_str(), "answered"]),
+            duration: self.duration.with_label_values(&[plan]),
+            first_content: self.first_content.with_label_values(&[plan]),
+            input: self.tokens.with_label_values(&[&**plan, "input"]),
+            output: self.tokens.with_label_values(&[&**plan, "output"]),
+        })
     }
 
     /// How a stream ended: `done`, `broken`, `left`.
@@ -175,8 +197,7 @@ impl Metrics {
 /// Statuses as labels, without formatting on the hot path.
 fn status_text(status: u16) -> &'static str {
     match status {
-        200 => "200",
-        201..=299 => "2xx",
+        200..=299 => "2xx",
         400 => "400",
         404 => "404",
         413 => "413",

@@ -8,6 +8,8 @@ mod render;
 pub use render::span;
 
 use purser_config::Refusal;
+use purser_config::price::Micros;
+use purser_config::quota::Limited;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -39,12 +41,36 @@ pub enum Reject {
     TooSlow { code: &'static str, detail: String },
     /// 429: every channel is rate-limited by its provider.
     UpstreamBusy { retry: Duration },
-    /// 429: over the plan's requests per minute.
+    /// 429: over the plan's requests per minute or day.
     OverRate {
         limit: u32,
+        by: Limited,
         retry: Duration,
         plan: String,
     },
+    /// 429: over the plan's tokens per minute; without a wait the call alone is larger than the limit.
+    OverTokens {
+        limit: u64,
+        needed: u64,
+        retry: Option<Duration>,
+        plan: String,
+    },
+    /// 429: over the plan's concurrent requests.
+    TooMany { limit: u32, plan: String },
+    /// 402: fewer credits than the call may cost.
+    NoCredits {
+        left: Micros,
+        needed: Micros,
+        plan: String,
+    },
+    /// 404: a metered plan has no price for this.
+    NoPrice {
+        model: String,
+        plan: String,
+        detail: &'static str,
+    },
+    /// 503: the usage of a metered call could not be recorded.
+    Backpressure(String),
     /// 503: the authority cannot be asked and the plan says `Deny`, or the share is used up.
     QuotaUnavailable { retry: Duration },
     /// 400: not JSON, not an object, a member twice.
@@ -77,24 +103,43 @@ const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 
 impl Reject {
+    /// The plan's validity ended then, in unix milliseconds.
+    pub fn plan_expired(at_ms: u64, plan: &str) -> Self {
+        let moment = purser_config::calendar::moment(at_ms);
+        Reject::Refused(
+            Refusal::PlanExpired,
+            format!(
+                "The plan `{plan}` of this key expired at {moment}. Ask your administrator to renew it, or to move the key to another plan."
+            ),
+        )
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
             Reject::InvalidJson(_) | Reject::Missing(_) | Reject::Ambiguous(_) => 400,
             Reject::Unauthenticated(_) => 401,
+            Reject::NoCredits { .. } => 402,
             Reject::Refused(..) | Reject::KeyExpired(_) => 403,
             Reject::ModelNotInPlan { .. }
             | Reject::ModelUnknown { .. }
             | Reject::ModelOut { .. }
+            | Reject::NoPrice { .. }
             | Reject::UnknownUrl { .. } => 404,
             Reject::Method { .. } => 405,
             Reject::BodyTimeout => 408,
             Reject::TooLarge { .. } => 413,
             Reject::MediaType { .. } => 415,
-            Reject::UpstreamBusy { .. } | Reject::OverRate { .. } => 429,
+            Reject::UpstreamBusy { .. }
+            | Reject::OverRate { .. }
+            | Reject::OverTokens { .. }
+            | Reject::TooMany { .. } => 429,
             Reject::BadUpstream(_) => 502,
             Reject::NoChannel { status, .. } => *status,
-            Reject::QuotaUnavailable { .. } | Reject::OutOfMemory | Reject::NotReady => 503,
+            Reject::QuotaUnavailable { .. }
+            | Reject::Backpressure(_)
+            | Reject::OutOfMemory
+            | Reject::NotReady => 503,
             Reject::TooSlow { .. } => 504,
         }
     }
@@ -107,14 +152,18 @@ impl Reject {
             Reject::KeyExpired(_) => "api_key_expired",
             Reject::ModelNotInPlan { .. }
             | Reject::ModelUnknown { .. }
-            | Reject::ModelOut { .. } => "model_not_found",
+            | Reject::ModelOut { .. }
+            | Reject::NoPrice { .. } => "model_not_found",
             Reject::NoChannel { .. } | Reject::OutOfMemory | Reject::NotReady => {
                 "upstream_unavailable"
             }
             Reject::BadUpstream(_) => "bad_upstream_response",
             Reject::TooSlow { code, .. } => code,
             Reject::UpstreamBusy { .. } => "upstream_rate_limited",
-            Reject::OverRate { .. } => "rate_limit_exceeded",
+            Reject::OverRate { .. } | Reject::OverTokens { .. } => "rate_limit_exceeded",
+            Reject::TooMany { .. } => "concurrent_requests",
+            Reject::NoCredits { .. } => "insufficient_quota",
+            Reject::Backpressure(_) => "accounting_backpressure",
             Reject::QuotaUnavailable { .. } => "quota_unavailable",
             Reject::InvalidJson(_) => "invalid_json",
             Reject::Missing(_) => "missing_required_parameter",
@@ -130,7 +179,11 @@ impl Reject {
     /// OpenAI's `type`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Reject::OverRate { .. } | Reject::UpstreamBusy { .. } => "requests",
+            Reject::OverRate { .. } | Reject::UpstreamBusy { .. } | Reject::TooMany { .. } => {
+                "requests"
+            }
+            Reject::OverTokens { .. } => "tokens",
+            Reject::NoCredits { .. } => "insufficient_quota",
             Reject::Refused(..) | Reject::KeyExpired(_) => "request_forbidden",
             _ if self.status() >= 500 => SERVER,
             _ => INVALID,
@@ -142,7 +195,8 @@ impl Reject {
         match self {
             Reject::ModelNotInPlan { .. }
             | Reject::ModelUnknown { .. }
-            | Reject::ModelOut { .. } => Some("model"),
+            | Reject::ModelOut { .. }
+            | Reject::NoPrice { .. } => Some("model"),
             Reject::Missing(param) => Some(param),
             _ => None,
         }
@@ -156,7 +210,11 @@ impl Reject {
             | Reject::UpstreamBusy { retry }
             | Reject::OverRate { retry, .. }
             | Reject::QuotaUnavailable { retry } => Some(*retry),
-            Reject::OutOfMemory | Reject::NotReady => Some(Duration::from_secs(1)),
+            Reject::OverTokens { retry, .. } => *retry,
+            Reject::TooMany { .. }
+            | Reject::Backpressure(_)
+            | Reject::OutOfMemory
+            | Reject::NotReady => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -164,7 +222,8 @@ impl Reject {
     /// What `x-should-retry` tells the SDKs, where their own rule would be wrong.
     pub fn should_retry(&self) -> Option<bool> {
         match self {
-            Reject::Refused(..) | Reject::KeyExpired(_) => Some(false),
+            Reject::Refused(..) | Reject::KeyExpired(_) | Reject::NoCredits { .. } => Some(false),
+            Reject::OverTokens { retry: None, .. } => Some(false),
             Reject::ModelOut { .. } => Some(true),
             _ => match self.retry() {
                 Some(wait) if wait > render::LONGEST_WAIT => Some(false),
@@ -178,7 +237,7 @@ impl Reject {
         match self {
             Reject::Unauthenticated(sentence) => sentence.clone().into_owned(),
             Reject::Refused(_, sentence) => sentence.clone(),
-            Reject::KeyExpired(at_ms) => format!("This API key expired at {}. Ask whoever issued it for a new one, or for a later spec.expiresAt.", render::moment(*at_ms)),
+            Reject::KeyExpired(at_ms) => format!("This API key expired at {}. Ask whoever issued it for a new one, or for a later spec.expiresAt.", purser_config::calendar::moment(*at_ms)),
             Reject::ModelNotInPlan { model, plan } => format!("The model `{model}` is not part of the plan `{plan}` of this key. Call GET /v1/models for the models that are."),
             Reject::ModelUnknown { model, detail } => format!("The model `{model}` does not exist or you do not have access to it: {detail}. Call GET /v1/models for the models of this key."),
             Reject::ModelOut { model, .. } => format!("No provider is available for the model `{model}`: every channel that serves it has been out for more than a minute."),
@@ -186,7 +245,19 @@ impl Reject {
             Reject::BadUpstream(detail) => format!("The provider's answer could not be used: {detail}."),
             Reject::TooSlow { detail, .. } => format!("The provider did not answer in time: {detail}."),
             Reject::UpstreamBusy { .. } => "Every channel that serves this model is rate-limited by its provider. Retry after the time in the retry-after header.".into(),
-            Reject::OverRate { limit, retry, plan } => format!("Rate limit reached: the plan `{plan}` admits {limit} requests in any 60 seconds. Try again in {}; apply exponential backoff, and read the retry-after header.", render::span(*retry)),
+            Reject::OverRate { limit, by, retry, plan } => {
+                let span_of = match by {
+                    Limited::Minute => "in any 60 seconds",
+                    Limited::Day => "a day (UTC)",
+                };
+                format!("Rate limit reached: the plan `{plan}` admits {limit} requests {span_of}. Try again in {}; apply exponential backoff, and read the retry-after header.", render::span(*retry))
+            }
+            Reject::OverTokens { limit, needed, retry: Some(retry), plan } => format!("Rate limit reached: the plan `{plan}` admits {limit} tokens in any 60 seconds, and this request may use {needed}. Try again in {}; a lower max_tokens needs fewer.", render::span(*retry)),
+            Reject::OverTokens { limit, needed, plan, .. } => format!("This request may use {needed} tokens, more than the {limit} that the plan `{plan}` admits in any 60 seconds. Lower max_tokens, or send less."),
+            Reject::TooMany { limit, plan } => format!("Too many requests at once: the plan `{plan}` admits {limit} under way. Wait for one to end."),
+            Reject::NoCredits { left, needed, plan } => format!("Not enough credits: this request may cost {} and {} are left on the plan `{plan}`. Ask your administrator for a top-up or another plan.", render::credits(*needed), render::credits(*left)),
+            Reject::NoPrice { model, plan, detail } => format!("The model `{model}` cannot be called on the plan `{plan}`: {detail}. Ask your administrator to add one to spec.prices."),
+            Reject::Backpressure(why) => format!("The usage of this call could not be recorded, so it was not sent: {why}. Retry later."),
             Reject::QuotaUnavailable { .. } => "The quota of this key cannot be checked right now, and its plan does not go on without. Retry after the time in the retry-after header.".into(),
             Reject::InvalidJson(detail) => format!("The request body could not be read: {detail}."),
             Reject::Missing(param) => format!("Missing required parameter: '{param}'."),

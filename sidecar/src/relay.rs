@@ -16,12 +16,15 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use purser_config::Endpoint;
-use purser_dialects::{Dialect, ErrorBody, Tail, render_event, render_responses_event};
+use purser_config::usage::End;
+use purser_dialects::{
+    Dialect, ErrorBody, Tail, UsageFilter, render_event, render_responses_event,
+};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep_until};
 
@@ -107,11 +110,17 @@ pub struct Setting {
 /// An answer on its way.
 pub struct Relay {
     held: VecDeque<Bytes>,
+    /// What may go to the caller, where a chunk became several.
+    out: VecDeque<Bytes>,
+    /// Takes out the usage that nobody but us asked for.
+    filter: Option<Box<UsageFilter>>,
     rest: Option<Incoming>,
     tail: Option<Tail>,
     idle: Duration,
     last: Duration,
     alarm: Pin<Box<Sleep>>,
+    /// Whom the alarm wakes.
+    woken: Option<Waker>,
     setting: Setting,
 }
 
@@ -120,23 +129,37 @@ impl Relay {
     pub fn new(flow: Flow, setting: Setting) -> Self {
         let last = setting.clock.now();
         let alarm = Box::pin(sleep_until(setting.clock.instant(last + flow.idle)));
-        let tail = (flow.kind == Kind::Events).then(Tail::new);
+        let (counts, events) = (setting.meter.bill.counts(), flow.kind == Kind::Events);
+        let tail = if counts { Tail::counting } else { Tail::new };
+        let tail = events.then(tail);
+        let filter = (events && flow.asked_usage).then(|| Box::new(UsageFilter::new()));
+        let mut setting = setting;
+        setting.meter.bill.content(flow.status.as_u16(), last);
         Relay {
             held: flow.held.into(),
+            out: VecDeque::new(),
+            filter,
             rest: Some(flow.rest),
             tail,
             idle: flow.idle,
             last,
             alarm,
+            woken: None,
             setting,
         }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
-        if let Some(chunk) = self.held.pop_front() {
-            return Poll::Ready(Some(Ok(self.pass(chunk))));
-        }
         loop {
+            if let Some(chunk) = self.out.pop_front() {
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+            if let Some(chunk) = self.held.pop_front() {
+                if let Some(chunk) = self.pass(chunk) {
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                continue;
+            }
             let Some(rest) = &mut self.rest else {
                 return Poll::Ready(None);
             };
@@ -146,7 +169,9 @@ impl Relay {
                         continue;
                     };
                     self.last = self.setting.clock.now();
-                    return Poll::Ready(Some(Ok(self.pass(chunk))));
+                    if let Some(chunk) = self.pass(chunk) {
+                        return Poll::Ready(Some(Ok(chunk)));
+                    }
                 }
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(self.broken(&format!("it was cut off: {error}")));
@@ -157,16 +182,39 @@ impl Relay {
         }
     }
 
-    fn pass(&mut self, chunk: Bytes) -> Bytes {
+    /// Looks at a chunk. What of it may go on now is returned, or waits in `out` where it is more than one piece.
+    fn pass(&mut self, chunk: Bytes) -> Option<Bytes> {
         if let Some(tail) = &mut self.tail {
             tail.push(&chunk);
         }
-        chunk
+        let Some(filter) = &mut self.filter else {
+            return Some(chunk);
+        };
+        let (mut first, out) = (None, &mut self.out);
+        filter.push(chunk, |piece| match &first {
+            None => first = Some(piece),
+            Some(_) => out.push_back(piece),
+        });
+        first
+    }
+
+    /// What was relayed until now, for a bill that no usage may come for.
+    fn count(&mut self) {
+        let Some(tail) = &self.tail else { return };
+        let tokens = tail
+            .written()
+            .map_or(tail.events(), |written| written.tokens());
+        self.setting.meter.bill.relayed(tokens);
     }
 
     /// The alarm is set once and looks, when it rings, whether there was silence: setting it anew with every chunk would
     /// cost more than the chunk.
     fn watch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        let knows = |woken: &Waker| woken.will_wake(context.waker());
+        if self.woken.as_ref().is_some_and(knows) && !self.alarm.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.woken = Some(context.waker().clone());
         while self.alarm.as_mut().poll(context).is_ready() {
             let until = self.last + self.idle;
             if self.setting.clock.now() >= until {
@@ -182,23 +230,30 @@ impl Relay {
     fn finish(&mut self) -> Option<Result<Bytes, Aborted>> {
         self.rest = None;
         let Some(tail) = &mut self.tail else {
-            self.setting.meter.end("done");
+            self.setting.meter.end(End::Done);
             return None;
         };
         tail.finish();
-        if let Some(usage) = tail.usage() {
+        let (usage, has_error, is_done) = (tail.usage(), tail.has_error(), tail.is_done());
+        self.count();
+        if let Some(usage) = usage {
             self.setting.meter.usage(usage);
         }
-        if tail.has_error() {
+        if has_error {
             self.mark_failed();
-            self.setting.meter.end("broken");
-            return None;
+            self.setting.meter.end(End::Broken);
+            return self.rest_of_filter();
         }
-        if tail.is_done() {
-            self.setting.meter.end("done");
-            return None;
+        if is_done {
+            self.setting.meter.end(End::Done);
+            return self.rest_of_filter();
         }
         self.broken("it ended without its last event")
+    }
+
+    fn rest_of_filter(&mut self) -> Option<Result<Bytes, Aborted>> {
+        let rest = self.filter.take().and_then(|mut filter| filter.finish());
+        rest.map(Ok)
     }
 
     /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.
@@ -209,7 +264,8 @@ impl Relay {
         }
         self.rest = None;
         self.mark_failed();
-        self.setting.meter.end("broken");
+        self.count();
+        self.setting.meter.end(End::Broken);
         tracing::info!(channel = %self.setting.reach.lane.name, request = self.setting.id, why, "answer broke after its first content");
         match &self.tail {
             Some(tail) => Some(Ok(self.error_event(tail, why))),
@@ -252,6 +308,25 @@ impl Relay {
             health: &reach.channel.health,
             draw: clock::fraction(clock::draw()),
         });
+    }
+}
+
+/// The caller left, or everything had gone to it: what was relayed until then is what it may pay for.
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if self.setting.meter.ended {
+            return;
+        }
+        self.count();
+        if let Some(tail) = &self.tail {
+            if let Some(usage) = tail.usage() {
+                self.setting.meter.usage(usage);
+            }
+            if tail.is_done() {
+                self.setting.meter.bill.content_done();
+            }
+        }
+        self.setting.meter.end(End::ClientLeft);
     }
 }
 

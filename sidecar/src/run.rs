@@ -6,6 +6,7 @@ use crate::gateway::Gateway;
 use crate::ledger::{Authority, Ledger, Memory};
 use crate::metrics::Metrics;
 use crate::server::{self, Phase};
+use crate::spool::Spool;
 use crate::store::Store;
 use anyhow::Context;
 use std::future::Future;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// How long the end waits for an authority that takes the last usage records.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// Which ports to open.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,8 @@ pub struct Ending {
 pub struct Sidecar {
     /// The gateway, for whoever feeds it.
     pub gateway: Arc<Gateway>,
+    /// How long the head of a request may take, and how long an idle connection is kept.
+    pub head_timeout: Duration,
     callers: TcpListener,
     admin: TcpListener,
     metrics: Option<TcpListener>,
@@ -50,11 +56,11 @@ pub struct Sidecar {
 /// When the metrics cannot be registered.
 pub fn gateway(
     authority: Arc<dyn Authority>,
-    memory: Arc<Memory>,
+    (memory, spool): (Arc<Memory>, Spool),
     clock: Clock,
 ) -> anyhow::Result<Arc<Gateway>> {
     let metrics = Arc::new(Metrics::new().context("registering the metrics")?);
-    let ledger = Arc::new(Ledger::new(authority, memory, clock));
+    let ledger = Arc::new(Ledger::new(authority, memory, Arc::new(spool), clock));
     Ok(Arc::new(Gateway::new(
         Arc::new(Store::default()),
         ledger,
@@ -79,6 +85,7 @@ impl Sidecar {
         );
         Ok(Sidecar {
             gateway,
+            head_timeout: server::HEAD_TIMEOUT,
             callers,
             admin,
             metrics,
@@ -100,6 +107,7 @@ impl Sidecar {
         let (phase, phases) = watch::channel(Phase::Serving);
         let Sidecar {
             gateway,
+            head_timeout,
             callers,
             admin,
             metrics,
@@ -110,17 +118,17 @@ impl Sidecar {
             phase: phases.clone(),
             whole: true,
         };
-        let mut open = vec![tokio::spawn(admin::serve(admin, shown.clone()))];
-        open.extend(metrics.map(|listener| {
-            tokio::spawn(admin::serve(
-                listener,
-                Admin {
-                    whole: false,
-                    ..shown
-                },
-            ))
-        }));
-        let serving = server::serve(callers, gateway, phases);
+        let ledger = Arc::clone(&gateway.ledger);
+        let mut open = vec![
+            tokio::spawn(admin::serve(admin, shown.clone())),
+            tokio::spawn(Arc::clone(&ledger).run()),
+        ];
+        let public = Admin {
+            whole: false,
+            ..shown
+        };
+        open.extend(metrics.map(|listener| tokio::spawn(admin::serve(listener, public))));
+        let serving = server::serve(callers, gateway, phases, head_timeout);
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => {}
@@ -140,7 +148,20 @@ impl Sidecar {
                 }
             }
         }
+        flush(&ledger).await;
         open.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// What is recorded here and not taken by an authority is found by the next process, where there is a folder and a next one.
+async fn flush(ledger: &Ledger) {
+    let _ = tokio::time::timeout(FLUSH, ledger.flush()).await;
+    let records = ledger.spool.waiting();
+    if records > 0 {
+        tracing::warn!(
+            records,
+            "usage records stay in the spool: no authority took them"
+        );
     }
 }
 

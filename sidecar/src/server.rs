@@ -1,10 +1,14 @@
 //! Accepts connections, speaks HTTP/1.1 and HTTP/2 with prior knowledge on one port, and drains. Called by `run`; it
 //! must never look into a request.
 
+mod framing;
+mod guarded;
 mod opening;
 
 use crate::gateway::Gateway;
+use crate::identity::Peer;
 use crate::relay::Body;
+use guarded::Guarded;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -13,13 +17,15 @@ use opening::{Opening, Prefixed};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 /// The most connections at once; more are shed.
 const MOST_CONNECTIONS: usize = 4_096;
-/// For the head of a request; also how long an idle connection is kept. Above the pool idle time of any SDK.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// For the head of a request, when nothing else is asked for; also how long an idle connection is kept. Above the pool
+/// idle time of any SDK.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// For the first bytes of a connection, by which the protocol is known.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 /// More than this of a head is refused with 431.
@@ -36,11 +42,12 @@ pub enum Phase {
     Draining,
 }
 
-/// Accepts until the phase is `Draining`, then waits for what is under way.
+/// Accepts until the phase is `Draining`, then waits for what is under way. A head may take `head`.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     mut phase: watch::Receiver<Phase>,
+    head: Duration,
 ) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let (alive, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
@@ -64,7 +71,7 @@ pub async fn serve(
         };
         let (gateway, phase, alive) = (Arc::clone(&gateway), phase.clone(), alive.clone());
         tokio::spawn(async move {
-            connection(stream, gateway, phase).await;
+            connection(stream, gateway, phase, head).await;
             drop((permit, alive));
         });
     }
@@ -73,22 +80,28 @@ pub async fn serve(
     let _ = all_gone.recv().await;
 }
 
-async fn connection(stream: TcpStream, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>) {
+async fn connection(
+    stream: TcpStream,
+    gateway: Arc<Gateway>,
+    mut phase: watch::Receiver<Phase>,
+    head: Duration,
+) {
     let _ = stream.set_nodelay(true);
     let local = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
     let opened = tokio::select! {
-        opened = tokio::time::timeout(OPENING_TIMEOUT, opening::read(stream)) => opened,
+        opened = tokio::time::timeout(head.min(OPENING_TIMEOUT), opening::read(stream)) => opened,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
     };
     let Ok(Ok((opening, stream))) = opened else {
         return;
     };
+    let peer = Arc::new(Peer::new(local));
     let answer = service_fn(move |request: Request<Incoming>| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<Response<Body>, Infallible>(gateway.handle(request, local).await) }
+        let (gateway, peer) = (Arc::clone(&gateway), Arc::clone(&peer));
+        async move { Ok::<Response<Body>, Infallible>(gateway.handle(request, peer).await) }
     });
     match opening {
-        Opening::Http1 => http1(stream, answer, phase).await,
+        Opening::Http1 => http1(Guarded::new(stream), answer, phase, head).await,
         Opening::Http2 => http2(stream, answer, phase).await,
     }
 }
@@ -114,13 +127,18 @@ macro_rules! finish {
     }};
 }
 
-async fn http1<S>(stream: Prefixed, answer: S, mut phase: watch::Receiver<Phase>)
-where
+async fn http1<I, S>(
+    stream: Guarded<I>,
+    answer: S,
+    mut phase: watch::Receiver<Phase>,
+    head: Duration,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
     S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible>,
 {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head)
         .max_buf_size(MOST_HEAD)
         .serve_connection(TokioIo::new(stream), answer);
     finish!(connection, phase);
@@ -140,3 +158,6 @@ where
         .serve_connection(TokioIo::new(stream), answer);
     finish!(connection, phase);
 }
+
+#[cfg(test)]
+mod tests;

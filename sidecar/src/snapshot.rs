@@ -9,7 +9,7 @@ pub use table::{Serving, Table};
 
 use crate::lane::Lanes;
 use purser_config::stream::Version;
-use purser_config::{Configuration, Fault, Key, Name, Plan, Resource, Standing};
+use purser_config::{Configuration, Fault, Key, Name, Plan, Previous, Resource, Standing};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -32,8 +32,12 @@ pub struct Caller {
     pub hash: u64,
     /// Good, or why not.
     pub standing: Standing,
+    /// Its value before the live one, which works for a while yet.
+    pub previous: Option<Previous>,
     /// When it stops working, in unix milliseconds.
     pub expires_at_ms: Option<u64>,
+    /// When its plan's validity ends, in unix milliseconds, as far as the configuration knows.
+    pub plan_expires_at_ms: Option<u64>,
     /// The plan's name.
     pub plan_name: Arc<str>,
     /// The plan, when the standing is good.
@@ -92,12 +96,26 @@ impl Snapshot {
                 .entry(digest.0)
                 .or_insert_with(|| Arc::clone(&caller));
         }
+        if let Some(previous) = &key.previous {
+            self.digests
+                .entry(previous.digest.0)
+                .or_insert_with(|| Arc::clone(&caller));
+        }
         self.callers.insert(caller.name.clone(), caller);
     }
 
-    /// The key whose value has this digest, and the digest as stored.
-    pub fn by_digest(&self, digest: &[u8; 32]) -> Option<(&[u8; 32], &Arc<Caller>)> {
-        self.digests.get_key_value(digest)
+    /// The key whose value has this digest. `now_ms` is asked for only where a value from before works for a while yet.
+    pub fn by_digest(
+        &self,
+        digest: &[u8; 32],
+        now_ms: impl FnOnce() -> u64,
+    ) -> Option<&Arc<Caller>> {
+        let caller = self.digests.get(digest)?;
+        let is_over = caller
+            .previous
+            .filter(|previous| previous.digest.0 == *digest)
+            .is_some_and(|previous| now_ms() >= previous.until_ms);
+        (!is_over).then_some(caller)
     }
 
     /// The key of this name.
@@ -131,7 +149,9 @@ impl Caller {
             name: name.clone(),
             hash: crate::route::hash(name.as_str()),
             standing: key.standing.clone(),
+            previous: key.previous,
             expires_at_ms: key.expires_at_ms,
+            plan_expires_at_ms: key.plan_expires_at_ms,
             plan_name: plan.map_or_else(
                 || Arc::from(key.plan.as_str()),
                 |(name, _)| Arc::clone(name),

@@ -60,7 +60,11 @@ impl Source {
         if held.ready && !self.force && shrank(&held.configuration, &configuration) {
             return Err(InvalidBundle::Shrank(self.path.clone()));
         }
+        let quarantined = store.quarantines(&version);
         let faults = store.put(version, configuration);
+        if held.ready && quarantined {
+            return Err(InvalidBundle::Quarantined(self.path.clone()));
+        }
         for fault in faults {
             tracing::warn!(resource = %fault.resource, reason = fault.reason, "refused; its previous version stays");
         }

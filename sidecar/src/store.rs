@@ -1,12 +1,20 @@
 //! The configuration in force: taken from whichever source spoke last, checked, built, swapped whole. `source` and `link`
-//! put into it, everything else reads `load`. It must never let a bad version replace a good one.
+//! put into it, everything else reads `load`. It must never let a bad version replace a good one, nor one that killed this
+//! process twice (`trial`, `quarantine`).
+
+mod quarantine;
+mod trial;
+
+pub use trial::{TRIAL, Trial};
 
 use crate::lane::Lanes;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use purser_config::stream::Version;
-use purser_config::{Configuration, Fault, Resource, check};
-use std::sync::{Arc, Mutex, PoisonError};
+use purser_config::{Channel, Configuration, Fault, Name, Resource, check};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// The snapshot in force and what it was made from.
@@ -14,6 +22,7 @@ pub struct Store {
     current: ArcSwap<Snapshot>,
     lanes: Lanes,
     held: Mutex<Held>,
+    trial: OnceLock<Trial>,
     changed: watch::Sender<u64>,
 }
 
@@ -30,6 +39,8 @@ pub struct Held {
     pub faults: Vec<Fault>,
     /// Why the last attempt to read a configuration failed, until one succeeds.
     pub error: Option<String>,
+    /// The version that is refused from wherever it comes, because this process died of it twice.
+    pub quarantined: Option<Version>,
     /// Whether anything was ever taken.
     pub ready: bool,
 }
@@ -51,6 +62,7 @@ impl Default for Store {
             current: ArcSwap::default(),
             lanes: Lanes::default(),
             held: Mutex::default(),
+            trial: OnceLock::new(),
             changed: watch::Sender::new(0),
         }
     }
@@ -71,6 +83,12 @@ impl Store {
     /// there was none; they are returned.
     pub fn put(&self, version: Version, configuration: Configuration) -> Vec<Fault> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trial) = self.trial.get() {
+            if held.ready && trial.refuses(&version) {
+                return self.refuse(&mut held, &version, &configuration);
+            }
+            trial.applying(&version, unix_ms());
+        }
         let mut next = configuration;
         let mut faults = check(&next);
         for fault in &faults {
@@ -91,11 +109,52 @@ impl Store {
             loads,
             faults: faults.clone(),
             error: None,
+            quarantined: None,
             ready: true,
         };
         drop(held);
         self.changed.send_replace(loads);
         faults
+    }
+
+    /// The older configuration stays, but for what was revoked since.
+    fn refuse(&self, held: &mut Held, version: &Version, refused: &Configuration) -> Vec<Fault> {
+        let kept = quarantine::without_revoked(&held.configuration, refused);
+        if kept != held.configuration {
+            let (snapshot, _) = Snapshot::build(&kept, held.version.clone(), &self.lanes);
+            self.current.store(Arc::new(snapshot));
+            held.configuration = kept;
+        }
+        let serving = quarantine::short(&held.version);
+        let refused_version = quarantine::short(version);
+        tracing::error!(
+            version = refused_version,
+            serving,
+            "a version is refused: this process died twice within a minute of applying it; publish a newer one"
+        );
+        let faults = quarantine::faults(version, &held.configuration, refused);
+        held.faults.clone_from(&faults);
+        faults
+    }
+
+    /// Judges every version by what is known of this process's predecessors. To be called before the first `put`.
+    pub fn try_under(&self, trial: Trial) {
+        let _ = self.trial.set(trial);
+    }
+
+    /// What is known of this process's predecessors, if anything is.
+    pub fn trial(&self) -> Option<&Trial> {
+        self.trial.get()
+    }
+
+    /// Whether this version would be refused because this process died of it twice.
+    pub fn quarantines(&self, version: &Version) -> bool {
+        self.trial().is_some_and(|trial| trial.refuses(version))
+    }
+
+    /// Notes when dropped that this process ended and did not die, unless it ends by a panic.
+    pub fn orderly_end(self: &Arc<Self>) -> OrderlyEnd {
+        OrderlyEnd(Arc::clone(self))
     }
 
     /// Notes that a configuration could not be read at all; the one in force stays.
@@ -116,10 +175,17 @@ impl Store {
 
     /// A copy of what is held, for `/configz`, for the cache and for `Hello`.
     pub fn held(&self) -> Held {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Held {
+            quarantined: self.trial().and_then(Trial::refused),
+            ..held.clone()
+        }
+    }
+
+    /// Looks at the channels in force, without a copy of them. Nothing is swapped meanwhile.
+    pub fn with_channels<T>(&self, look: impl FnOnce(&BTreeMap<Name, Channel>) -> T) -> T {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&held.configuration.channels)
     }
 
     /// What metrics tell of it, without a copy of it.
@@ -144,6 +210,23 @@ impl Store {
     }
 }
 
+/// See [`Store::orderly_end`].
+pub struct OrderlyEnd(Arc<Store>);
+
+impl Drop for OrderlyEnd {
+    fn drop(&mut self) {
+        if let Some(trial) = self.0.trial().filter(|_| !std::thread::panicking()) {
+            trial.ends();
+        }
+    }
+}
+
+/// Only for people, who read it in the trial's file.
+fn unix_ms() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH);
+    age.unwrap_or_default().as_millis() as u64
+}
+
 fn fall_back(next: &mut Configuration, previous: &Configuration, resource: &Resource) {
     match resource {
         Resource::Key(name) => replace(&mut next.keys, name, previous.keys.get(name).cloned()),
@@ -156,11 +239,7 @@ fn fall_back(next: &mut Configuration, previous: &Configuration, resource: &Reso
     }
 }
 
-fn replace<K: Ord + Clone, V>(
-    map: &mut std::collections::BTreeMap<K, V>,
-    name: &K,
-    previous: Option<V>,
-) {
+fn replace<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, name: &K, previous: Option<V>) {
     match previous {
         Some(value) => drop(map.insert(name.clone(), value)),
         None => drop(map.remove(name)),
@@ -171,7 +250,6 @@ fn replace<K: Ord + Clone, V>(
 mod tests {
     use super::*;
     use crate::testing::{channel, configuration, key, plan};
-    use purser_config::Name;
 
     fn version(published_ms: u64) -> Version {
         Version {

@@ -1,8 +1,8 @@
 //! Small configurations for this crate's tests.
 
 use purser_config::{
-    Channel, Configuration, Digest, Health, Key, Model, Name, Plan, Provider, Routing, Standing,
-    Timeouts, WhenQuotaUnreachable,
+    Channel, Configuration, Digest, Health, Key, Model, Name, Plan, Provider, Standing, Timeouts,
+    WhenQuotaUnreachable,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -14,21 +14,23 @@ pub(crate) fn plan(allow: &[&str], deny: &[&str], requests_per_minute: u32) -> P
     let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
     Plan {
         requests_per_minute: Some(requests_per_minute),
-        tokens_per_minute: None,
         allow: owned(allow),
         deny: owned(deny),
-        routing: Routing::Priority,
         when_quota_unreachable: WhenQuotaUnreachable::Share,
+        ..Plan::default()
     }
 }
 
 pub(crate) fn key(value: &str, plan: &str, channels: &[&str]) -> Key {
     Key {
         digests: vec![Digest(Sha256::digest(value.as_bytes()).into())],
+        previous: None,
         standing: Standing::Good,
         plan: plan.into(),
         models: vec![],
         expires_at_ms: None,
+        created_ms: None,
+        plan_expires_at_ms: None,
         service_accounts: vec![],
         channels: channels
             .iter()
@@ -46,6 +48,7 @@ pub(crate) fn channel(base_url: &str, models: &[&str]) -> Channel {
         context_length: None,
         max_output_tokens: None,
         endpoints: vec![],
+        cost: None,
     };
     Channel {
         provider: Provider::OpenAICompatible,
@@ -70,5 +73,6 @@ pub(crate) fn channel(base_url: &str, models: &[&str]) -> Channel {
         },
         headers: vec![],
         ca_pem: None,
+        limits: Default::default(),
     }
 }

@@ -6,7 +6,7 @@ mod trouble;
 
 pub use answer::{Answer, Flow, Kind};
 
-use crate::call::Call;
+use crate::call::{Call, forwarded};
 use crate::clock::Clock;
 use crate::failover::judge::Outcome;
 use crate::snapshot::{Reach, Serving};
@@ -14,6 +14,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use purser_dialects::openai::usage_option;
+use purser_dialects::{Edit, asks_usage, limit_output, splice};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -69,22 +71,30 @@ impl Limits {
 }
 
 /// Sends the call to the channel and looks at the answer until it can be judged.
-pub async fn attempt(
-    call: &Call,
-    serving: &Serving,
-    credential: usize,
-    clock: &Clock,
-) -> Attempted {
+pub async fn attempt(call: &Call, serving: &Serving, sending: Sending, clock: &Clock) -> Attempted {
     let reach = serving.reach.as_ref();
     let limits = Limits::new(call, reach, clock);
-    let request = build(call, serving, credential);
+    let (request, asked_usage) = build(call, serving, sending);
     let sent = timeout_at(limits.head, reach.lane.pool.request(request));
     let response = match sent.await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Attempted::failed(trouble::sending(&error)),
         Err(_) => return Attempted::failed(Outcome::TooSlow(late(call))),
     };
-    read(call, response, limits, clock).await
+    let mut attempted = read(call, response, limits, clock).await;
+    if let Some(Answer::Flowing(flow)) = &mut attempted.answer {
+        flow.asked_usage = asked_usage;
+    }
+    attempted
+}
+
+/// What an attempt sends beside the call itself.
+#[derive(Clone, Copy)]
+pub struct Sending {
+    /// Which of the channel's credentials.
+    pub credential: usize,
+    /// The most tokens that one answer may have; absent: what the caller and the model say.
+    pub most_output: Option<u64>,
 }
 
 async fn read(
@@ -123,31 +133,48 @@ fn late(call: &Call) -> &'static str {
     }
 }
 
-fn build(call: &Call, serving: &Serving, credential: usize) -> Request<Full<Bytes>> {
+/// The request, and whether usage was asked for that the caller did not ask for.
+fn build(call: &Call, serving: &Serving, sending: Sending) -> (Request<Full<Bytes>>, bool) {
     let reach = serving.reach.as_ref();
-    let mut request = Request::new(Full::new(body(call, serving)));
+    let (body, asked_usage) = body(call, serving, sending.most_output);
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = reach.uri(call.endpoint);
     let headers = request.headers_mut();
-    *headers = call.forward.clone();
+    *headers = forwarded(&call.headers, &call.id);
     headers.insert(header::HOST, reach.host.clone());
-    if let Some(value) = reach.authorizations.get(credential) {
+    if let Some(value) = reach.authorizations.get(sending.credential) {
         headers.insert(header::AUTHORIZATION, value.clone());
     }
     for (name, value) in &reach.headers {
         headers.insert(name, value.clone());
     }
-    request
+    (request, asked_usage)
 }
 
-/// The caller's bytes, untouched but for the model's name where the provider has another.
-fn body(call: &Call, serving: &Serving) -> Bytes {
-    let name = serving.upstream_name();
-    match call.scan.model.as_ref() {
-        Some(member) if member.value != name => {
-            let json = !purser_dialects::is_multipart(call.endpoint);
-            purser_dialects::replace_model(&call.body, &member.span, name, json)
-        }
-        _ => call.body.clone(),
+/// The caller's bytes, untouched but for the model's name where the provider has another, the output limit where the plan sets one, and
+/// the wish for usage where a stream would not tell it.
+fn body(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes, bool) {
+    let (name, endpoint) = (serving.upstream_name(), call.endpoint);
+    let provider = serving.reach.channel.provider;
+    let json = !purser_dialects::is_multipart(endpoint);
+    let mut edits = Vec::new();
+    if let Some(member) = call
+        .scan
+        .model
+        .as_ref()
+        .filter(|member| member.value != name)
+    {
+        edits.push(Edit::name(&member.span, name, json));
     }
+    let mut asked_usage = false;
+    if json && call.scan.stream && asks_usage(provider, endpoint) {
+        let ask = usage_option::ask(&call.body, &call.scan);
+        asked_usage = ask.is_some();
+        edits.extend(ask);
+    }
+    if let Some(most) = most_output.filter(|_| json) {
+        edits.extend(limit_output(&call.scan, provider, endpoint, most));
+    }
+    (splice(&call.body, &mut edits), asked_usage)
 }

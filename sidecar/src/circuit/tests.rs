@@ -120,6 +120,7 @@ fn a_disabled_account_stays_out_longer_each_time_up_to_a_bound() {
     let mark = Mark::Disabled {
         first: at(600),
         longest: at(21_600),
+        unpaid: false,
     };
     let mut circuit = Circuit::default();
     for expected in [600, 1_200, 2_400, 4_800, 9_600, 19_200, 21_600, 21_600] {
@@ -166,6 +167,7 @@ fn a_late_429_does_not_bring_a_refused_account_back() {
     let disabled = Mark::Disabled {
         first: at(600),
         longest: at(21_600),
+        unpaid: false,
     };
     let circuit = after(&[disabled, Mark::Busy { pause: at(5) }]);
     assert_eq!(circuit.state(), State::Shut { until: at(600) });

@@ -36,6 +36,8 @@ pub struct Failed {
     pub money: bool,
     /// The provider says that it does not know the model.
     pub model_unknown: bool,
+    /// The provider refuses what was asked for, by its own code for content or places, and not the account.
+    pub policy: bool,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
 }
@@ -60,10 +62,12 @@ impl fmt::Display for Outcome {
 }
 
 /// What is left to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// No other channel is left for this call.
+    /// No other channel can take this call now.
     pub sole: bool,
+    /// Another credential of the same channel can.
+    pub spare: bool,
     /// Times that this channel was already repeated for this call.
     pub repeats: u32,
     /// The retry budget has one repeat to give.
@@ -127,10 +131,12 @@ const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 const MONEY: Mark = Mark::Disabled {
     first: Duration::from_secs(600),
     longest: SIX_HOURS,
+    unpaid: true,
 };
 const BAD_KEY: Mark = Mark::Disabled {
     first: Duration::from_secs(300),
     longest: SIX_HOURS,
+    unpaid: false,
 };
 
 /// Rules on one attempt. `draw` is a fraction in [0, 1) that spreads the pauses.
@@ -166,8 +172,9 @@ fn judge_status(failed: &Failed, position: Position, draw: f64) -> Ruling {
     match failed.status {
         _ if failed.money => scoped(MONEY, Scope::Credential),
         429 => judge_busy(failed, position),
+        403 | 404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
+        403 if failed.policy => passed_on(),
         401..=403 => scoped(BAD_KEY, Scope::Credential),
-        404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
         408 | 409 | 425 if can_repeat(position) => same(
             Duration::from_millis(100).mul_f64(1.0 + 4.0 * draw),
             true,
@@ -187,11 +194,16 @@ fn judge_status(failed: &Failed, position: Position, draw: f64) -> Ruling {
             )
         }
         500.. => repeat_if_sole(position, draw, failure(1, false)),
-        _ => Ruling {
-            action: Action::Stop,
-            mark: Mark::Success,
-            scope: Scope::Channel,
-        },
+        _ => passed_on(),
+    }
+}
+
+/// Row 7: the caller's own fault, which speaks for the channel.
+fn passed_on() -> Ruling {
+    Ruling {
+        action: Action::Stop,
+        mark: Mark::Success,
+        scope: Scope::Channel,
     }
 }
 
@@ -201,6 +213,7 @@ fn judge_busy(failed: &Failed, position: Position) -> Ruling {
         .unwrap_or(DEFAULT_PAUSE)
         .min(LONGEST_PAUSE);
     if position.sole
+        && !position.spare
         && can_repeat(position)
         && failed.retry_after.is_some_and(|wait| wait <= SHORT_WAIT)
     {
@@ -285,6 +298,7 @@ pub fn conclude(outcomes: &[Outcome], model: &str, retry: Duration) -> Reject {
             Reject::BadUpstream(detail.clone())
         }
         Some(Outcome::Failed(failed)) => match failed.status {
+            _ if failed.model_unknown => model_unknown(model),
             404 => model_unknown(model),
             504 | 408 => unavailable(504, "the last channel that was tried timed out"),
             500 | 502 | 520..=527 => unavailable(502, "the last channel that was tried failed"),

@@ -1,6 +1,7 @@
 //! Answers and their headers: what `walk` ends in. It must never add a body member or a header that is not in DESIGN 6.
 
 use super::Quota;
+use crate::bill::Bill;
 use crate::call::{Call, returned};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -11,8 +12,8 @@ use crate::snapshot::Serving;
 use crate::upstream::{Answer, Kind};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use purser_config::Endpoint;
-use purser_dialects::{Dialect, ErrorBody, render};
+use purser_config::usage::End;
+use purser_dialects::{Dialect, ErrorBody, estimate, render};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,28 +44,28 @@ pub(super) struct Answered<'a> {
     pub(super) call: &'a Call,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) clock: Clock,
+    pub(super) bill: Bill,
 }
 
 pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
     let (status, headers) = head(&answered);
-    let mut meter = meter(&answered, status);
-    let Answered {
-        answer,
-        serving,
-        call,
-        clock,
-        ..
-    } = answered;
+    let (answer, serving, call, clock, mut meter) = meter(answered, status);
     let body = match answer {
         Answer::Whole { body, usage, .. } => {
-            if let Some(usage) = usage.filter(|_| reports_usage(call.endpoint)) {
-                meter.usage(usage);
+            meter.bill.content(status.as_u16(), meter.content);
+            match usage.filter(|_| call.endpoint.reports_tokens()) {
+                Some(usage) => meter.usage(usage),
+                None if call.endpoint.reports_tokens() => {
+                    meter.bill.relayed(estimate::output(&body));
+                }
+                None => {}
             }
-            meter.end("done");
+            meter.end(End::Done);
             Body::Whole(Some(body))
         }
         Answer::Refused { body, .. } => {
-            meter.end("done");
+            meter.bill.answered(status.as_u16());
+            meter.end(End::Failed);
             Body::Whole(Some(body))
         }
         Answer::Flowing(flow) => {
@@ -122,33 +123,32 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
     (status, headers)
 }
 
-fn meter(answered: &Answered<'_>, status: StatusCode) -> Meter {
+/// Takes an answer apart: what is to be relayed, and what counts it until its end.
+fn meter<'a>(
+    answered: Answered<'a>,
+    status: StatusCode,
+) -> (Answer, Serving, &'a Call, Clock, Meter) {
     let Answered {
         answer,
         serving,
         call,
         metrics,
         clock,
+        bill,
         ..
     } = answered;
-    Meter {
+    let meter = Meter {
         metrics: Arc::clone(metrics),
-        clock: *clock,
+        clock,
         began: call.began,
         content: clock.now(),
-        plan: Arc::clone(&call.caller.plan_name),
-        lane: Arc::clone(&serving.reach.lane),
+        series: Arc::clone(&serving.series),
         status: status.as_u16(),
-        stream: matches!(answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
+        stream: matches!(&answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
+        bill,
         ended: false,
-    }
-}
-
-fn reports_usage(endpoint: Endpoint) -> bool {
-    matches!(
-        endpoint,
-        Endpoint::Chat | Endpoint::Completions | Endpoint::Responses | Endpoint::Embeddings
-    )
+    };
+    (answer, serving, call, clock, meter)
 }
 
 /// A stream's answer before its first content.
@@ -250,8 +250,16 @@ fn identify(headers: &mut HeaderMap, id: &HeaderValue, told: &Told) {
         headers.insert(&names::RESET_REQUESTS, reset);
     }
     headers.insert(&names::LIMIT_TOKENS, number(quota.tokens));
-    headers.insert(&names::REMAINING_TOKENS, number(quota.tokens));
-    headers.insert(&names::RESET_TOKENS, HeaderValue::from_static("0ms"));
+    let Some(left) = quota.tokens_left else {
+        headers.insert(&names::REMAINING_TOKENS, number(quota.tokens));
+        headers.insert(&names::RESET_TOKENS, HeaderValue::from_static("0ms"));
+        return;
+    };
+    headers.insert(&names::REMAINING_TOKENS, number(Some(left.remaining)));
+    let reset = span(Duration::from_millis(left.reset_ms));
+    if let Ok(reset) = HeaderValue::from_maybe_shared(Bytes::from(reset)) {
+        headers.insert(&names::RESET_TOKENS, reset);
+    }
 }
 
 /// A number; none is told as the largest that every JSON client reads exactly, because a number must stand there.

@@ -64,8 +64,12 @@ impl Trip {
                 answer,
                 serving,
                 attempts,
+                bill,
             }) => {
-                let told = told(attempts);
+                let mut told = told(attempts);
+                if let Some(quota) = &mut told.quota {
+                    quota.tokens_left = bill.tokens_left();
+                }
                 let (call, metrics) = (&call, &metrics);
                 under_way.hand_over();
                 Ok(respond::answer(Answered {
@@ -75,6 +79,7 @@ impl Trip {
                     call,
                     metrics,
                     clock,
+                    bill,
                 }))
             }
             Err(Lost { reject, attempts }) => Err(lost(reject, told(attempts), &call)),

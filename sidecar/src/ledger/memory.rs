@@ -1,9 +1,12 @@
 //! What a sidecar remembers of its own uses: for the Hello to a new authority, and for the share it may use without one.
 //! Shared by `ledger` and `link`. Time is an argument.
 
+use super::Quota;
+use super::stock::{Stock, Taken};
 use purser_config::Name;
-use purser_config::quota::{Share, Use, occupancy_ms};
+use purser_config::quota::{Limited, Share, Use, occupancy_ms};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +15,12 @@ const GRAIN: Duration = Duration::from_millis(20);
 /// The most uses of one key that a Hello tells one by one.
 const MOST_TOLD: usize = 20_000;
 
-/// Uses of the last minute, shares and denials, by key.
+/// Uses of the last minute, leases, shares and denials, by key.
 #[derive(Default)]
 pub struct Memory {
     keys: Mutex<HashMap<Name, Remembered>>,
+    /// Rises with each Hello: what was granted before it is void.
+    generation: AtomicU64,
 }
 
 #[derive(Default)]
@@ -23,8 +28,15 @@ struct Remembered {
     /// Uses in their order, a grain of time together.
     uses: VecDeque<Grain>,
     share: u32,
-    /// Until when the authority's denial is answered here, and when the window is free.
-    denied: Option<(Duration, Duration)>,
+    /// What leases brought, and what the authority said of the window with the last one.
+    stock: Stock,
+    told: Quota,
+    /// Whether a lease is being asked for: one at a time is enough.
+    asking: bool,
+    /// Until when the authority's denial is answered here, when the window is free, and which.
+    denied: Option<(Duration, Duration, Limited)>,
+    /// When the plan's validity ends, in unix milliseconds, as the authority said last.
+    expires_at_ms: Option<u64>,
 }
 
 /// Uses that are remembered as one moment, the latest. It begins with its first, so that a steady stream is many of them.
@@ -68,16 +80,97 @@ impl Memory {
         }
     }
 
-    /// Notes a denial: answered here until `cached`, the window being free at `free`.
-    pub fn deny(&self, key: &Name, cached: Duration, free: Duration) {
-        self.keys().entry(key.clone()).or_default().denied = Some((cached, free));
+    /// Notes a denial: answered here until the first moment, the window being free at the second.
+    pub fn deny(&self, key: &Name, by: Limited, (cached, free): (Duration, Duration)) {
+        self.keys().entry(key.clone()).or_default().denied = Some((cached, free, by));
     }
 
-    /// When the window is free, while a denial is still answered here.
-    pub fn denied_until(&self, key: &Name, now: Duration) -> Option<Duration> {
+    /// When the window is free, and which it is, while a denial is still answered here.
+    pub fn denied_until(&self, key: &Name, now: Duration) -> Option<(Limited, Duration)> {
         let keys = self.keys();
-        let (cached, free) = keys.get(key)?.denied?;
-        (now < cached).then_some(free.max(now))
+        let (cached, free, by) = keys.get(key)?.denied?;
+        (now < cached).then_some((by, free.max(now)))
+    }
+
+    /// A Hello is about to be composed: nothing that was granted before is used after it.
+    pub fn begin_anew(&self) {
+        let mut keys = self.keys();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        keys.values_mut()
+            .for_each(|remembered| remembered.stock.clear());
+    }
+
+    /// Which Hello counts.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// How many requests to ask for.
+    pub(super) fn want(&self, key: &Name, now: Duration, round_trip: Duration) -> u32 {
+        let mut keys = self.keys();
+        let remembered = keys.entry(key.clone()).or_default();
+        let want = remembered.stock.want(now, round_trip);
+        if remembered.asking {
+            return 1;
+        }
+        remembered.asking = want > 1;
+        want
+    }
+
+    /// A lease was asked for, and answered or not.
+    pub(super) fn asked(&self, key: &Name) {
+        if let Some(remembered) = self.keys().get_mut(key) {
+            remembered.asking = false;
+        }
+    }
+
+    /// One request that a lease brought.
+    pub(super) fn take_ahead(&self, key: &Name, now: Duration) -> Option<(Taken, Quota)> {
+        let mut keys = self.keys();
+        let remembered = keys.get_mut(key)?;
+        let taken = remembered.stock.take(now)?;
+        remembered.stock.note(now);
+        Some((taken, remembered.told))
+    }
+
+    /// Keeps what a grant brought beyond the request that asked, and what it said of the window.
+    pub(super) fn put_ahead(&self, key: &Name, (of, left): (Taken, u32), told: Quota) {
+        if left == 0 {
+            return;
+        }
+        if let Some(remembered) = self.keys().get_mut(key) {
+            remembered.stock.put(of, left);
+            remembered.told = told;
+        }
+    }
+
+    /// What leases brought and nobody may use any more: key, token and how many.
+    pub(super) fn expired_ahead(&self, now: Duration) -> Vec<(Name, u64, u32)> {
+        let mut keys = self.keys();
+        let expired = keys.iter_mut().flat_map(|(key, remembered)| {
+            let old = remembered.stock.expired(now).into_iter();
+            old.map(|(token, count)| (key.clone(), token, count))
+        });
+        expired.collect()
+    }
+
+    /// Notes when the plan's validity ends, as the authority says.
+    pub(super) fn expires(&self, key: &Name, at_ms: Option<u64>) {
+        if at_ms.is_some() {
+            self.keys().entry(key.clone()).or_default().expires_at_ms = at_ms;
+        }
+    }
+
+    /// When it ends, if that was said.
+    pub(super) fn expires_at(&self, key: &Name) -> Option<u64> {
+        self.keys().get(key)?.expires_at_ms
+    }
+
+    /// This sidecar's share of the key's leading limit.
+    pub(super) fn share(&self, key: &Name) -> u32 {
+        self.keys()
+            .get(key)
+            .map_or(0, |remembered| remembered.share)
     }
 
     /// The uses that still matter, for a Hello.

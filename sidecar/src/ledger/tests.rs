@@ -1,12 +1,13 @@
 //! Reservations under a scripted authority: granted, denied, late, silent.
 
+use super::request::{DENIAL_CACHE, GRACE};
 use super::*;
 use crate::lane::Lanes;
 use crate::snapshot::Snapshot;
 use crate::testing::{channel, configuration, key, plan};
-use purser_config::quota::Share;
+use purser_config::quota::{Limited, Share, Verdict};
 use purser_config::stream::Version;
-use std::sync::Mutex;
+use purser_config::{Name, WhenQuotaUnreachable};
 
 /// Answers from a list and remembers what came back.
 #[derive(Default)]
@@ -17,7 +18,7 @@ struct Scripted {
 }
 
 impl Authority for Scripted {
-    fn ask(&self, ask: Ask) -> Answer {
+    fn ask(&self, ask: Ask) -> Answer<Grant> {
         let answer = self
             .answers
             .lock()
@@ -33,12 +34,23 @@ impl Authority for Scripted {
                 limit: Some(20),
                 remaining: 7,
                 reset_ms: 1,
+                expires_at_ms: None,
             })
         })
     }
 
     fn give_back(&self, unused: Return) {
         self.returned.lock().unwrap().push(unused.token);
+    }
+
+    fn reserve(&self, _: Reserve) -> Answer<Reserved> {
+        Box::pin(std::future::ready(Err(Unreachable)))
+    }
+
+    fn settle(&self, _: Settle) {}
+
+    fn keep(&self, _: Batch) -> Answer<u64> {
+        Box::pin(std::future::ready(Err(Unreachable)))
     }
 }
 
@@ -69,6 +81,7 @@ fn ledger(authority: &Arc<Scripted>) -> Ledger {
     Ledger::new(
         Arc::clone(authority) as Arc<dyn Authority>,
         Arc::new(Memory::default()),
+        Arc::new(Spool::memory()),
         Clock::start(),
     )
 }
@@ -126,6 +139,7 @@ async fn a_denial_is_answered_here_for_a_second_and_tells_the_whole_wait() {
             granted(1),
             Ok(Verdict::Denied {
                 next_free_ms: 30_000,
+                by: Limited::Minute,
             }),
         ]),
         ..Scripted::default()

@@ -1,19 +1,20 @@
 //! One connection's life: Hello, then both directions until it ends. Questions go in natural batches: at once when none
 //! is under way, else together with all that came meanwhile (reliability.md 2.2).
 
+use super::batch::Batches;
 use super::connect::{Lines, LinkError};
-use super::{Link, Question, Surroundings};
+use super::health::{Found, survey};
+use super::{Link, Over, Question, Surroundings};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use purser_config::quota::{Grant, Return, Verdict};
+use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Verdict};
 use purser_config::stream::{
     FromOperator, FromSidecar, Hello, MAX_LINE, PING_MS, SILENCE_MS, Version,
 };
+use purser_config::usage::Batch;
 use purser_config::{Configuration, Name, Resource};
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep_until};
 
 /// What is known within one connection.
@@ -22,10 +23,16 @@ struct Session<'a> {
     lines: Lines,
     /// The configuration as the operator believes it to be here: a change is a difference from this one.
     sent: Configuration,
+    /// The number of the last message that is answered by it.
     seq: u64,
-    waiting: Vec<Question>,
-    under_way: VecDeque<(u64, Vec<oneshot::Sender<Grant>>)>,
+    asks: Batches<Ask, Grant>,
+    reserves: Batches<Reserve, Reserved>,
+    usage: Batches<Batch, u64>,
+    /// Usage has a row of its own: its answers carry no number.
+    shipped: u64,
     heard: Instant,
+    /// How the channels were when that was last told.
+    health: Option<Vec<Found>>,
 }
 
 impl Link {
@@ -36,13 +43,18 @@ impl Link {
             lines,
             sent: Configuration::default(),
             seq: 0,
-            waiting: Vec::new(),
-            under_way: VecDeque::new(),
+            asks: Batches::default(),
+            reserves: Batches::default(),
+            usage: Batches::default(),
+            shipped: 0,
             heard: Instant::now(),
+            health: None,
         };
-        // From here on every use is either in the Hello or asked for.
+        // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
+        around.memory.begin_anew();
         self.connected.store(true, Ordering::Release);
         session.send(&session.hello(&self.instance)).await?;
+        self.tell_again(&session).await?;
         let mut body = response.into_body();
         let mut buffer = BytesMut::new();
         let mut ping = interval(Duration::from_millis(PING_MS));
@@ -60,35 +72,54 @@ impl Link {
                     None => return Ok(()),
                 },
                 Some(question) = self.questions.recv() => {
-                    session.waiting.push(question);
+                    session.take(question);
                     while let Ok(question) = self.questions.try_recv() {
-                        session.waiting.push(question);
+                        session.take(question);
                     }
                     // What is given back may be what is asked for: it goes first.
-                    self.give_back(&session, None).await?;
+                    self.tell_over(&session, None).await?;
                     session.ask().await?;
                 }
-                Some(unused) = self.returns.recv() => self.give_back(&session, Some(unused)).await?,
-                _ = ping.tick() => session.send(&FromSidecar::Ping).await?,
+                Some(over) = self.over.recv() => self.tell_over(&session, Some(over)).await?,
+                _ = ping.tick() => session.beat().await?,
                 () = sleep_until(silent) => return Err(LinkError::Silent),
             }
         }
     }
 
-    /// Gives back what is not used: `first`, and all that waits behind it.
-    async fn give_back(
+    /// Tells what is over: `first`, and all that waits behind it.
+    async fn tell_over(
         &mut self,
         session: &Session<'_>,
-        first: Option<Return>,
+        first: Option<Over>,
     ) -> Result<(), LinkError> {
-        let mut all: Vec<Return> = first.into_iter().collect();
-        while let Ok(unused) = self.returns.try_recv() {
-            all.push(unused);
+        let now = session.around.clock.now();
+        let (mut returns, mut settles) = (Vec::new(), Vec::new());
+        let mut next = first.or_else(|| self.over.try_recv().ok());
+        while let Some(over) = next {
+            self.keep_unsent(&over, now);
+            match over {
+                Over::Return(unused) => returns.push(unused),
+                Over::Settle(settle) => settles.push(settle),
+            }
+            next = self.over.try_recv().ok();
         }
-        if all.is_empty() {
+        if !returns.is_empty() {
+            session.send(&FromSidecar::Return(returns)).await?;
+        }
+        if !settles.is_empty() {
+            session.send(&FromSidecar::Settle(settles)).await?;
+        }
+        Ok(())
+    }
+
+    /// What an earlier connection may have swallowed.
+    async fn tell_again(&mut self, session: &Session<'_>) -> Result<(), LinkError> {
+        if self.unsent.is_empty() {
             return Ok(());
         }
-        session.send(&FromSidecar::Return(all)).await
+        let again = self.unsent.iter().map(|(_, settle)| settle.clone());
+        session.send(&FromSidecar::Settle(again.collect())).await
     }
 
     async fn read(
@@ -114,13 +145,28 @@ impl Link {
 impl Session<'_> {
     fn hello(&self, instance: &str) -> FromSidecar {
         let now = self.around.clock.now();
-        let memory = &self.around.memory;
+        let (memory, ledger) = (&self.around.memory, &self.around.gateway.ledger);
         FromSidecar::Hello(Hello {
             instance: instance.to_owned(),
             version: self.around.store.version(),
             uses: memory.uses(now),
             shares: memory.shares(),
+            holds: ledger.holds(),
+            tokens: ledger.token_uses(),
+            spool: ledger.spool.id(),
         })
+    }
+
+    /// Once in `PING_MS`: how the channels are, if that is news, else only that this process is here.
+    async fn beat(&mut self) -> Result<(), LinkError> {
+        let now = self.around.clock.now();
+        let found = survey(&self.around.store, now);
+        if self.health.as_ref() == Some(&found) {
+            return self.send(&FromSidecar::Ping).await;
+        }
+        let told = found.iter().map(|one| one.told(now)).collect();
+        self.health = Some(found);
+        self.send(&FromSidecar::Health(told)).await
     }
 
     async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {
@@ -163,6 +209,8 @@ impl Session<'_> {
                 self.around.memory.set_shares(&shares);
                 self.send(&FromSidecar::SharesHeld(shares)).await?;
             }
+            FromOperator::Reserved { seq, answers, .. } => self.reserved(seq, answers).await?,
+            FromOperator::Kept { upto, .. } => self.kept(upto).await?,
             FromOperator::Ping => {}
         }
         Ok(FromOperator::Ping)
@@ -189,42 +237,58 @@ impl Session<'_> {
         own.service_account = service_account.parse::<Name>().ok();
     }
 
-    async fn ask(&mut self) -> Result<(), LinkError> {
-        if self.waiting.is_empty() || !self.under_way.is_empty() {
-            return Ok(());
+    fn take(&mut self, question: Question) {
+        match question {
+            Question::Ask(ask, answer) => self.asks.push(ask, answer),
+            Question::Reserve(reserve, answer) => self.reserves.push(reserve, answer),
+            Question::Keep(batch, answer) => self.usage.push(batch, answer),
         }
-        self.seq += 1;
-        let (asks, answers) = self.waiting.drain(..).unzip();
-        self.under_way.push_back((self.seq, answers));
-        self.send(&FromSidecar::Ask {
-            seq: self.seq,
-            asks,
-        })
-        .await
+    }
+
+    /// Sends what waits, where nothing of its kind is under way.
+    async fn ask(&mut self) -> Result<(), LinkError> {
+        if let Some((seq, asks)) = self.asks.next(&mut self.seq) {
+            self.send(&FromSidecar::Ask { seq, asks }).await?;
+        }
+        if let Some((seq, reserves)) = self.reserves.next(&mut self.seq) {
+            self.send(&FromSidecar::Reserve { seq, reserves }).await?;
+        }
+        // One batch at a time: whoever ships waits for the answer.
+        if let Some((_, batches)) = self.usage.next(&mut self.shipped) {
+            for batch in batches {
+                self.send(&FromSidecar::Usage(batch)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Hands the answers out; a grant for which nobody waits any more is given back.
     async fn answered(&mut self, seq: u64, grants: Vec<Grant>) -> Result<(), LinkError> {
-        let Some(at) = self.under_way.iter().position(|(asked, _)| *asked == seq) else {
-            return Ok(());
-        };
-        let Some((_, answers)) = self.under_way.remove(at) else {
-            return Ok(());
-        };
-        let mut unused = Vec::new();
-        for (answer, grant) in answers.into_iter().zip(grants) {
-            if let Err(Grant {
-                key,
-                verdict: Verdict::Granted { token, .. },
-                ..
-            }) = answer.send(grant)
-            {
-                unused.push(Return { key, token });
-            }
-        }
+        let unused = self.asks.answered(seq, grants).into_iter();
+        let unused: Vec<Return> = unused
+            .filter_map(|grant| match grant.verdict {
+                Verdict::Granted { token, count, .. } => Some(Return {
+                    key: grant.key,
+                    token,
+                    count,
+                }),
+                _ => None,
+            })
+            .collect();
         if !unused.is_empty() {
             self.send(&FromSidecar::Return(unused)).await?;
         }
+        self.ask().await
+    }
+
+    /// The same for what calls need beyond their window. Who stopped waiting gives back by itself.
+    async fn reserved(&mut self, seq: u64, answers: Vec<Reserved>) -> Result<(), LinkError> {
+        self.reserves.answered(seq, answers);
+        self.ask().await
+    }
+
+    async fn kept(&mut self, upto: u64) -> Result<(), LinkError> {
+        self.usage.answered(self.shipped, vec![upto]);
         self.ask().await
     }
 }

@@ -51,28 +51,41 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 /// A span as OpenAI writes it: `12ms`, `1.5s`, `6m0s`.
 pub fn span(span: Duration) -> String {
-    let millis = span.as_millis();
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    // Longer than any: it goes with every answer, and so is written without the formatting machinery.
+    let mut text = String::with_capacity(32);
     if millis < 1000 {
-        return format!("{millis}ms");
+        digits(&mut text, millis, 1);
+        text.push_str("ms");
+        return text;
     }
     let (seconds, rest) = (millis / 1000, millis % 1000);
-    let fraction = if rest == 0 {
-        String::new()
-    } else {
-        format!(".{rest:03}").trim_end_matches('0').to_owned()
-    };
-    if seconds < 60 {
-        return format!("{seconds}{fraction}s");
+    if seconds >= 60 {
+        digits(&mut text, seconds / 60, 1);
+        text.push('m');
     }
-    format!("{}m{}{fraction}s", seconds / 60, seconds % 60)
+    digits(&mut text, seconds % 60, 1);
+    if rest > 0 {
+        text.push('.');
+        digits(&mut text, rest, 3);
+        text.truncate(text.trim_end_matches('0').len());
+    }
+    text.push('s');
+    text
 }
 
-/// A moment in unix milliseconds as RFC 3339.
-pub(super) fn moment(at_ms: u64) -> String {
-    let at = i64::try_from(at_ms)
-        .ok()
-        .and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
-    at.map_or_else(|| format!("{at_ms} ms after 1970"), |at| at.to_string())
+/// Writes a number, with zeros before it up to that many digits.
+fn digits(text: &mut String, value: u64, least: usize) {
+    if value > 9 || least > 1 {
+        digits(text, value / 10, least.saturating_sub(1));
+    }
+    text.push(char::from(b'0' + (value % 10) as u8));
+}
+
+/// Credits as a decimal number: `12`, `0.5`.
+pub(super) fn credits(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 pub(super) fn unknown_url(path: &str, hint: Option<&str>) -> String {

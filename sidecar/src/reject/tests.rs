@@ -7,6 +7,7 @@ fn a_wait_is_told_so_that_every_sdk_honours_it() {
     let rate = |millis| {
         Reject::OverRate {
             limit: 20,
+            by: Limited::Minute,
             retry: Duration::from_millis(millis),
             plan: "free".into(),
         }
@@ -31,6 +32,35 @@ fn a_wait_is_told_so_that_every_sdk_honours_it() {
         ),
         ("3600", "false")
     );
+}
+
+#[test]
+fn what_cannot_succeed_by_waiting_is_not_retried() {
+    let plan = || "free".to_owned();
+    let poor = Reject::NoCredits {
+        left: 500_000,
+        needed: 2_000_000,
+        plan: plan(),
+    };
+    assert_eq!((poor.status(), poor.code()), (402, "insufficient_quota"));
+    assert_eq!(poor.headers()["x-should-retry"], "false");
+    assert!(
+        poor.message().contains("may cost 2 and 0.5 are left"),
+        "{}",
+        poor.message()
+    );
+    let large = |retry| Reject::OverTokens {
+        limit: 100,
+        needed: 101,
+        retry,
+        plan: plan(),
+    };
+    assert_eq!(large(None).should_retry(), Some(false));
+    assert_eq!(
+        large(Some(Duration::from_secs(2))).headers()["retry-after"],
+        "2"
+    );
+    assert_eq!((large(None).status(), large(None).kind()), (429, "tokens"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Counts one call when it ends or is dropped: the end that nobody can forget. It holds numbers and no logic.
+//! Counts one call when it ends: numbers for the metrics, and the call's bill. Whoever drops it settles what was relayed, see `Relay`.
 
+use crate::bill::Bill;
 use crate::clock::Clock;
-use crate::lane::Lane;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Series};
+use purser_config::usage::End;
 use purser_dialects::Usage;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,43 +18,45 @@ pub struct Meter {
     pub began: Duration,
     /// When its first content was there.
     pub content: Duration,
-    /// The plan, a label.
-    pub plan: Arc<str>,
-    /// The channel, a label.
-    pub lane: Arc<Lane>,
+    /// Under which labels.
+    pub series: Arc<Series>,
     /// The status, a label.
     pub status: u16,
     /// Whether it is a stream.
     pub stream: bool,
-    /// How it ended, once it has.
+    /// What it pays.
+    pub bill: Bill,
+    /// Whether it has ended.
     pub ended: bool,
 }
 
 impl Meter {
     /// The provider's count of tokens.
-    pub fn usage(&self, usage: Usage) {
-        self.metrics.tokens(&self.plan, usage);
+    pub fn usage(&mut self, usage: Usage) {
+        self.metrics.tokens(&self.series, usage);
+        self.bill.used(usage.tokens());
     }
 
     /// The end. Only the first counts.
-    pub fn end(&mut self, how: &'static str) {
+    pub fn end(&mut self, end: End) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let seconds = |at: Duration| at.saturating_sub(self.began).as_secs_f64();
-        self.metrics
-            .ended(&self.plan, seconds(self.clock.now()), seconds(self.content));
-        self.metrics
-            .answered(&self.plan, &self.lane.name, self.status);
+        self.metrics.ended(
+            &self.series,
+            seconds(self.clock.now()),
+            seconds(self.content),
+        );
+        self.metrics.answered(&self.series, self.status);
         self.metrics.in_flight.dec();
         if self.stream {
-            self.metrics.stream_end(how);
+            self.metrics.stream_end(match end {
+                End::Done => "done",
+                End::ClientLeft => "left",
+                _ => "broken",
+            });
         }
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.end("left");
+        self.bill.end(end);
     }
 }

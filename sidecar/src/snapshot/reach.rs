@@ -1,6 +1,6 @@
 //! A channel, ready to be called: its addresses and headers made once, when the snapshot is built. Used by `upstream`.
 
-use crate::dial::InvalidCa;
+use crate::dial::{InvalidCa, NEAR};
 use crate::lane::{Lane, Lanes};
 use http::uri::{Authority, Scheme};
 use http::{HeaderName, HeaderValue, Uri};
@@ -73,11 +73,16 @@ fn address(base_url: &str) -> Result<Address, String> {
     let place = base.scheme().cloned().zip(base.authority().cloned());
     let (scheme, authority): (Scheme, Authority) = place.ok_or_else(|| wrong(&"no host"))?;
     let path = base.path().trim_end_matches('/');
+    let near = if scheme == Scheme::HTTP {
+        Authority::from_static(NEAR)
+    } else {
+        authority.clone()
+    };
     let uris = Endpoint::ALL.into_iter().map(|endpoint| {
         let path = format!("{path}{}", purser_dialects::upstream_path(endpoint));
         let uri = Uri::builder()
             .scheme(scheme.clone())
-            .authority(authority.clone());
+            .authority(near.clone());
         let uri = uri.path_and_query(path).build();
         Ok((endpoint, uri.map_err(|error| wrong(&error))?))
     });

@@ -2,6 +2,7 @@
 //! channels, so that ten thousand keys on five plans cost five tables.
 
 use super::Reach;
+use crate::metrics::Series;
 use http::HeaderValue;
 use purser_config::{Endpoint, Key, Model, Name, Plan, glob_matches};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub struct Serving {
     /// The channel.
     pub reach: Arc<Reach>,
+    /// Where calls of this plan to this channel are counted.
+    pub series: Arc<Series>,
     /// Which of its models.
     model: usize,
 }
@@ -21,6 +24,7 @@ pub struct Serving {
 pub struct Table {
     allowed: BTreeMap<String, Vec<Serving>>,
     denied: BTreeSet<String>,
+    limited: bool,
 }
 
 /// Endpoints of a model that names none: those of a chat model.
@@ -66,6 +70,11 @@ impl Table {
         self.denied.contains(model)
     }
 
+    /// Whether any channel has limits of its own, which the authority must be asked about.
+    pub fn has_limits(&self) -> bool {
+        self.limited
+    }
+
     /// Every model that may be called, by name and alias, with who serves it.
     pub fn models(&self) -> impl Iterator<Item = (&str, &[Serving])> {
         self.allowed
@@ -102,17 +111,22 @@ impl<'a> Tables<'a> {
 
     fn build(&self, key: &Key, plan: Option<&Plan>) -> Table {
         let mut table = Table::default();
+        let plan_name: Arc<str> = key.plan.as_str().into();
         for reach in key
             .channels
             .iter()
             .filter_map(|name| self.reaches.get(name))
         {
+            table.limited |= !reach.channel.limits.is_empty();
+            let series = Series::new(Arc::clone(&plan_name), reach.lane.name.clone());
+            let series = Arc::new(series);
             for (at, model) in reach.channel.models.iter().enumerate() {
                 let allowed = plan.is_some_and(|plan| may_call(model, plan, &key.models));
                 for name in std::iter::once(&model.name).chain(&model.aliases) {
                     if allowed {
                         let serving = Serving {
                             reach: Arc::clone(reach),
+                            series: Arc::clone(&series),
                             model: at,
                         };
                         table.allowed.entry(name.clone()).or_default().push(serving);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{channel, configuration, key, plan};
+use purser_config::Digest;
 
 fn build(configuration: &Configuration) -> Snapshot {
     let (snapshot, faults) = Snapshot::build(configuration, Version::default(), &Lanes::default());
@@ -72,4 +73,22 @@ fn a_channel_that_cannot_be_called_is_reported_and_holds_up_nobody() {
     assert_eq!(faults.len(), 1);
     let table = &snapshot.by_name(&Name::new("shop", "key")).unwrap().table;
     assert_eq!(table.serving("m").unwrap().len(), 1);
+}
+
+#[test]
+fn the_value_before_works_until_its_end_and_the_live_one_goes_on() {
+    let digest = |byte| [byte; 32];
+    let mut rotated = key("sk-1", "free", &[]);
+    rotated.digests = vec![Digest(digest(1))];
+    rotated.previous = Some(Previous {
+        digest: Digest(digest(2)),
+        until_ms: 1_000,
+    });
+    let mut all = configuration();
+    all.plans.insert("free".into(), plan(&["*"], &[], 20));
+    all.keys.insert(Name::new("shop", "key"), rotated);
+    let snapshot = build(&all);
+    let works = |byte, now_ms| snapshot.by_digest(&digest(byte), || now_ms).is_some();
+    assert!(works(2, 999) && !works(2, 1_000));
+    assert!(works(1, 999) && works(1, u64::MAX) && !works(3, 0));
 }

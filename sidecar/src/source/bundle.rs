@@ -26,6 +26,11 @@ pub enum InvalidBundle {
         "the configuration {0} lost more than half of its keys or channels at once; held back, start with --force if that is meant"
     )]
     Shrank(PathBuf),
+    /// This process died of it twice.
+    #[error(
+        "the configuration {0} is quarantined: this process died twice within 60 s of applying it; the version before stays until a newer one comes"
+    )]
+    Quarantined(PathBuf),
 }
 
 /// Reads a folder with an index and parts, or a file with the configuration's JSON (whose version is the file's time).

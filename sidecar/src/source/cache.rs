@@ -1,14 +1,17 @@
 //! The last good configuration, on a folder that only this process sees (a memory-backed emptyDir: it holds credentials).
 //! Written after each swap: a new folder, then one rename of the link `current`, so that a cut leaves the old one whole.
+//! Two generations: `previous` is the last one that is known not to kill this process, or else the first that came.
 
 use super::bundle::{InvalidBundle, pack, read};
-use crate::store::Store;
+use crate::store::{Store, TRIAL, Trial};
 use purser_config::Configuration;
 use purser_config::stream::Version;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::time::{Instant, sleep_until};
 
 const CURRENT: &str = "current";
+const PREVIOUS: &str = "previous";
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -22,27 +25,62 @@ impl Cache {
         Cache { folder }
     }
 
-    /// What was kept last.
+    /// Puts into force what was kept last, or, where that is damaged or this process died of it twice, what was kept before.
+    /// Returns its version.
     ///
     /// # Errors
-    /// When nothing was, or it is damaged.
-    pub fn load(&self) -> Result<(Version, Configuration), InvalidBundle> {
-        read(&self.folder.join(CURRENT))
+    /// When nothing was kept, or it is damaged.
+    pub fn restore(&self, store: &Store) -> Result<Version, InvalidBundle> {
+        let _ = std::fs::create_dir_all(&self.folder);
+        let trial = Trial::open(&self.folder);
+        let [current, previous] = [CURRENT, PREVIOUS].map(|link| read(&self.folder.join(link)));
+        let good = |kept: &Result<(Version, _), _>| {
+            kept.as_ref()
+                .is_ok_and(|(version, _)| !trial.refuses(version))
+        };
+        let older_is_next = !good(&current) && good(&previous);
+        let (chosen, other) = if older_is_next {
+            (previous, current)
+        } else {
+            (current, previous)
+        };
+        if trial.refused().is_some() && !good(&chosen) {
+            tracing::error!(
+                "this process died twice within a minute of applying its version; there is no older one to serve, so it is tried again"
+            );
+            trial.pardon();
+        }
+        store.try_under(trial);
+        let (version, configuration) = chosen?;
+        store.put(version.clone(), configuration);
+        // What the refused one revoked stays revoked.
+        let refused = other.ok().filter(|(version, _)| store.quarantines(version));
+        if let Some((version, configuration)) = refused {
+            store.put(version, configuration);
+        }
+        Ok(version)
     }
 
-    /// Keeps every configuration that comes into force.
-    pub async fn follow(self, store: Arc<Store>) {
-        let mut kept = self.load().ok().map(|(version, _)| version);
+    /// Keeps every configuration that comes into force, other than `kept`, and notes which ones this process survives.
+    pub async fn follow(self, store: Arc<Store>, mut kept: Option<Version>) {
         let mut changes = store.changes();
+        let mut proven_at = Some(Instant::now() + TRIAL);
         loop {
             let (cache, held) = (self.clone(), store.held());
             if held.ready && kept.as_ref() != Some(&held.version) {
                 kept = Some(held.version.clone());
-                let keep = move || cache.keep(&held.version, &held.configuration);
+                proven_at = Some(Instant::now() + TRIAL);
+                let proven = store.trial().and_then(Trial::proven);
+                let keep =
+                    move || cache.keep((&held.version, &held.configuration), proven.as_ref());
                 self.tell(tokio::task::spawn_blocking(keep).await);
             }
-            if changes.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = sleep_until(proven_at.unwrap_or_else(Instant::now)), if proven_at.is_some() => {
+                    proven_at = None;
+                    store.trial().inspect(|trial| trial.survived());
+                }
             }
         }
     }
@@ -53,24 +91,46 @@ impl Cache {
         }
     }
 
-    fn keep(&self, version: &Version, configuration: &Configuration) -> std::io::Result<()> {
-        // The hash too: the folder that `current` points to must never be written into.
-        let hash = version.hash.get(..16).unwrap_or_default();
-        let name = format!("v{}-{hash}", version.published_ms);
+    pub(super) fn keep(
+        &self,
+        (version, configuration): (&Version, &Configuration),
+        proven: Option<&Version>,
+    ) -> std::io::Result<()> {
+        let name = folder_of(version);
         let folder = self.folder.join(&name);
-        write(&folder, version, configuration)?;
-        let link = self.folder.join(".next");
-        let _ = std::fs::remove_file(&link);
-        std::os::unix::fs::symlink(&name, &link)?;
-        std::fs::rename(&link, self.folder.join(CURRENT))?;
-        self.forget_all_but(&name)
+        if read(&folder).is_err() {
+            write(&folder, version, configuration)?;
+        }
+        let before = self.behind(CURRENT).filter(|before| *before != name);
+        if let Some(before) = before {
+            let is_proven = proven.is_some_and(|proven| folder_of(proven) == before);
+            if is_proven || self.behind(PREVIOUS).is_none() {
+                self.point(PREVIOUS, &before)?;
+            }
+        }
+        self.point(CURRENT, &name)?;
+        self.forget_all_but(&[Some(name), self.behind(PREVIOUS)])
     }
 
-    fn forget_all_but(&self, keep: &str) -> std::io::Result<()> {
+    /// The name of the folder that a link points to, if it is there.
+    fn behind(&self, link: &str) -> Option<String> {
+        let link = self.folder.join(link);
+        let name = std::fs::read_link(&link).ok()?.to_str()?.to_owned();
+        link.exists().then_some(name)
+    }
+
+    fn point(&self, link: &str, name: &str) -> std::io::Result<()> {
+        let next = self.folder.join(".next");
+        let _ = std::fs::remove_file(&next);
+        std::os::unix::fs::symlink(name, &next)?;
+        std::fs::rename(&next, self.folder.join(link))
+    }
+
+    fn forget_all_but(&self, keep: &[Option<String>; 2]) -> std::io::Result<()> {
         for entry in std::fs::read_dir(&self.folder)?.flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            if name != keep
+            if !keep.iter().flatten().any(|kept| kept == name)
                 && name.strip_prefix('v').is_some_and(|rest| {
                     rest.bytes()
                         .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
@@ -81,6 +141,12 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// With the hash, so that two versions of one moment do not share a folder.
+fn folder_of(version: &Version) -> String {
+    let hash = version.hash.get(..16).unwrap_or_default();
+    format!("v{}-{hash}", version.published_ms)
 }
 
 fn write(folder: &Path, version: &Version, configuration: &Configuration) -> std::io::Result<()> {

@@ -112,22 +112,137 @@ fn a_read_that_lost_most_keys_is_held_back_unless_forced() {
     assert_eq!(store.held().configuration.keys.len(), 14);
 }
 
+/// What a next process would begin with.
+fn restored(folder: &Path) -> Option<Store> {
+    let store = Store::default();
+    Cache::new(folder.to_owned()).restore(&store).ok()?;
+    Some(store)
+}
+
+/// A version with a hash of its own, as the operator's have.
+fn hashed(published_ms: u64) -> Version {
+    Version {
+        published_ms,
+        hash: format!("{published_ms:064}"),
+    }
+}
+
 #[tokio::test]
 async fn the_last_good_configuration_is_found_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("good");
     let store = Arc::new(Store::default());
-    let cache = Cache::new(folder.path().join("good"));
-    assert!(cache.load().is_err());
-    tokio::spawn(cache.clone().follow(Arc::clone(&store)));
+    assert!(restored(&kept).is_none());
+    tokio::spawn(Cache::new(kept.clone()).follow(Arc::clone(&store), None));
     tokio::task::yield_now().await;
     for number in 1..=3 {
         store.put(version(number), of_keys(number as usize));
     }
-    let kept = loop {
-        match cache.load() {
-            Ok((version, configuration)) if version.published_ms == 3 => break configuration,
+    let held = loop {
+        match restored(&kept).map(|store| store.held()) {
+            Some(held) if held.version.published_ms == 3 => break held,
             _ => tokio::time::sleep(Duration::from_millis(2)).await,
         }
     };
-    assert_eq!(kept, of_keys(3));
+    assert_eq!(held.configuration, of_keys(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_generations_the_older_one_is_the_last_that_was_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(folder.path().to_owned());
+    let store = Arc::new(Store::default());
+    store.try_under(crate::store::Trial::open(folder.path()));
+    tokio::spawn(cache.follow(Arc::clone(&store), None));
+    let minute = Duration::from_secs(61);
+    for (number, lived) in [
+        (1, minute),
+        (2, minute),
+        (3, Duration::from_secs(9)),
+        (4, Duration::from_secs(9)),
+    ] {
+        store.put(hashed(number), of_keys(number as usize));
+        tokio::time::sleep(lived).await;
+    }
+    let behind = |link| read(&folder.path().join(link)).unwrap().0.published_ms;
+    assert_eq!((behind("current"), behind("previous")), (4, 2));
+    let folders = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let kept = folders.filter(|one| one.file_type().is_ok_and(|kind| kind.is_dir()));
+    assert_eq!(kept.count(), 2);
+}
+
+/// A process that takes this version from a source and dies of it as soon as it is kept.
+async fn killed_by(folder: &Path, number: u64) {
+    let store = Arc::new(Store::default());
+    let cache = Cache::new(folder.to_owned());
+    let kept = cache.restore(&store).ok();
+    let following = tokio::spawn(cache.follow(Arc::clone(&store), kept));
+    store.put(hashed(number), of_keys(number as usize));
+    while read(&folder.join("current")).map_or(0, |(version, _)| version.published_ms) != number {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    following.abort();
+}
+
+#[tokio::test]
+async fn a_version_that_killed_two_processes_is_refused_from_every_source_until_a_newer_one_comes()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("good");
+    std::fs::create_dir(&kept).unwrap();
+    killed_by(&kept, 30).await;
+    killed_by(&kept, 40).await;
+    killed_by(&kept, 40).await;
+    let store = restored(&kept).unwrap();
+    assert_eq!(store.held().version, hashed(30), "from the cache");
+    assert_eq!(store.held().quarantined, Some(hashed(40)));
+    let mounted = folder.path().join("mounted");
+    std::fs::create_dir(&mounted).unwrap();
+    mount(&mounted, &hashed(40), &of_keys(40));
+    let refused = source(&mounted).load(&store);
+    assert!(
+        matches!(refused, Err(InvalidBundle::Quarantined(_))),
+        "from a bundle"
+    );
+    let told = store.put(hashed(40), of_keys(40));
+    assert_eq!(told.len(), 10, "from the stream");
+    assert_eq!(store.held().configuration, of_keys(30));
+    mount(&mounted, &hashed(41), &of_keys(41));
+    source(&mounted).load(&store).unwrap();
+    let held = store.held();
+    assert_eq!((held.version, held.quarantined), (hashed(41), None));
+}
+
+#[tokio::test]
+async fn what_the_refused_version_revoked_stays_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    killed_by(folder.path(), 9).await;
+    killed_by(folder.path(), 12).await;
+    let next = Arc::new(Store::default());
+    let cache = Cache::new(folder.path().to_owned());
+    cache.restore(&next).unwrap();
+    next.put(hashed(13), of_keys(8));
+    let held = next.held();
+    cache
+        .keep((&held.version, &held.configuration), None)
+        .unwrap();
+    let next = Store::default();
+    cache.restore(&next).unwrap();
+    next.put(hashed(13), of_keys(8));
+    let last = restored(folder.path()).unwrap().held();
+    assert_eq!(
+        (last.version, last.configuration.keys.len()),
+        (hashed(9), 8)
+    );
+}
+
+#[test]
+fn without_an_older_version_the_only_one_is_served_however_often_its_processes_died() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..4 {
+        let store = Store::default();
+        let _ = Cache::new(folder.path().to_owned()).restore(&store);
+        assert_eq!(store.put(hashed(1), of_keys(1)), []);
+        assert!(store.held().ready);
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::{Attempted, Limits};
 use crate::call::Call;
+use crate::clock::within;
 use crate::failover::judge::{Failed, Outcome};
 use crate::intake::Pieces;
 use bytes::Bytes;
@@ -10,9 +11,8 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use purser_config::Endpoint;
-use purser_dialects::{End, Gate, Usage, Verdict};
+use purser_dialects::{End, Gate, Usage, Verdict, Whole};
 use std::time::Duration;
-use tokio::time::timeout_at;
 
 /// The most of an answer that is held before it counts as good: beyond it, constant memory.
 const HOLD: usize = 1 << 20;
@@ -47,6 +47,8 @@ pub struct Flow {
     pub kind: Kind,
     /// How long it may be silent.
     pub idle: Duration,
+    /// Whether its usage was asked for by us alone, and is not for the caller.
+    pub asked_usage: bool,
 }
 
 /// How an answer ends well.
@@ -59,31 +61,54 @@ pub enum Kind {
 }
 
 pub(super) async fn read(call: &Call, response: Response<Incoming>, limits: Limits) -> Attempted {
-    let kind = media_type(response.headers());
-    match kind.as_str() {
-        "text/html" | "application/xhtml+xml" => {
-            Attempted::failed(Outcome::Unusable("it answered with a web page".into()))
-        }
-        "text/event-stream" => read_events(response, limits).await,
+    match media(media_type(response.headers())) {
+        Media::Page => Attempted::failed(Outcome::Unusable("it answered with a web page".into())),
+        Media::Events => read_events(response, limits).await,
         _ if call.endpoint == Endpoint::Speech => read_opaque(response, limits).await,
-        "application/json" | "" => read_whole(response, limits, true).await,
-        _ if call.endpoint == Endpoint::Transcriptions => read_whole(response, limits, false).await,
-        other => Attempted::failed(Outcome::Unusable(format!(
-            "it answered with content-type {other:?}"
-        ))),
+        Media::Json => read_whole(response, limits, true).await,
+        Media::Other if call.endpoint == Endpoint::Transcriptions => {
+            read_whole(response, limits, false).await
+        }
+        Media::Other => {
+            let other = media_type(response.headers()).to_ascii_lowercase();
+            Attempted::failed(Outcome::Unusable(format!(
+                "it answered with content-type {other:?}"
+            )))
+        }
     }
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+/// What an answer says that it is.
+enum Media {
+    Page,
+    Events,
+    /// Also what says nothing.
+    Json,
+    Other,
+}
+
+fn media(kind: &str) -> Media {
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    if kind.is_empty() || is("application/json") {
+        Media::Json
+    } else if is("text/event-stream") {
+        Media::Events
+    } else if is("text/html") || is("application/xhtml+xml") {
+        Media::Page
+    } else {
+        Media::Other
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
     let text = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    text.split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+    match text {
+        "application/json" => text,
+        _ => text.split(';').next().unwrap_or_default().trim(),
+    }
 }
 
 /// Reads events until the first content.
@@ -121,6 +146,7 @@ async fn read_events(response: Response<Incoming>, limits: Limits) -> Attempted 
                     rest,
                     kind: Kind::Events,
                     idle: limits.idle,
+                    asked_usage: false,
                 };
                 return Attempted {
                     outcome: Outcome::Answered,
@@ -151,6 +177,7 @@ fn refused(verdict: Verdict) -> Attempted {
         status: status.unwrap_or(503),
         money: purser_dialects::upstream_error::is_money(code.as_deref(), kind.as_deref()),
         model_unknown: code.as_deref() == Some("model_not_found"),
+        policy: purser_dialects::upstream_error::is_policy(code.as_deref(), kind.as_deref()),
         retry_after: None,
     };
     let answer = StatusCode::from_u16(failed.status).ok().map(|status| {
@@ -185,6 +212,7 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
                 rest,
                 kind: Kind::Bytes,
                 idle: limits.idle,
+                asked_usage: false,
             };
             return Attempted {
                 outcome: Outcome::Answered,
@@ -192,23 +220,31 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
             };
         }
     }
-    let held = held.join();
+    whole((parts.status, parts.headers), held.join(), json)
+}
+
+/// An answer that is here whole, looked at for what it says of itself.
+fn whole((status, headers): (StatusCode, HeaderMap), held: Bytes, json: bool) -> Attempted {
     let read = if json {
-        Usage::read_whole(&held)
+        Whole::read(&held)
     } else {
-        Ok(None)
+        Ok(Whole::default())
     };
-    let Ok(usage) = read else {
+    let Ok(Whole {
+        usage,
+        may_be_error,
+    }) = read
+    else {
         return Attempted::failed(Outcome::Unusable(
             "it answered with JSON that is broken or cut short".into(),
         ));
     };
-    if let Some(attempted) = json.then(|| fault_within(&held)).flatten() {
+    if let Some(attempted) = may_be_error.then(|| fault_within(&held)).flatten() {
         return attempted;
     }
     let answer = Answer::Whole {
-        status: parts.status,
-        headers: parts.headers,
+        status,
+        headers,
         body: held,
         usage,
     };
@@ -220,7 +256,6 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
 
 /// The error that a provider reports inside a whole 200, if it does: read as the one event of a stream.
 fn fault_within(body: &[u8]) -> Option<Attempted> {
-    memchr::memmem::find(body, b"\"error\"")?;
     let mut event = b"data: ".to_vec();
     event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
     event.extend_from_slice(b"\n\n");
@@ -242,6 +277,7 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
                 rest,
                 kind: Kind::Bytes,
                 idle: limits.idle,
+                asked_usage: false,
             };
             Attempted {
                 outcome: Outcome::Answered,
@@ -256,15 +292,15 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
 /// The next bytes of an answer, within its limits; `None` at its honest end.
 async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Outcome> {
     loop {
-        match timeout_at(limits.next_byte(), body.frame()).await {
-            Err(_) => return Err(Outcome::TooSlow("first_token_timeout")),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => {
+        match within(|| limits.next_byte(), body.frame()).await {
+            None => return Err(Outcome::TooSlow("first_token_timeout")),
+            Some(None) => return Ok(None),
+            Some(Some(Err(error))) => {
                 return Err(Outcome::Broken(format!(
                     "the answer was cut short: {error}"
                 )));
             }
-            Ok(Some(Ok(frame))) => {
+            Some(Some(Ok(frame))) => {
                 if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {
                     return Ok(Some(data));
                 }

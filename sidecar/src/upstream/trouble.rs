@@ -100,6 +100,7 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
         status: status.as_u16(),
         money: read.money,
         model_unknown: read.model_unknown,
+        policy: read.policy,
         retry_after,
     };
     let answer = Answer::Refused {

@@ -4,21 +4,25 @@ use super::*;
 
 const OTHERS: Position = Position {
     sole: false,
+    spare: false,
     repeats: 0,
     budget: true,
 };
 const SOLE: Position = Position {
     sole: true,
+    spare: false,
     repeats: 0,
     budget: true,
 };
 const REPEATED: Position = Position {
     sole: true,
+    spare: false,
     repeats: 1,
     budget: true,
 };
 const BROKE: Position = Position {
     sole: true,
+    spare: false,
     repeats: 0,
     budget: false,
 };
@@ -91,6 +95,15 @@ fn row_4_a_busy_provider_is_paused_and_only_a_sole_one_is_waited_for_briefly() {
         ruled(&busy(2), SOLE),
         (same(2_000, true), paused(2), Scope::Credential)
     );
+    let spare = Position {
+        spare: true,
+        ..SOLE
+    };
+    assert_eq!(
+        ruled(&busy(2), spare),
+        (Action::Next, paused(2), Scope::Credential),
+        "another credential need not wait"
+    );
     assert_eq!(ruled(&busy(3), SOLE).0, Action::Next);
     assert_eq!(ruled(&busy(2), BROKE).0, Action::Next);
     assert_eq!(ruled(&busy(99_999_999), SOLE).1, paused(300));
@@ -101,7 +114,7 @@ fn row_4_a_busy_provider_is_paused_and_only_a_sole_one_is_waited_for_briefly() {
 }
 
 #[test]
-fn rows_5_and_6_an_account_that_is_refused_is_disabled_for_long() {
+fn row_5_an_account_without_money_is_disabled_for_long() {
     for code in [402, 403, 429] {
         let money = Outcome::Failed(Failed {
             status: code,
@@ -113,6 +126,10 @@ fn rows_5_and_6_an_account_that_is_refused_is_disabled_for_long() {
             (Action::Next, MONEY, Scope::Credential)
         );
     }
+}
+
+#[test]
+fn row_6_a_credential_that_is_refused_is_disabled_for_long() {
     for code in [401, 403] {
         assert_eq!(
             ruled(&status(code), SOLE),
@@ -133,16 +150,42 @@ fn row_7_the_callers_own_fault_is_passed_on_and_speaks_for_the_channel() {
 }
 
 #[test]
+fn row_7_a_403_that_refuses_what_was_asked_for_is_passed_on_and_disables_nothing() {
+    let policy = |status, money| {
+        Outcome::Failed(Failed {
+            status,
+            money,
+            policy: true,
+            ..Failed::default()
+        })
+    };
+    for position in [OTHERS, SOLE] {
+        assert_eq!(
+            ruled(&policy(403, false), position),
+            (Action::Stop, Mark::Success, Scope::Channel)
+        );
+    }
+    // Money comes first, and a bad key is bad whatever else its answer says.
+    assert_eq!(ruled(&policy(403, true), SOLE).1, MONEY);
+    assert_eq!(ruled(&policy(401, false), SOLE).1, BAD_KEY);
+}
+
+#[test]
 fn row_8_an_unknown_model_is_off_at_that_channel_only() {
-    let unknown = Outcome::Failed(Failed {
-        status: 404,
-        model_unknown: true,
-        ..Failed::default()
-    });
-    assert_eq!(
-        ruled(&unknown, OTHERS),
-        (Action::Next, Mark::Nothing, Scope::Model)
-    );
+    // OpenAI's word for a model that a project may not use is 403.
+    for status in [404, 403] {
+        let unknown = Outcome::Failed(Failed {
+            status,
+            model_unknown: true,
+            ..Failed::default()
+        });
+        assert_eq!(
+            ruled(&unknown, OTHERS),
+            (Action::Next, Mark::Nothing, Scope::Model)
+        );
+        let told = conclude(&[unknown], "m", Duration::ZERO);
+        assert_eq!(told.code(), "model_not_found");
+    }
 }
 
 #[test]
@@ -164,6 +207,15 @@ fn row_10_a_server_error_moves_on_and_a_sole_channel_is_asked_once_more() {
         assert_eq!(ruled(&status(code), SOLE).0, same(200, true), "{code}");
         assert_eq!(ruled(&status(code), REPEATED).0, Action::Next, "{code}");
     }
+    let spare = Position {
+        spare: true,
+        ..SOLE
+    };
+    assert_eq!(
+        ruled(&status(500), spare).0,
+        same(200, true),
+        "the channel failed, whatever its credentials"
+    );
     let patient = Outcome::Failed(Failed {
         status: 503,
         retry_after: Some(Duration::from_secs(9_000)),

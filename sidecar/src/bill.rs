@@ -1,0 +1,370 @@
+//! One call's bill: what is held for it, what it used, what it pays. Opened by `ledger` before the first send, carried through `failover`
+//! and `relay`, settled once, however the call ends: a bill that is dropped settles itself. It must never be settled twice, and never
+//! hold a body.
+
+use crate::charge::{By, Ended, Stage, charge};
+use crate::clock::Clock;
+use crate::ledger::{Drawn, Ledger};
+use crate::reject::Reject;
+use crate::snapshot::{Caller, Serving};
+use crate::spool::Intent;
+use http::HeaderValue;
+use purser_config::price::{Cost, Micros, Tokens};
+use purser_config::quota::{Settle, TokensLeft};
+use purser_config::usage::{End, Record, user_metadata};
+use purser_config::{Endpoint, Name, OnAbort};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One call's bill. Boxed: it goes along through every future of the call.
+pub struct Bill(Option<Box<Open>>);
+
+/// What does not change.
+pub(crate) struct Facts {
+    pub(crate) id: HeaderValue,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) asked: String,
+    pub(crate) stream: bool,
+    pub(crate) user: Option<String>,
+    /// When it began, by the sidecar's clock and in unix milliseconds.
+    pub(crate) began: (Duration, u64),
+    /// Tokens that it reads, estimated.
+    pub(crate) input: u64,
+}
+
+/// How a metered call pays.
+pub(crate) struct Paid {
+    pub(crate) cost: Cost,
+    pub(crate) on_abort: OnAbort,
+    pub(crate) reserved: Micros,
+    /// The allowance that pays; `None`: the call's own reservation.
+    pub(crate) drawn: Option<Drawn>,
+}
+
+/// A bill that is not settled.
+pub(crate) struct Open {
+    pub(crate) facts: Facts,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) paid: Option<Paid>,
+    /// Whether the authority, or this sidecar in its place, holds something under the call's id.
+    pub(crate) held: bool,
+    /// The channel with limits that admits the call.
+    pub(crate) channel: Option<Name>,
+    /// Channels whose accounts are full.
+    pub(crate) full: Vec<Name>,
+    /// The window of tokens after what the call reserved.
+    pub(crate) tokens_left: Option<TokensLeft>,
+    /// The most tokens that one answer may have: what the reservation was made by.
+    pub(crate) most_output: Option<u64>,
+    noted: bool,
+    serving: Option<Serving>,
+    attempts: u32,
+    stage: Stage,
+    status: u16,
+    content: Option<Duration>,
+    tokens: Option<Tokens>,
+    relayed: u64,
+    waste: BTreeMap<Name, Micros>,
+}
+
+impl Bill {
+    /// A bill for a call that holds nothing yet.
+    pub(crate) fn new(ledger: &Arc<Ledger>, facts: Facts) -> Self {
+        Bill(Some(Box::new(Open {
+            facts,
+            ledger: Arc::clone(ledger),
+            paid: None,
+            held: false,
+            channel: None,
+            full: Vec::new(),
+            tokens_left: None,
+            most_output: None,
+            noted: false,
+            serving: None,
+            attempts: 0,
+            stage: Stage::BeforeSend,
+            status: 0,
+            content: None,
+            tokens: None,
+            relayed: 0,
+            waste: BTreeMap::new(),
+        })))
+    }
+
+    pub(crate) fn open(&mut self) -> Option<&mut Open> {
+        self.0.as_deref_mut()
+    }
+
+    /// Writes down that the call is about to be sent: from here on it has a record, whatever becomes of this process.
+    ///
+    /// # Errors
+    /// When that could not be written and the call is to pay; any other goes on, and its record may be lost.
+    pub(crate) fn note(&mut self) -> Result<(), Reject> {
+        let Some(open) = self.open() else {
+            return Ok(());
+        };
+        if open.noted {
+            return Ok(());
+        }
+        match open.ledger.spool.intent(&open.intent()) {
+            Ok(()) => open.noted = true,
+            Err(refused) if open.paid.is_some() => {
+                return Err(Reject::Backpressure(refused.to_string()));
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The window of tokens after what the call reserved.
+    pub(crate) fn tokens_left(&self) -> Option<TokensLeft> {
+        self.0.as_ref()?.tokens_left
+    }
+
+    /// The most tokens that one answer may have, where the reservation was made by it.
+    pub(crate) fn most_output(&self) -> Option<u64> {
+        self.0.as_ref()?.most_output
+    }
+
+    /// Whether a channel's account is full.
+    pub(crate) fn is_kept_out(&self) -> bool {
+        self.0.as_ref().is_some_and(|open| !open.full.is_empty())
+    }
+
+    /// Whether what is relayed must be counted token by token, because it may have to be paid by.
+    pub(crate) fn counts(&self) -> bool {
+        self.most_output().is_some()
+    }
+
+    /// An attempt at this channel begins.
+    pub fn sent(&mut self, serving: &Serving) {
+        if let Some(open) = self.open() {
+            open.stage = Stage::Attempted;
+            open.attempts += 1;
+            open.serving = Some(serving.clone());
+        }
+    }
+
+    /// The attempt failed after its provider had reported so much: nobody pays it.
+    pub fn wasted(&mut self, tokens: Tokens) {
+        let Some(open) = self.open() else { return };
+        if let Some(serving) = &open.serving {
+            let cost = serving.model().cost.unwrap_or_default().of(&tokens);
+            if cost > 0 {
+                let wasted = open.waste.entry(serving.reach.lane.name.clone());
+                *wasted.or_default() += cost;
+            }
+        }
+    }
+
+    /// The first content is there, under this status.
+    pub fn content(&mut self, status: u16, now: Duration) {
+        if let Some(open) = self.open() {
+            open.stage = Stage::Streaming;
+            open.status = status;
+            open.content = Some(now);
+        }
+    }
+
+    /// The call is answered with an error of the provider, or of ours: it gave no content.
+    pub fn answered(&mut self, status: u16) {
+        if let Some(open) = self.open() {
+            open.status = status;
+        }
+    }
+
+    /// What the provider says that the call used. The last word counts.
+    pub fn used(&mut self, tokens: Tokens) {
+        if let Some(open) = self.open() {
+            open.tokens = Some(tokens);
+        }
+    }
+
+    /// Tokens that went to the caller so far, counted here.
+    pub fn relayed(&mut self, tokens: u64) {
+        if let Some(open) = self.open() {
+            open.relayed = tokens;
+        }
+    }
+
+    /// All content went to the caller; its last event did not.
+    pub fn content_done(&mut self) {
+        if let Some(open) = self.open() {
+            open.stage = open.stage.max(Stage::ContentDone);
+        }
+    }
+
+    /// The end. Only the first counts.
+    pub fn end(&mut self, end: End) {
+        if let Some(open) = self.0.take() {
+            open.settle(end);
+        }
+    }
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        self.end(End::ClientLeft);
+    }
+}
+
+impl Open {
+    fn settle(mut self: Box<Self>, end: End) {
+        let sent = self.stage > Stage::BeforeSend;
+        if end == End::Done && self.content.is_some() {
+            self.stage = Stage::Whole;
+        }
+        let reported = self.tokens.is_some();
+        let tokens = self.tokens.unwrap_or(Tokens {
+            input: self.facts.input,
+            output: self.relayed,
+            ..Tokens::default()
+        });
+        self.release(sent.then(|| self.occupied(&tokens)));
+        if !self.noted {
+            return;
+        }
+        let ledger = Arc::clone(&self.ledger);
+        if sent {
+            ledger.record(self.into_record(end, tokens, reported));
+        } else {
+            ledger.spool.withdraw(self.id());
+        }
+    }
+
+    /// The tokens of a minute that it takes: none where it failed without content.
+    fn occupied(&self, tokens: &Tokens) -> u64 {
+        match self.stage {
+            Stage::Attempted if self.tokens.is_none() => 0,
+            _ => tokens.total(),
+        }
+    }
+
+    fn release(&self, used: Option<u64>) {
+        if self.held {
+            let settle = Settle {
+                id: self.id().to_owned(),
+                key: self.facts.caller.name.clone(),
+                tokens: used,
+            };
+            self.ledger.settle(settle);
+        }
+        if let (
+            None,
+            Some(Paid {
+                drawn: Some(drawn), ..
+            }),
+        ) = (used, &self.paid)
+        {
+            let key = &self.facts.caller.name;
+            self.ledger.put_back(key, drawn, drawn.credits);
+        }
+    }
+
+    fn intent(&self) -> Intent<'_> {
+        let paid = self.paid.as_ref();
+        let reservation = paid.map(|paid| match &paid.drawn {
+            Some(drawn) => drawn.id.as_str(),
+            None => self.id(),
+        });
+        Intent {
+            id: self.id().into(),
+            key: self.facts.caller.name.clone(),
+            plan: (&*self.facts.caller.plan_name).into(),
+            reservation: reservation.map(Into::into),
+            endpoint: self.facts.endpoint,
+            asked: self.facts.asked.as_str().into(),
+            stream: self.facts.stream,
+            began_ms: self.facts.began.1,
+            reserved: paid.map_or(0, |paid| paid.reserved),
+            unconfirmed_pays: paid.is_some_and(|paid| paid.on_abort.unconfirmed_pays),
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.facts.id.to_str().unwrap_or_default()
+    }
+
+    fn into_record(self, end: End, tokens: Tokens, reported: bool) -> Record {
+        let clock = self.ledger.clock;
+        let (credits, reservation, unpaid) = self.charge(end, tokens, reported);
+        let served = self.serving.as_ref();
+        let cost = served.and_then(|serving| serving.model().cost);
+        let channel = served.map(|serving| serving.reach.lane.name.clone());
+        let labels = self.facts.user.as_deref().map(user_metadata);
+        let labels = labels.unwrap_or_default();
+        let gave_content = self.stage > Stage::Attempted;
+        let tokens = if gave_content || reported {
+            tokens
+        } else {
+            Tokens::default()
+        };
+        Record {
+            id: self.id().to_owned(),
+            key: self.facts.caller.name.clone(),
+            plan: self.facts.caller.plan_name.to_string(),
+            reservation,
+            channel,
+            endpoint: self.facts.endpoint,
+            served: served
+                .map(|serving| serving.upstream_name().to_owned())
+                .unwrap_or_default(),
+            attempts: self.attempts,
+            status: self.status,
+            end,
+            stream: self.facts.stream,
+            estimated: !reported && tokens != Tokens::default(),
+            cost: cost
+                .filter(|_| gave_content)
+                .map_or(0, |cost| cost.of(&tokens)),
+            tokens,
+            credits,
+            waste: self.waste,
+            unpaid,
+            began_ms: self.facts.began.1,
+            latency_ms: since(&clock, self.facts.began.0),
+            first_ms: self
+                .content
+                .map(|at| millis(at.saturating_sub(self.facts.began.0))),
+            user_metadata: labels,
+            asked: self.facts.asked,
+        }
+    }
+
+    /// What the key pays, by which reservation, and what it was worth beyond that.
+    fn charge(&self, end: End, tokens: Tokens, reported: bool) -> (Micros, Option<String>, Micros) {
+        let Some(paid) = &self.paid else {
+            return (0, None, 0);
+        };
+        let ended = Ended {
+            stage: self.stage,
+            by: match end {
+                End::ClientLeft => By::Caller,
+                _ => By::Provider,
+            },
+            tokens,
+            reported,
+            relayed: self.relayed,
+        };
+        let charge = charge(&ended, &paid.cost, paid.on_abort, paid.reserved);
+        let reservation = match &paid.drawn {
+            Some(drawn) => {
+                let unused = drawn.credits.saturating_sub(charge.credits);
+                self.ledger.put_back(&self.facts.caller.name, drawn, unused);
+                drawn.id.clone()
+            }
+            None => self.id().to_owned(),
+        };
+        (charge.credits, Some(reservation), charge.waste)
+    }
+}
+
+fn since(clock: &Clock, began: Duration) -> u64 {
+    millis(clock.now().saturating_sub(began))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,49 @@
+//! What must be so before an attempt is sent: the call's bill is open, the channel's account admits it, its grant is a use, and that it is
+//! about to be sent is written down. Part of `failover`; the rules are `ledger`'s.
+
+use super::Trial;
+use crate::bill::Bill;
+use crate::reject::Reject;
+use crate::snapshot::Serving;
+use crate::upstream::Sending;
+
+impl Trial<'_> {
+    /// Opens the call's bill before its first attempt, and asks whether this channel's account admits it.
+    pub(super) async fn admit(&mut self, serving: &Serving) -> Result<bool, Reject> {
+        let ledger = &self.failover.ledger;
+        if self.bill.is_none() {
+            let now = self.failover.clock.now();
+            let flows = |one: &&Serving| one.reach.lane.would_take(one.upstream_name(), now, false);
+            let order = self.serving.iter().copied();
+            let order = move || order.clone().filter(flows).collect();
+            self.bill = Some(ledger.open(self.call, order).await?);
+        }
+        match &mut self.bill {
+            Some(bill) => Ok(ledger.admits(bill, serving).await),
+            None => Ok(true),
+        }
+    }
+
+    /// The grant becomes a use at the first send, which is written down before; later attempts of the same call are the same request.
+    pub(super) async fn spend(&mut self) -> Result<(), Reject> {
+        let Some(reservation) = self.reservation.take() else {
+            return Ok(());
+        };
+        if let Some(bill) = &mut self.bill {
+            bill.note()?;
+        }
+        let (ledger, caller) = (&self.failover.ledger, &self.call.caller);
+        ledger.spend(reservation, caller).await
+    }
+
+    pub(super) fn sending(&mut self, serving: &Serving, credential: usize) -> Sending {
+        let most_output = self.bill.as_ref().and_then(Bill::most_output);
+        if let Some(bill) = &mut self.bill {
+            bill.sent(serving);
+        }
+        Sending {
+            credential,
+            most_output,
+        }
+    }
+}

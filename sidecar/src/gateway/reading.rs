@@ -1,0 +1,65 @@
+//! Reads a request's kind and body, and words what cannot be read. Pure; part of `gateway`.
+
+use crate::reject::Reject;
+use http::header;
+use http::request::Parts;
+use purser_config::Endpoint;
+use purser_dialects::{Scan, ScanFault, Unrouted};
+
+/// The boundary of a multipart body; `None` for JSON.
+pub(super) fn content_type(parts: &Parts, endpoint: Endpoint) -> Result<Option<String>, Reject> {
+    let found = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    // As nearly every request spells it.
+    if found == "application/json" && !purser_dialects::is_multipart(endpoint) {
+        return Ok(None);
+    }
+    let kind = found.split(';').next().unwrap_or_default().trim();
+    if purser_dialects::is_multipart(endpoint) {
+        let expected = "multipart/form-data with a boundary";
+        let boundary = kind
+            .eq_ignore_ascii_case("multipart/form-data")
+            .then(|| purser_dialects::boundary(found))
+            .flatten();
+        return boundary.map(Some).ok_or_else(|| Reject::MediaType {
+            expected,
+            found: shown(found),
+        });
+    }
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    Err(Reject::MediaType {
+        expected: "application/json",
+        found: shown(found),
+    })
+}
+
+pub(super) fn read(body: &[u8], boundary: Option<&str>) -> Result<Scan, Reject> {
+    let scan = match boundary {
+        Some(boundary) => purser_dialects::scan_multipart(body, boundary),
+        None => purser_dialects::scan_json(body),
+    };
+    scan.map_err(|fault: ScanFault| Reject::InvalidJson(fault.to_string()))
+}
+
+pub(super) fn unknown(unrouted: Unrouted, parts: &Parts) -> Reject {
+    match unrouted {
+        Unrouted::Unknown { hint } => Reject::UnknownUrl {
+            path: shown(parts.uri.path()),
+            hint,
+        },
+        Unrouted::Method { allow } => Reject::Method { allow },
+    }
+}
+
+/// A caller's text, fit to be shown: short and without control characters.
+pub(super) fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect()
+}

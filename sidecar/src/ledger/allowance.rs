@@ -1,0 +1,218 @@
+//! Prepaid credits of active metered keys: reserved beforehand, so that an operator's restart is no outage for them (DESIGN 5). Pure:
+//! time is an argument. A key that spends gets as much as ten seconds of it cost; one that falls silent gives it back.
+
+use purser_config::Name;
+use purser_config::price::Micros;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long an allowance should last.
+const LASTS: Duration = Duration::from_secs(12);
+/// After so long without a call an allowance is given back.
+const IDLE: Duration = Duration::from_secs(60);
+/// After so long without a call a rate of spending counts half.
+const HALF_LIFE: Duration = Duration::from_secs(5);
+/// Between two questions for one key, whatever they bring.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who pays for a call while nobody can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// The allowance's reservation.
+    pub(crate) id: String,
+    /// What was taken of it.
+    pub(crate) credits: Micros,
+}
+
+/// What to ask the authority for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A new allowance of this many credits, for calls of at most that many.
+    Ask { credits: Micros, call: Micros },
+    /// This one is not needed any more.
+    Release(String),
+}
+
+#[derive(Debug, Default)]
+struct Purse {
+    /// Reservations and what is left of each; the first is drawn from first.
+    held: Vec<Drawn>,
+    /// Credits a second, fading.
+    weight: f64,
+    spent: Duration,
+    /// The largest estimate of late: an allowance that cannot pay one call is none.
+    largest: Micros,
+    asked: Option<Duration>,
+}
+
+/// Allowances by key.
+#[derive(Debug, Default)]
+pub(super) struct Allowances {
+    purses: HashMap<Name, Purse>,
+}
+
+impl Purse {
+    fn faded(&self, now: Duration) -> f64 {
+        let passed = now.saturating_sub(self.spent).as_secs_f64();
+        self.weight * (-passed / HALF_LIFE.as_secs_f64()).exp2()
+    }
+
+    fn left(&self) -> Micros {
+        let left = self.held.iter().map(|drawn| drawn.credits);
+        left.fold(0, Micros::saturating_add)
+    }
+
+    fn target(&self, now: Duration) -> Micros {
+        let per_second = self.faded(now) * std::f64::consts::LN_2 / HALF_LIFE.as_secs_f64();
+        // Saturates: a float that is too large becomes the largest integer.
+        let lasting = (per_second * LASTS.as_secs_f64()).ceil() as Micros;
+        lasting.max(self.largest)
+    }
+}
+
+impl Allowances {
+    /// A call of this key was reserved for so many credits. Says whether to ask for an allowance now.
+    pub(super) fn spending(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Step> {
+        let purse = self.purses.entry(key.clone()).or_default();
+        purse.weight = purse.faded(now) + credits as f64;
+        purse.spent = purse.spent.max(now);
+        purse.largest = purse.largest.max(credits);
+        let (target, left) = (purse.target(now), purse.left());
+        let due = purse.asked.is_none_or(|asked| now >= asked + PATIENCE);
+        if !due || left.saturating_mul(2) >= target {
+            return None;
+        }
+        purse.asked = Some(now);
+        Some(Step::Ask {
+            credits: target - left,
+            call: purse.largest,
+        })
+    }
+
+    /// The authority reserved an allowance.
+    pub(super) fn granted(&mut self, key: &Name, id: String, credits: Micros) {
+        if credits > 0 {
+            let purse = self.purses.entry(key.clone()).or_default();
+            purse.held.push(Drawn { id, credits });
+        }
+    }
+
+    /// Pays for one call, if one allowance can.
+    pub(super) fn draw(&mut self, key: &Name, credits: Micros) -> Option<Drawn> {
+        let purse = self.purses.get_mut(key)?;
+        let held = purse.held.iter_mut().find(|held| held.credits >= credits)?;
+        held.credits -= credits;
+        let id = held.id.clone();
+        Some(Drawn { id, credits })
+    }
+
+    /// What a call did not use of what it drew.
+    pub(super) fn put_back(&mut self, key: &Name, drawn: &Drawn, unused: Micros) {
+        let purse = self.purses.get_mut(key);
+        let held = purse.and_then(|purse| purse.held.iter_mut().find(|held| held.id == drawn.id));
+        if let Some(held) = held {
+            held.credits = held.credits.saturating_add(unused.min(drawn.credits));
+        }
+    }
+
+    /// What silent keys hold, to be given back. To be called now and then.
+    pub(super) fn idle(&mut self, now: Duration) -> Vec<(Name, Step)> {
+        let mut steps = Vec::new();
+        self.purses.retain(|key, purse| {
+            let idle = now.saturating_sub(purse.spent) >= IDLE;
+            if idle {
+                let released = purse.held.drain(..);
+                steps.extend(released.map(|held| (key.clone(), Step::Release(held.id))));
+            }
+            !idle
+        });
+        steps
+    }
+
+    /// Every allowance, to be given back at the end of the process.
+    pub(super) fn all(&mut self) -> Vec<(Name, Step)> {
+        let purses = std::mem::take(&mut self.purses);
+        let held = purses.into_iter().flat_map(|(key, purse)| {
+            purse
+                .held
+                .into_iter()
+                .map(move |held| (key.clone(), Step::Release(held.id)))
+        });
+        held.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Name {
+        Name::new("shop", "a")
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_key_that_spends_is_given_what_twelve_seconds_of_it_cost() {
+        let mut allowances = Allowances::default();
+        let mut asked = Vec::new();
+        for tenth in 0..600_u32 {
+            let step = allowances.spending(&key(), 100, Duration::from_millis(100) * tenth);
+            if let Some(Step::Ask { credits, .. }) = step {
+                asked.push(credits);
+            }
+        }
+        // A thousand a second; whoever gets nothing asks again, and no more often than every two seconds.
+        assert!(asked.len() <= 30, "{}", asked.len());
+        assert!(
+            asked
+                .last()
+                .is_some_and(|last| (11_000..13_500).contains(last)),
+            "{asked:?}"
+        );
+    }
+
+    #[test]
+    fn a_single_call_is_given_enough_for_another() {
+        let mut allowances = Allowances::default();
+        assert_eq!(
+            allowances.spending(&key(), 5, at(1)),
+            Some(Step::Ask {
+                credits: 9,
+                call: 5
+            })
+        );
+        allowances.granted(&key(), "a-1".into(), 9);
+        assert_eq!(allowances.spending(&key(), 5, at(9)), None);
+    }
+
+    #[test]
+    fn an_allowance_pays_until_it_is_empty_and_takes_back_what_was_not_used() {
+        let mut allowances = Allowances::default();
+        allowances.granted(&key(), "a-1".into(), 10);
+        let drawn = allowances.draw(&key(), 8).unwrap();
+        assert_eq!(allowances.draw(&key(), 8), None);
+        allowances.put_back(&key(), &drawn, 7);
+        assert_eq!(
+            allowances.draw(&key(), 9).map(|drawn| drawn.id).as_deref(),
+            Some("a-1")
+        );
+        assert_eq!(allowances.draw(&key(), 1), None);
+    }
+
+    #[test]
+    fn a_silent_key_gives_its_allowance_back_once() {
+        let mut allowances = Allowances::default();
+        allowances.spending(&key(), 5, at(1));
+        allowances.granted(&key(), "a-1".into(), 9);
+        assert!(allowances.idle(at(60)).is_empty());
+        assert_eq!(
+            allowances.idle(at(61)),
+            [(key(), Step::Release("a-1".into()))]
+        );
+        assert!(allowances.idle(at(62)).is_empty());
+        assert_eq!(allowances.draw(&key(), 1), None);
+    }
+}

@@ -1,0 +1,291 @@
+//! One request of a key's window: asked for while the body is read, or taken from what a lease brought, and spent at the last moment
+//! before the send. Part of `Ledger`.
+
+use super::stock::Taken;
+use super::{ASK_AGAIN, Authority, Ledger, PATIENCE, Quota};
+use crate::reject::Reject;
+use crate::snapshot::Caller;
+use purser_config::quota::{Ask, GRACE_MS, Grant, LEASE_MS, Limited, Return, Verdict, WINDOW_MS};
+use purser_config::{Name, Plan, WhenQuotaUnreachable};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a denial answers for the authority, so that returned grants are seen.
+pub(super) const DENIAL_CACHE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_millis(GRACE_MS);
+/// Requests a minute above which a key may have leases: every plan below is always exact.
+const LEASED: u32 = 240;
+
+/// A request that was granted and not yet sent. Dropped unsent, it is given back.
+pub struct Reservation {
+    grant: Option<Held>,
+    authority: Arc<dyn Authority>,
+}
+
+/// One granted request.
+struct Held {
+    key: Name,
+    of: Taken,
+    /// Of which connection it is; of an earlier one it is void.
+    generation: u64,
+}
+
+/// What a question came to.
+enum Asked {
+    Granted(Held, Quota),
+    /// Nobody can say now; perhaps after the wait.
+    Unknown {
+        wait: Duration,
+    },
+}
+
+impl Ledger {
+    /// Reserves one request of this key's plan.
+    ///
+    /// # Errors
+    /// 429 with the wait when the window is full, 403 when the plan is over; 503 when nobody can say and the plan does not go on without.
+    pub async fn reserve(&self, caller: &Caller) -> Result<(Reservation, Quota), Reject> {
+        let plan = caller.plan.as_deref();
+        let tokens = plan.and_then(|plan| plan.tokens_per_minute);
+        let Some(plan) = plan.filter(|plan| plan.asks()) else {
+            let quota = Quota {
+                tokens,
+                ..Quota::default()
+            };
+            return Ok((self.reservation(None), quota));
+        };
+        let began = self.clock.now();
+        if let Some((by, free_at)) = self.memory.denied_until(&caller.name, began) {
+            return Err(over(caller, plan, (by, free_at - began)));
+        }
+        if let Some((held, quota)) = self.ahead(caller, plan, began) {
+            return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
+        }
+        let mut asked = began;
+        loop {
+            let wait = match self.ask(caller, plan, asked).await? {
+                Asked::Granted(held, quota) => {
+                    return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
+                }
+                Asked::Unknown { wait } => wait,
+            };
+            if let Some(remaining) = self.share(caller, plan) {
+                let quota = Quota {
+                    limit: plan.requests_per_minute,
+                    remaining,
+                    reset_ms: WINDOW_MS,
+                    tokens,
+                    tokens_left: None,
+                };
+                return Ok((self.reservation(None), quota));
+            }
+            if self.clock.now() + ASK_AGAIN > began + PATIENCE {
+                return Err(Reject::QuotaUnavailable { retry: wait });
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+            asked = self.clock.now();
+        }
+    }
+
+    /// One that a lease brought.
+    fn ahead(&self, caller: &Caller, plan: &Plan, now: Duration) -> Option<(Held, Quota)> {
+        if !is_leased(plan) {
+            return None;
+        }
+        let (of, quota) = self.memory.take_ahead(&caller.name, now)?;
+        let generation = self.memory.generation();
+        let key = caller.name.clone();
+        Some((
+            Held {
+                key,
+                of,
+                generation,
+            },
+            quota,
+        ))
+    }
+
+    /// One question, asked now. A denial is the caller's answer at once.
+    async fn ask(&self, caller: &Caller, plan: &Plan, asked: Duration) -> Result<Asked, Reject> {
+        let name = &caller.name;
+        let generation = self.memory.generation();
+        let far = Duration::from_micros(self.round_trip.load(Ordering::Relaxed));
+        let want = match is_leased(plan) {
+            true => self.memory.want(name, asked, far),
+            false => 1,
+        };
+        // Whoever must reserve before it sends, or is far away, cannot send within the grace.
+        let is_slow = plan.reserves() || far > GRACE / 4;
+        let ask = Ask {
+            key: name.clone(),
+            want,
+            ttl_ms: if is_slow { LEASE_MS } else { 0 },
+        };
+        let grant = self.authority.ask(ask).await;
+        if want > 1 {
+            self.memory.asked(name);
+        }
+        let Ok(grant) = grant else {
+            let wait = Duration::from_secs(1);
+            return Ok(Asked::Unknown { wait });
+        };
+        self.note_round_trip(self.clock.now().saturating_sub(asked));
+        self.memory.expires(name, grant.expires_at_ms);
+        self.answered(caller, plan, (grant, asked, generation))
+    }
+
+    /// What an answer comes to, of a question that was asked then, on that connection.
+    fn answered(
+        &self,
+        caller: &Caller,
+        plan: &Plan,
+        (grant, asked, generation): (Grant, Duration, u64),
+    ) -> Result<Asked, Reject> {
+        let name = &caller.name;
+        let quota = Quota {
+            limit: grant.limit,
+            remaining: grant.remaining,
+            reset_ms: grant.reset_ms,
+            ..Quota::default()
+        };
+        match grant.verdict {
+            Verdict::Granted {
+                count,
+                ttl_ms,
+                token,
+            } => {
+                let of = Taken {
+                    token,
+                    asked,
+                    ttl: Duration::from_millis(ttl_ms),
+                };
+                if generation == self.memory.generation() {
+                    self.memory
+                        .put_ahead(name, (of, count.saturating_sub(1)), quota);
+                }
+                let key = name.clone();
+                let held = Held {
+                    key,
+                    of,
+                    generation,
+                };
+                Ok(Asked::Granted(held, quota))
+            }
+            Verdict::Refused { code, message } => Err(Reject::Refused(code, message)),
+            Verdict::Denied { next_free_ms, by } => {
+                let wait = Duration::from_millis(next_free_ms);
+                let until = (asked + wait.min(DENIAL_CACHE), asked + wait);
+                self.memory.deny(name, by, until);
+                Err(over(caller, plan, (by, wait)))
+            }
+            Verdict::Learning { ready_ms } => {
+                let wait = Duration::from_millis(ready_ms.max(1_000));
+                Ok(Asked::Unknown { wait })
+            }
+        }
+    }
+
+    /// Turns a reservation into a use, at the last moment before the send. A grant that waited too long, or of a connection that is gone,
+    /// is void: it is given back, and another asked for.
+    ///
+    /// # Errors
+    /// As `reserve`.
+    pub async fn spend(&self, mut reservation: Reservation, caller: &Caller) -> Result<(), Reject> {
+        if reservation.grant.is_none() {
+            return Ok(());
+        }
+        let began = self.clock.now();
+        let mut now = began;
+        loop {
+            let Some(held) = &reservation.grant else {
+                return Ok(());
+            };
+            let in_time = now <= held.of.asked + held.of.ttl + GRACE;
+            if in_time && held.generation == self.memory.generation() {
+                self.memory.used(&held.key, now);
+                reservation.grant = None;
+                return Ok(());
+            }
+            drop(reservation);
+            if now > began + PATIENCE {
+                let retry = Duration::from_secs(1);
+                return Err(Reject::QuotaUnavailable { retry });
+            }
+            (reservation, _) = self.reserve(caller).await?;
+            now = self.clock.now();
+        }
+    }
+
+    /// A use of the share that was handed out for such times; it counts what this sidecar used before the loss too. A day's limit is not
+    /// shared out: without another limit it is not known how much of it is left.
+    fn share(&self, caller: &Caller, plan: &Plan) -> Option<u32> {
+        let may = plan.when_quota_unreachable == WhenQuotaUnreachable::Share
+            && self.is_valid(caller, plan)
+            && plan.requests_per_minute.is_some();
+        may.then(|| self.memory.take_share(&caller.name, self.clock.now()))
+            .flatten()
+    }
+
+    /// Whether the plan's validity is known to have begun, and is not over. A key that was not used yet begins with nobody but the
+    /// authority.
+    pub(super) fn is_valid(&self, caller: &Caller, plan: &Plan) -> bool {
+        if plan.validity.is_none() {
+            return true;
+        }
+        let told = self.memory.expires_at(&caller.name);
+        let ends = caller.plan_expires_at_ms.or(told);
+        ends.is_some_and(|ends| self.clock.wall_ms() < ends)
+    }
+
+    /// A quarter of the news counts, so that one slow answer does not make every key lease.
+    fn note_round_trip(&self, took: Duration) {
+        let before = self.round_trip.load(Ordering::Relaxed);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 4);
+        self.round_trip
+            .store(before - before / 4 + took / 4, Ordering::Relaxed);
+    }
+
+    /// Gives back what leases brought and nobody used in time.
+    pub(super) fn give_back_expired(&self) {
+        for (key, token, count) in self.memory.expired_ahead(self.clock.now()) {
+            self.authority.give_back(Return { key, token, count });
+        }
+    }
+
+    fn reservation(&self, grant: Option<Held>) -> Reservation {
+        Reservation {
+            grant,
+            authority: Arc::clone(&self.authority),
+        }
+    }
+}
+
+fn is_leased(plan: &Plan) -> bool {
+    plan.requests_per_minute.is_some_and(|limit| limit > LEASED)
+}
+
+fn over(caller: &Caller, plan: &Plan, (by, retry): (Limited, Duration)) -> Reject {
+    let limit = match by {
+        Limited::Minute => plan.requests_per_minute,
+        Limited::Day => plan.requests_per_day,
+    };
+    Reject::OverRate {
+        limit: limit.unwrap_or(0),
+        by,
+        retry,
+        plan: caller.plan_name.to_string(),
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(Held { key, of, .. }) = self.grant.take() {
+            self.authority.give_back(Return {
+                key,
+                token: of.token,
+                count: 1,
+            });
+        }
+    }
+}
