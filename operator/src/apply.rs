@@ -1,5 +1,6 @@
-//! The only writer of Secrets: compiled configurations, one set for each namespace that needs them, and the values of keys
-//! that have none. Takes a publication and returns it as `Applied`, which is all that `status` accepts.
+//! The only writer of Secrets: compiled configurations, one set for each namespace that needs them, and the values of keys: the first
+//! of those that have none, and the next of those whose time has come. Has `credit` do what administrators ask for. Takes a
+//! publication and returns it as `Applied`, which is all that `status` accepts.
 //!
 //! Invariant: a namespace's Secrets are written at most every 5 s, and only when they differ.
 //! Invariant: a Secret of that name which does not carry our label is another's: it is neither written nor deleted, whenever
@@ -7,12 +8,16 @@
 
 mod bundle;
 mod generated_key;
+mod news;
+mod rotate;
 mod stored;
 
 pub(crate) use generated_key::is_taken_over;
+pub(crate) use news::News;
 
 use crate::certificate::Certificates;
 use crate::clock::Clock;
+use crate::credit::Creditor;
 use crate::metrics::Metrics;
 use crate::reconcile::Publication;
 use crate::secrets::Secrets;
@@ -21,6 +26,7 @@ use generated_key::Made;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use purser_config::Name;
+use rotate::Turned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +42,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Applied {
     /// What was applied.
     pub(crate) publication: Arc<Publication>,
-    /// Keys for which a value was made just now.
-    pub(crate) made: Vec<Name>,
+    /// What happened to keys just now.
+    pub(crate) news: Vec<News>,
     /// When to apply again, if something waits.
     pub(crate) again: Option<Duration>,
 }
@@ -74,6 +80,8 @@ pub(crate) struct Applier {
     pub(crate) metrics: Arc<Metrics>,
     /// For the pauses.
     pub(crate) clock: Clock,
+    /// Does what annotations ask for.
+    pub(crate) creditor: Creditor,
     /// What was done before.
     pub(crate) memory: Memory,
 }
@@ -93,16 +101,19 @@ impl Applier {
             verdicts: _,
             objects,
             wanted: _,
+            rotations: _,
             taken_over: _,
             unread: _,
             watched: _,
         } = &*publication;
         let now = self.clock.now();
         let audiences = objects.audiences();
-        let mut again = self.make_keys(&publication).await;
-        let made = std::mem::take(&mut again.1);
-        let mut next = again.0;
+        let (mut next, mut news) = self.make_keys(&publication).await;
         self.let_go(&publication).await;
+        let (turned, due) = self.turn_keys(&publication).await;
+        let (credited, waits) = self.creditor.look(&publication).await;
+        news.extend(turned.into_iter().chain(credited));
+        next = [next, due, waits].into_iter().flatten().min();
         // Every namespace is looked at once: an operator before this one may have left Secrets where none is needed now.
         for namespace in objects
             .namespaces
@@ -128,7 +139,7 @@ impl Applier {
         }
         Applied {
             publication,
-            made,
+            news,
             again: next,
         }
     }
@@ -225,7 +236,7 @@ impl Applier {
     }
 
     /// Makes values for keys that have waited long enough for one.
-    async fn make_keys(&mut self, publication: &Publication) -> (Option<Duration>, Vec<Name>) {
+    async fn make_keys(&mut self, publication: &Publication) -> (Option<Duration>, Vec<News>) {
         let now = self.clock.now();
         self.memory
             .wanted
@@ -246,10 +257,10 @@ impl Applier {
                 next = Some(next.map_or(waits, |next: Duration| next.min(waits)));
                 continue;
             }
-            match generated_key::make(&self.client, wanted, key).await {
+            match generated_key::make(&self.client, wanted, key, self.clock.unix_ms()).await {
                 Ok(Made::Made) => {
                     tracing::info!(key = %wanted.key, secret = %wanted.secret, "a value was made for the key");
-                    made.push(wanted.key.clone());
+                    made.push(News::generated(&wanted.key, &wanted.secret));
                 }
                 Ok(Made::Found) => {
                     tracing::info!(key = %wanted.key, secret = %wanted.secret, "the key's secret exists; its value is followed")
@@ -265,6 +276,34 @@ impl Applier {
             self.secrets.look_again(&wanted.secret);
         }
         (next, made)
+    }
+
+    /// Does what is due for values that were made here. Returns when the next is.
+    async fn turn_keys(&self, publication: &Publication) -> (Vec<News>, Option<Duration>) {
+        let (now_ms, mut news, mut next) = (self.clock.unix_ms(), Vec::new(), None);
+        for rotation in &publication.rotations {
+            let left = Duration::from_millis(rotation.at_ms.saturating_sub(now_ms));
+            if !left.is_zero() {
+                next = [next, Some(left)].into_iter().flatten().min();
+                continue;
+            }
+            match rotate::turn(&self.client, rotation, now_ms).await {
+                Ok(Turned::Nothing) => {}
+                Ok(Turned::Forgotten) => {
+                    tracing::info!(key = %rotation.key, secret = %rotation.secret, "the key's value before was removed");
+                }
+                Ok(Turned::Replaced { until }) => {
+                    tracing::info!(key = %rotation.key, secret = %rotation.secret, until, "the key has a new value; the one before works until then");
+                    news.push(News::rotated(&rotation.key, &rotation.secret, &until));
+                }
+                Err(error) => {
+                    tracing::warn!(key = %rotation.key, error = %error, source = error_source(&error), "turning the key's value");
+                    next = [next, Some(GRACE)].into_iter().flatten().min();
+                }
+            }
+            self.secrets.look_again(&rotation.secret);
+        }
+        (news, next)
     }
 
     async fn let_go(&self, publication: &Publication) {

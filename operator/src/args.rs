@@ -3,6 +3,7 @@
 use clap::{Args as Group, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Watches Plans, ApiKeys and ProviderChannels, compiles them, and serves the result to sidecars.
@@ -56,9 +57,6 @@ pub struct Run {
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,
-    /// Carry keys on plans whose rules are not enforced yet, instead of refusing them.
-    #[arg(long)]
-    pub allow_unenforced: bool,
     /// Publish even when a relist lost more than half of the keys or channels.
     #[arg(long)]
     pub force: bool,
@@ -71,6 +69,22 @@ pub struct Run {
     /// Who holds the Lease; the host's name when absent. A restarted process of the same identity takes over at once.
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,
+    /// Where windows and the ledger are kept for the next process; a volume. Without it a restart forgets windows, and credits too
+    /// unless --ledger is given.
+    #[arg(long, env = "PURSER_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The PostgreSQL that keeps credits and usage, as postgres://user:password@host:port/database; a file in --data-dir when absent.
+    #[arg(long, env = "PURSER_LEDGER", hide_env_values = true)]
+    pub ledger: Option<String>,
+    /// The Redis that keeps windows, as redis://host:port; memory when absent.
+    #[arg(long, env = "PURSER_WINDOWS", hide_env_values = true)]
+    pub windows: Option<String>,
+    /// How long a sidecar must have been silent before calls of which nobody knows the end are resolved, as 15m.
+    #[arg(long, default_value = "15m", value_parser = duration)]
+    pub unconfirmed_after: Duration,
+    /// How often a key's usage is written into its status at most, as 30s.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub usage_status_every: Duration,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,24 +1,17 @@
 //! The seam through which time and randomness enter. Rooms that decide take `now` as an argument; only the loops read this.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use purser_authority::journal::since_boot;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// This process's clock: `now` never goes back, `unix_ms` is for moments that people and other processes read.
+/// The machine's clocks: `now` never goes back and counts a suspension too, so that a Lease that ran out meanwhile is not believed;
+/// `unix_ms` is for moments that people and other processes read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    start: Instant,
-}
+pub(crate) struct Clock;
 
 impl Clock {
-    /// Starts at zero.
-    pub(crate) fn start() -> Self {
-        Clock {
-            start: Instant::now(),
-        }
-    }
-
-    /// Time since the start.
+    /// Time since boot.
     pub(crate) fn now(&self) -> Duration {
-        self.start.elapsed()
+        since_boot()
     }
 
     /// The wall clock, in milliseconds since 1970.

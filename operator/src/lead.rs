@@ -6,23 +6,31 @@ use crate::apply::{self, Applier};
 use crate::args::Run;
 use crate::certificate::{self, Certificates};
 use crate::clock::Clock;
+use crate::credit::Creditor;
 use crate::lease::Tenure;
 use crate::metrics::Metrics;
 use crate::reconcile::{Publication, Reconciler, effects};
 use crate::run::Failure;
 use crate::secrets::Secrets;
 use crate::serve::{Hub, Reviewer, Server};
-use crate::status::{self, Reporter};
-use crate::watch::Watched;
+use crate::status::{self, Reporter, Usage};
+use crate::stores::{self, Opened};
+use crate::sweep::Sweeper;
+use crate::watch::{Dirty, Watched};
 use crate::world::Guards;
 use kube::runtime::events::{Recorder, Reporter as Source};
 use kube::{Api, Client};
+use purser_authority::Activations;
 use purser_compile::{Gateway, Options};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+
+/// How long after a failure windows and ledger are opened again.
+const OPENS_AGAIN: Duration = Duration::from_secs(2);
 
 /// What it starts from.
 pub(crate) struct Lead {
@@ -65,10 +73,12 @@ impl Lead {
         let report = Arc::new(Notify::new());
         let own = Api::namespaced(self.client.clone(), &self.run.namespace);
         let certificates = Arc::new(Certificates::open(own, stream_names(&self.run)).await?);
+        let opened = self.opened().await?;
         let hub = Arc::new(Hub::new(
             self.clock,
             self.tenure.clone(),
             Arc::clone(&report),
+            Arc::clone(&opened.authority),
         ));
         let secrets = Secrets::new(self.client.clone(), self.clock, self.watched.dirty.clone());
         let shared = Shared {
@@ -89,6 +99,11 @@ impl Lead {
             Arc::clone(&shared.report),
         ));
         tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
+        tasks.spawn(self.sweeper(&shared).run());
+        tasks.spawn(mark_begun(
+            shared.hub.authority().begun(),
+            self.watched.dirty.clone(),
+        ));
         tasks.spawn(self.server(&shared).run(streams, shared.certificates));
         self.ready.set(true);
         tracing::info!("serving");
@@ -104,6 +119,32 @@ impl Lead {
         Err(Failure::Ended)
     }
 
+    /// Opens what the authority keeps, as soon as it can be opened: what is wrong with it a person may mend meanwhile.
+    async fn opened(&self) -> Result<Opened, Failure> {
+        loop {
+            match stores::open(&self.run, &self.tenure, self.clock).await {
+                Ok(opened) => {
+                    self.ready.suffers("authority", None);
+                    return Ok(opened);
+                }
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%error, "nothing is served before windows and ledger are open; they are tried again");
+                    self.ready.suffers("authority", Some(error.to_string()));
+                }
+            }
+            tokio::time::sleep(OPENS_AGAIN).await;
+        }
+    }
+
+    fn sweeper(&self, shared: &Shared) -> Sweeper {
+        Sweeper {
+            hub: Arc::clone(&shared.hub),
+            ready: self.ready.clone(),
+            after: self.run.unconfirmed_after,
+        }
+    }
+
     fn reconciler(&self, shared: &Shared) -> (Reconciler, Publications) {
         let (to_effects, publications) = watch::channel(None);
         let reconciler = Reconciler {
@@ -112,7 +153,6 @@ impl Lead {
             guards: Guards::new(self.run.force),
             secrets: shared.secrets.clone(),
             options: Options {
-                allow_unenforced: self.run.allow_unenforced,
                 gateway: Gateway::Absent,
             },
             hub: Arc::clone(&shared.hub),
@@ -145,6 +185,12 @@ impl Lead {
             secrets: shared.secrets.clone(),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
+            creditor: Creditor {
+                client: self.client.clone(),
+                hub: Arc::clone(&shared.hub),
+                clock: self.clock,
+                told: HashSet::new(),
+            },
             memory: apply::Memory::default(),
         };
         let source = Source {
@@ -157,6 +203,7 @@ impl Lead {
             hub: Arc::clone(&shared.hub),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
+            usage: Usage::new(self.run.usage_status_every),
             memory: status::Memory::default(),
         };
         effects(publications, Arc::clone(&shared.report), applier, reporter)
@@ -199,6 +246,13 @@ async fn turn_certificates(certificates: Arc<Certificates>, report: Arc<Notify>)
                 tracing::error!(error = %error, "turning certificates; the old ones stay")
             }
         }
+    }
+}
+
+/// A key whose time began has an end, which its sidecars must know.
+async fn mark_begun(mut begun: watch::Receiver<Arc<Activations>>, dirty: Dirty) {
+    while begun.changed().await.is_ok() {
+        dirty.mark();
     }
 }
 

@@ -9,11 +9,11 @@
 //!      |                                                    effects, in their time:  v         |
 //!      +--- apply: compiled Secrets, generated keys <------- Publication ---> apply -> Applied -> status <-- census
 //! ```
-//! `lease` makes it the only one, `certificate` makes its TLS, `admin` and `metrics` let it be seen, `run` and `lead` put it
-//! together.
+//! `lease` makes it the only one, `certificate` makes its TLS, `stores` opens what the authority keeps and `sweep` looks after it,
+//! `admin` and `metrics` let it be seen, `run` and `lead` put it together.
 //!
-//! Invariant: one writer for each kind of effect: `apply` (Secrets), `status` (statuses, Events), `serve` (streams). Beside
-//! them only `lease` and `certificate` write, each the one object that it owns.
+//! Invariant: one writer for each kind of effect: `apply` (Secrets), `credit` (annotations that are entries of the ledger), `status`
+//! (statuses, Events), `serve` (streams). Beside them only `lease` and `certificate` write, each the one object that it owns.
 //! Invariant: level, not edge: nothing decides by what changed, only by what is.
 //! Invariant: publishing waits for no write to the API server.
 
@@ -22,6 +22,7 @@ mod apply;
 mod args;
 mod certificate;
 mod clock;
+mod credit;
 mod guard;
 mod lead;
 mod lease;
@@ -31,6 +32,8 @@ mod run;
 mod secrets;
 mod serve;
 mod status;
+mod stores;
+mod sweep;
 mod watch;
 mod world;
 

@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     applies: IntCounterVec,
     statuses: IntCounterVec,
     sidecars: IntGauge,
+    usage_batches: IntCounterVec,
     stream_rejections: IntCounterVec,
     streams_ended: IntCounterVec,
 }
@@ -91,6 +92,11 @@ impl Metrics {
             )?,
             statuses: make.counters("statuses_total", "Writes of status by outcome", "outcome")?,
             sidecars: make.gauge("sidecars", "Sidecars that are connected")?,
+            usage_batches: make.counters(
+                "usage_batches_total",
+                "Batches of usage records by what became of them",
+                "outcome",
+            )?,
             stream_rejections: make.counters(
                 "stream_rejections_total",
                 "Streams that were not opened, by reason",
@@ -136,6 +142,11 @@ impl Metrics {
     /// A status was written, or not.
     pub(crate) fn reported(&self, outcome: &'static str) {
         self.statuses.with_label_values(&[outcome]).inc();
+    }
+
+    /// Usage records were kept, or not.
+    pub(crate) fn kept(&self, outcome: &'static str) {
+        self.usage_batches.with_label_values(&[outcome]).inc();
     }
 
     /// A stream was not opened.

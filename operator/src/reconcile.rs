@@ -11,7 +11,7 @@ use crate::status::Reporter;
 use crate::watch::{TICK, Watched};
 use crate::world::{Guards, Objects};
 use kube::ResourceExt;
-use purser_compile::{Compiled, ObjectRef, Options, Verdict, WantedSecret, compile};
+use purser_compile::{Compiled, ObjectRef, Options, Rotation, Verdict, WantedSecret, compile};
 use purser_config::{Configuration, Name};
 use purser_crds::ApiKey;
 use std::collections::{BTreeMap, HashSet};
@@ -36,6 +36,8 @@ pub(crate) struct Publication {
     pub(crate) objects: Objects,
     /// Keys without a value.
     pub(crate) wanted: Vec<WantedSecret>,
+    /// What is due for values that were made here.
+    pub(crate) rotations: Vec<Rotation>,
     /// Secrets made here that hold somebody's own value now.
     pub(crate) taken_over: Vec<Name>,
     /// Secrets of which nothing is known yet: what was decided without them is not reported.
@@ -108,13 +110,14 @@ impl Reconciler {
             );
         }
         let read = self.secrets.read(&objects.named_secrets(), patience).await;
-        let world = objects.world(&read);
+        let world = objects.world(&read, &self.hub.authority().begun().borrow());
         // 2. compile (pure)
         let started = Instant::now();
         let Compiled {
             configuration,
             verdicts,
             wanted,
+            rotations,
         } = compile(&world, self.options);
         self.metrics
             .compile_duration
@@ -142,6 +145,7 @@ impl Reconciler {
             verdicts,
             objects,
             wanted,
+            rotations,
             taken_over,
             unread,
             watched,

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::lead::Lead;
 use crate::lease::{self, Election};
 use crate::metrics::Metrics;
+use crate::stores;
 use crate::watch::{Gone, Watched};
 use kube::{Api, Client};
 use std::net::SocketAddr;
@@ -37,6 +38,9 @@ pub enum Failure {
     /// No certificates.
     #[error("making certificates")]
     Certificates(#[from] certificate::Failure),
+    /// Windows or ledger cannot be opened with these settings.
+    #[error("opening what the authority keeps")]
+    Stores(#[from] stores::Failure),
     /// The Lease is gone.
     #[error("leading")]
     Lease(#[from] lease::Failure),
@@ -51,9 +55,10 @@ pub enum Failure {
 /// Runs until SIGTERM, SIGINT or a failure.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let run = args.into_run();
+    stores::check(&run)?;
     let mut signals = Signals::listen()?;
     let client = Client::try_default().await?;
-    let (clock, metrics, ready) = (Clock::start(), Arc::new(Metrics::new()?), Ready::default());
+    let (clock, metrics, ready) = (Clock, Arc::new(Metrics::new()?), Ready::default());
     let streams = listen(run.listen_stream).await?;
     let mut tasks = JoinSet::new();
     let admin = listen(run.listen_metrics).await?;

@@ -1,20 +1,26 @@
 //! The stream's server: TLS and HTTP/2, `POST /v1/stream`. Judges who calls, then hands each stream to `connection`.
 //!
 //! ```text
-//! accept -> TLS -> HTTP/2 -> token: whose? -> connection: Hello, Snapshot, Change, Ask … -> hub
+//! accept -> TLS -> HTTP/2 -> token: whose? -> connection: Hello, Snapshot, Change … -> hub
+//!                                             work: Ask, Reserve, Settle, Usage -> authority
 //!                                             scope: what a namespace may know, in which version; change: what differs
 //! ```
 //! Invariant: nothing is read from a body, and no configuration is sent, before the token was judged.
 
+mod bounds;
 mod census;
 mod change;
 mod connection;
+mod ended;
+mod health;
 mod hub;
 mod lines;
 mod scope;
 mod token;
+mod work;
 
 pub(crate) use census::{Census, Tally};
+pub(crate) use health::{Ail, Diagnosis};
 pub(crate) use hub::Hub;
 #[cfg(test)]
 pub(crate) use scope::Scopes;

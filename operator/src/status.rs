@@ -1,16 +1,25 @@
 //! The only writer of statuses and Events. Accepts what was applied, never what was merely decided.
 //!
-//! Invariant: a status is written only when it differs, and an object's at most once a second.
+//! Invariant: a status is written only when it differs, and an object's at most once a second; for its health alone even less
+//! often (`health`).
 //! Invariant: nothing of a key's value but its prefix is ever written.
 
 mod condition;
+mod health;
+mod notes;
+mod plan_change;
 mod report;
+mod usage;
 
-use crate::apply::Applied;
+pub(crate) use condition::Wanted;
+pub(crate) use usage::Usage;
+
+use crate::apply::{Applied, News};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::reconcile::Publication;
 use crate::serve::{Census, Hub};
-use crate::world::secret_name;
+use crate::watch::name_of;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, Patch, PatchParams};
@@ -18,9 +27,11 @@ use kube::core::{DynamicObject, GroupVersionKind};
 use kube::discovery::ApiResource;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Client, Resource};
+use notes::Notes;
 use purser_compile::ObjectRef;
+use purser_crds::ConditionType;
 use purser_crds::{ApiKey, Plan, ProviderChannel};
-use report::{Report, compiled, reason_before, reports};
+use report::{Report, compiled, failed_before, reason_before, reports};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +55,8 @@ pub(crate) struct Reporter {
     pub(crate) clock: Clock,
     /// Writes Events.
     pub(crate) events: Recorder,
+    /// What keys used.
+    pub(crate) usage: Usage,
     /// What was said before.
     pub(crate) memory: Memory,
 }
@@ -53,6 +66,8 @@ pub(crate) struct Reporter {
 pub(crate) struct Memory {
     written: HashMap<ObjectRef, Written>,
     told: HashMap<ObjectRef, Told>,
+    health: health::Memory,
+    notes: Notes,
 }
 
 /// A report and the status that it leads to.
@@ -75,7 +90,7 @@ impl Reporter {
     pub(crate) async fn report(&mut self, applied: &Applied) -> Option<Duration> {
         let Applied {
             publication,
-            made,
+            news,
             again: _,
         } = applied;
         let census = self
@@ -84,29 +99,119 @@ impl Reporter {
             .inspect_err(|error| tracing::error!(error = %error, "counting sidecars"))
             .ok()?;
         self.metrics.counted(&census);
-        for object in made.iter().filter_map(|key| publication.key(key)) {
-            let note = format!(
-                "a value was made and lies in secret {}",
-                secret_name(object)
-            );
-            self.tell(
-                &object.object_ref(&()),
-                EventType::Normal,
-                ("KeyGenerated", note),
-            )
-            .await;
-        }
-        let reports = reports(publication, &census);
+        self.tell_news(publication, news).await;
+        let stale = self.usage.refresh(self.hub.authority(), self.hub.moment());
+        let stale = stale.await;
+        let mut reports = reports(publication, &census);
         self.memory
             .written
             .retain(|object, _| publication.verdicts.contains_key(object));
         self.memory
             .told
             .retain(|object, _| publication.verdicts.contains_key(object));
+        self.memory
+            .health
+            .retain(|object| publication.verdicts.contains_key(object));
+        self.memory
+            .notes
+            .retain(|object| publication.verdicts.contains_key(object));
+        self.tell_plan_changes(publication, &mut reports).await;
         self.tell_refusals(&census, &reports).await;
+        let used = self.show_usage(publication, &mut reports);
+        let flaps = self.tell_health(&mut reports).await;
         let (due, waits) = self.memory.due(reports, self.clock.now());
         let failed = self.write(due).await;
-        [waits, failed.then_some(EVERY)].into_iter().flatten().min()
+        let again = [waits, flaps, used, stale, failed.then_some(EVERY)];
+        again.into_iter().flatten().min()
+    }
+
+    /// Events, and conditions that stay.
+    async fn tell_news(&mut self, publication: &Publication, news: &[News]) {
+        for one in news {
+            let Some(key) = publication.key(&one.key) else {
+                continue;
+            };
+            if let Some(condition) = &one.condition {
+                let object = ObjectRef::ApiKey(one.key.clone());
+                self.memory
+                    .notes
+                    .note((object, key.meta().uid.clone()), condition.clone());
+            }
+            let said = (one.reason, one.note.clone());
+            self.tell(&key.object_ref(&()), one.type_, said).await;
+        }
+    }
+
+    /// Tells of keys that were moved to another plan, and goes on saying what was said of it.
+    async fn tell_plan_changes(&mut self, publication: &Publication, reports: &mut [Report]) {
+        let mut news = Vec::new();
+        for report in reports {
+            let Some(key) = report.key.clone() else {
+                continue;
+            };
+            if let Some(from) = self.memory.notes.plan_before(report, &key.spec.plan) {
+                let left = self.usage.left(&name_of(&*key));
+                let change = plan_change::told(publication, &key, (&from, left));
+                let of = (report.object.clone(), report.reference.uid.clone());
+                self.memory.notes.note(of, change.clone());
+                news.push((report.reference.clone(), change));
+            }
+            self.memory.notes.add_to(report);
+        }
+        for (reference, change) in news {
+            let said = (change.reason, change.message);
+            self.tell(&reference, EventType::Normal, said).await;
+        }
+    }
+
+    /// Holds back usage that was written a moment ago. Returns when to come again.
+    fn show_usage(
+        &mut self,
+        publication: &Publication,
+        reports: &mut [Report],
+    ) -> Option<Duration> {
+        let (now, mut waits) = (self.clock.now(), None);
+        for report in reports {
+            if let Some(key) = &report.key {
+                let used = self.usage.fields(publication, key);
+                let (shown, left) = self.usage.steady(report, used, now);
+                report.fields.extend(shown);
+                waits = [waits, left].into_iter().flatten().min();
+            }
+        }
+        self.usage
+            .retain(|object| publication.verdicts.contains_key(object));
+        waits
+    }
+
+    /// Holds back health that changed a moment ago, and tells of channels that fail or work again. Returns when to come again.
+    async fn tell_health(&mut self, reports: &mut [Report]) -> Option<Duration> {
+        let (now, mut waits, mut news) = (self.clock.now(), Vec::new(), Vec::new());
+        for report in reports {
+            let failed = failed_before(&report.before);
+            let is_health = |wanted: &&mut Wanted| wanted.kind == ConditionType::Healthy;
+            let Some(wanted) = report.conditions.iter_mut().find(is_health) else {
+                continue;
+            };
+            let memory = &mut self.memory.health;
+            let (shown, left) = memory.steady(&report.object, (wanted, failed), now);
+            *wanted = shown;
+            waits.extend(left);
+            match memory.is_news(&report.object, now) {
+                Ok(true) => news.push((report.reference.clone(), wanted.clone())),
+                Ok(false) => {}
+                Err(left) => waits.push(left),
+            }
+        }
+        for (reference, wanted) in news {
+            let type_ = match wanted.status {
+                "True" => EventType::Normal,
+                _ => EventType::Warning,
+            };
+            self.tell(&reference, type_, (wanted.reason, wanted.message))
+                .await;
+        }
+        waits.into_iter().min()
     }
 
     /// Events for refusals that are new, by the operator or by a sidecar.

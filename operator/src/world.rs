@@ -5,6 +5,7 @@ use crate::guard::Guard;
 use crate::secrets::Read;
 use crate::watch::{Watched, name_of};
 use kube::ResourceExt;
+use purser_authority::Activations;
 use purser_compile::{ObjectRef, World};
 use purser_config::Name;
 use purser_crds::{ApiKey, Plan, ProviderChannel};
@@ -147,7 +148,7 @@ impl Objects {
     }
 
     /// As `compile` takes it.
-    pub(crate) fn world(&self, read: &Read) -> World {
+    pub(crate) fn world(&self, read: &Read, begun: &Activations) -> World {
         World {
             plans: self.plans.iter().map(|plan| Plan::clone(plan)).collect(),
             keys: self.keys.iter().map(|key| ApiKey::clone(key)).collect(),
@@ -162,6 +163,7 @@ impl Objects {
                 .iter()
                 .map(|(name, secret)| (name.clone(), (**secret).clone()))
                 .collect(),
+            activations: begun.clone(),
         }
     }
 }

@@ -111,10 +111,13 @@ mod tests {
     fn scope() -> Arc<Scope> {
         let key = Key {
             digests: vec![],
+            previous: None,
             standing: Standing::Good,
             plan: "free".into(),
             models: vec![],
             expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
         };

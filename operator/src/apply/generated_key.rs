@@ -3,6 +3,7 @@
 //! Invariant: a Secret is made by POST only: what a person wrote, even a moment before, is followed and never overwritten.
 //! Invariant: the value goes into the Secret and nowhere else: no log, no event, no status.
 
+use super::rotate::written;
 use crate::clock::{NoRandomness, random};
 use crate::serve::hex;
 use k8s_openapi::api::core::v1::Secret;
@@ -11,13 +12,13 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, Resource, ResourceExt};
 use purser_compile::{WantedSecret, WorldSecret};
 use purser_config::Name;
-use purser_crds::{ApiKey, KEY_DATA};
+use purser_crds::{ApiKey, KEY_DATA, ROTATED_AT_ANNOTATION};
 use sha2::{Digest, Sha256};
 
 /// Label that names the ApiKey whose value a Secret holds.
 pub(crate) const KEY_LABEL: &str = "purser.dev/key";
 /// The digest of the value that was made here: while it fits, the value is ours.
-pub(crate) const GENERATED: &str = "purser.dev/generated";
+pub(crate) const GENERATED: &str = purser_crds::GENERATED_ANNOTATION;
 /// Of base 62; 32 of them have 190 bits.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const PREFIX: usize = 8;
@@ -45,7 +46,7 @@ pub(crate) enum Made {
 }
 
 /// `sk-<8>-<32>`: 8 to be found by and 32, of 190 random bits, to be secret.
-fn value() -> Result<String, NoRandomness> {
+pub(super) fn value() -> Result<String, NoRandomness> {
     let mut text = String::from("sk-");
     let mut digits = Vec::with_capacity(PREFIX + BODY);
     while digits.len() < PREFIX + BODY {
@@ -59,11 +60,11 @@ fn value() -> Result<String, NoRandomness> {
     Ok(text)
 }
 
-fn digest(value: &str) -> String {
+pub(super) fn digest(value: &str) -> String {
     format!("sha256:{}", hex(&Sha256::digest(value)))
 }
 
-fn secret(wanted: &WantedSecret, key: &ApiKey, value: String) -> Secret {
+fn secret(wanted: &WantedSecret, key: &ApiKey, (value, now): (String, String)) -> Secret {
     let managed = (
         "app.kubernetes.io/managed-by".to_owned(),
         "purser".to_owned(),
@@ -71,11 +72,15 @@ fn secret(wanted: &WantedSecret, key: &ApiKey, value: String) -> Secret {
     // A label is shorter than a name may be.
     let of_key = (wanted.key.name().len() <= LONGEST_LABEL)
         .then(|| (KEY_LABEL.to_owned(), wanted.key.name().to_owned()));
+    let annotations = [
+        (GENERATED.to_owned(), digest(&value)),
+        (ROTATED_AT_ANNOTATION.to_owned(), now),
+    ];
     Secret {
         metadata: ObjectMeta {
             name: Some(wanted.secret.name().to_owned()),
             labels: Some([managed].into_iter().chain(of_key).collect()),
-            annotations: Some([(GENERATED.to_owned(), digest(&value))].into()),
+            annotations: Some(annotations.into()),
             owner_references: key.controller_owner_ref(&()).map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
@@ -90,13 +95,15 @@ pub(crate) async fn make(
     client: &Client,
     wanted: &WantedSecret,
     key: &ApiKey,
+    now_ms: u64,
 ) -> Result<Made, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), wanted.secret.namespace());
     let params = PostParams {
         field_manager: Some(purser_crds::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match api.create(&params, &secret(wanted, key, value()?)).await {
+    let secret = secret(wanted, key, (value()?, written(now_ms)));
+    match api.create(&params, &secret).await {
         Ok(_) => Ok(Made::Made),
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Made::Found),
         Err(error) => Err(error.into()),
@@ -169,7 +176,7 @@ mod tests {
             secret: Name::new("shop", "a-key"),
             key: Name::new("shop", "a"),
         };
-        let secret = secret(&wanted, &key, "sk-x".into());
+        let secret = secret(&wanted, &key, ("sk-x".into(), written(0)));
         let owner = &secret.metadata.owner_references.unwrap()[0];
         assert_eq!((owner.uid.as_str(), owner.controller), ("1", Some(true)));
         assert_eq!(secret.metadata.labels.unwrap()[KEY_LABEL], "a");

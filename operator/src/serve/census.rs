@@ -1,7 +1,8 @@
 //! How many sidecars run what they should. `hub` takes it, `status` reads it. Pure.
 
+use crate::serve::health::{Diagnosis, Health};
 use crate::serve::scope::Scope;
-use purser_config::{Configuration, Fault, Resource};
+use purser_config::{Configuration, Fault, Name, Resource};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub(crate) struct Member {
     pub(crate) holds: Option<Arc<Scope>>,
     /// What it refused of it.
     pub(crate) faults: Arc<Vec<Fault>>,
+    /// How it finds the channels that it has called.
+    pub(crate) health: Arc<Health>,
 }
 
 /// Sidecars that run a resource as it is now, of those that should.
@@ -39,6 +42,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)>,
+    diagnoses: HashMap<Name, Diagnosis>,
     total: usize,
 }
 
@@ -46,6 +50,7 @@ impl Census {
     /// Groups the members by namespace and by what they hold, so that a thousand equal ones are looked at once.
     pub(crate) fn take(scopes: HashMap<String, Arc<Scope>>, members: Vec<Member>) -> Self {
         let total = members.len();
+        let diagnoses = diagnosed(&scopes, &members);
         let mut namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)> = scopes
             .into_iter()
             .map(|(namespace, scope)| (namespace, (scope, Vec::new())))
@@ -54,6 +59,7 @@ impl Census {
             namespace,
             holds,
             faults,
+            health: _,
         } in members
         {
             let Some((_, groups)) = namespaces.get_mut(&namespace) else {
@@ -72,12 +78,21 @@ impl Census {
                 }),
             }
         }
-        Census { namespaces, total }
+        Census {
+            namespaces,
+            diagnoses,
+            total,
+        }
     }
 
     /// How many are connected.
     pub(crate) fn total(&self) -> usize {
         self.total
+    }
+
+    /// What the sidecars that use this channel find.
+    pub(crate) fn diagnosis(&self, channel: &Name) -> Diagnosis {
+        self.diagnoses.get(channel).cloned().unwrap_or_default()
     }
 
     /// How many run `resource` as it is now, of those whose scope holds it.
@@ -96,6 +111,22 @@ impl Census {
         }
         tally
     }
+}
+
+/// Of a channel that a namespace may not know, its sidecars' word is worth nothing.
+fn diagnosed(scopes: &HashMap<String, Arc<Scope>>, members: &[Member]) -> HashMap<Name, Diagnosis> {
+    let mut diagnoses: HashMap<Name, Diagnosis> = HashMap::new();
+    for member in members {
+        let Some(scope) = scopes.get(&member.namespace) else {
+            continue;
+        };
+        for (channel, found) in member.health.iter() {
+            if scope.configuration.channels.contains_key(channel) {
+                diagnoses.entry(channel.clone()).or_default().count(found);
+            }
+        }
+    }
+    diagnoses
 }
 
 fn count((scope, groups): &(Arc<Scope>, Vec<Group>), resource: &Resource, tally: &mut Tally) {
@@ -143,10 +174,13 @@ mod tests {
     fn keys(plan: &str) -> Arc<Configuration> {
         let key = |plan: &str| Key {
             digests: vec![],
+            previous: None,
             standing: Standing::Good,
             plan: plan.into(),
             models: vec![],
             expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
         };
@@ -180,6 +214,7 @@ mod tests {
             namespace: "shop".into(),
             holds: holds.cloned(),
             faults: Arc::new(faults),
+            health: Arc::default(),
         };
         let members = vec![
             member(None, vec![]),
@@ -209,5 +244,28 @@ mod tests {
             census.tally(&Resource::Key(Name::new("other", "a"))),
             Tally::default()
         );
+    }
+
+    #[test]
+    fn a_sidecars_word_counts_for_channels_of_its_scope_alone() {
+        use crate::serve::health::heard;
+        use purser_config::stream::ChannelHealth;
+        let mut scopes = Scopes::default();
+        scopes.publish(keys("free"), 1);
+        let scope = scopes.scope("shop").unwrap();
+        let channel = Name::new("other", "one");
+        let told = ChannelHealth {
+            channel: channel.clone(),
+            works: false,
+            troubles: vec![],
+        };
+        let liar = Member {
+            namespace: "shop".into(),
+            holds: None,
+            faults: Arc::default(),
+            health: Arc::new(heard(vec![told], 0)),
+        };
+        let census = Census::take([("shop".to_owned(), scope)].into(), vec![liar]);
+        assert_eq!(census.diagnosis(&channel), Diagnosis::default());
     }
 }

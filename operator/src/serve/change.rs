@@ -56,10 +56,13 @@ mod tests {
     fn key(plan: &str) -> Key {
         Key {
             digests: vec![],
+            previous: None,
             standing: Standing::Good,
             plan: plan.into(),
             models: vec![],
             expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
         }

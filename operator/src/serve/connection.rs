@@ -1,18 +1,22 @@
 //! One sidecar's stream, from its `Hello` to its end. `serve` starts it once the token was judged.
 //!
 //! Invariant: nothing waits without a bound: a peer that is silent or does not read for `SILENCE_MS` is given up.
+//! Invariant: what waits for the ledger is in `work`, and nothing else waits for it.
 
 use crate::metrics::Metrics;
 use crate::serve::Server;
+use crate::serve::bounds::{is_hello, too_much};
+use crate::serve::ended::Ended;
 use crate::serve::hub::{Hub, Seat};
-use crate::serve::lines::{self, Lines, TooLong};
+use crate::serve::lines::{self, Lines};
 use crate::serve::scope::Scope;
 use crate::serve::token::Caller;
+use crate::serve::work::{Work, sender};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use purser_config::Fault;
-use purser_config::stream::{FromOperator, FromSidecar, Hello, PING_MS, SILENCE_MS, Version};
+use purser_config::stream::{FromOperator, FromSidecar, PING_MS, SILENCE_MS, Version};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,54 +31,6 @@ const MOST_FAULTS: usize = 1_000;
 const LONGEST_REASON: usize = 512;
 /// `channel `, a namespace, a slash and a name.
 const LONGEST_NAME: usize = 8 + 63 + 1 + 253;
-const LONGEST_INSTANCE: usize = 128;
-
-/// Why a stream ended, other than by being closed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// It sent or read nothing for too long.
-    #[error("the sidecar was silent for {SILENCE_MS} ms")]
-    Silent,
-    /// The first line was something else.
-    #[error(
-        "the first line must be a hello with an instance of 1 to {LONGEST_INSTANCE} letters, digits and hyphens"
-    )]
-    NoHello,
-    /// A line that is no message.
-    #[error("a line is not a message")]
-    Malformed(#[from] serde_json::Error),
-    /// A line without end.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// The connection broke.
-    #[error("the connection broke")]
-    Broken(#[from] hyper::Error),
-    /// Nobody reads the answer any more.
-    #[error("the sidecar closed the answer")]
-    Closed,
-    /// A newer connection has its name, or the operator ends.
-    #[error("another connection took the sidecar's name, or the operator ends")]
-    Replaced,
-    /// Not the leader any more.
-    #[error("this operator no longer leads")]
-    NotLeader,
-}
-
-impl Ended {
-    /// The metric's label.
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Ended::Silent => "silent",
-            Ended::NoHello => "no_hello",
-            Ended::Malformed(_) => "malformed",
-            Ended::TooLong(_) => "too_long",
-            Ended::Broken(_) => "broken",
-            Ended::Closed => "closed",
-            Ended::Replaced => "replaced",
-            Ended::NotLeader => "not_leader",
-        }
-    }
-}
 
 /// Carries a stream until it ends.
 pub(crate) async fn carry(
@@ -93,17 +49,19 @@ pub(crate) async fn carry(
         .map_err(|_| Ended::Silent)??;
     let Some(first) = first else { return Ok(()) };
     let hello = match serde_json::from_slice(&first)? {
-        FromSidecar::Hello(hello) if is_instance(&hello) => hello,
+        FromSidecar::Hello(hello) if is_hello(&hello) => hello,
         _ => return Err(Ended::NoHello),
     };
     let scope = hub.scope(&caller.namespace)?;
-    let seat = hub.join(&caller, &hello)?;
+    let (seat, lines) = hub.join(&caller, &hello)?;
     tracing::info!(sidecar = %seat.name, service_account = %caller.service_account, "a sidecar is connected");
     let now = Instant::now();
     let mut stream = Stream {
         hub,
         metrics,
-        seat,
+        seat: &seat,
+        work: Work::new((hub, metrics), &seat, sender(&caller)),
+        lines,
         caller,
         out,
         told: VecDeque::new(),
@@ -113,17 +71,9 @@ pub(crate) async fn carry(
     };
     let result = stream.run(input).await;
     let closed = matches!(result, Ok(()) | Err(Ended::Broken(_) | Ended::Closed));
-    hub.leave(&stream.seat, closed);
-    tracing::info!(sidecar = %stream.seat.name, why = result.as_ref().err().map(tracing::field::display), "a sidecar is gone");
+    hub.leave(&seat, closed);
+    tracing::info!(sidecar = %seat.name, why = result.as_ref().err().map(tracing::field::display), "a sidecar is gone");
     result
-}
-
-fn is_instance(hello: &Hello) -> bool {
-    let text = hello.instance.as_bytes();
-    (1..=LONGEST_INSTANCE).contains(&text.len())
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 struct Input {
@@ -153,7 +103,10 @@ impl Input {
 struct Stream<'a> {
     hub: &'a Hub,
     metrics: &'a Metrics,
-    seat: Seat,
+    seat: &'a Seat,
+    work: Work<'a>,
+    /// What to send beside answers.
+    lines: mpsc::Receiver<Bytes>,
     caller: Caller,
     out: mpsc::Sender<Bytes>,
     /// Sent and not yet acknowledged.
@@ -173,19 +126,24 @@ impl Stream<'_> {
         self.send(self.scope.snapshot(&self.caller.account())?)
             .await?;
         loop {
+            let has_room = self.work.has_room();
             tokio::select! {
-                line = input.line() => {
+                line = input.line(), if has_room => {
                     self.heard = Instant::now();
                     let Some(line) = line? else { return Ok(()) };
                     self.hear(serde_json::from_slice(&line)?).await?;
+                }
+                done = self.work.next() => {
+                    self.heard = if has_room { self.heard } else { Instant::now() };
+                    self.tell(done).await?;
                 }
                 changed = publications.changed() => {
                     changed.map_err(|_| Ended::Replaced)?;
                     self.tell_change().await?;
                 }
-                line = self.seat.lines.recv() => self.send(line.ok_or(Ended::Replaced)?).await?,
+                line = self.lines.recv() => self.send(line.ok_or(Ended::Replaced)?).await?,
                 () = sleep_until(self.spoke + PING) => self.send(lines::written(&FromOperator::Ping)?).await?,
-                () = sleep_until(self.heard + SILENCE) => return Err(Ended::Silent),
+                () = sleep_until(self.heard + SILENCE), if has_room => return Err(Ended::Silent),
             }
         }
     }
@@ -204,7 +162,17 @@ impl Stream<'_> {
         self.send(line).await
     }
 
+    async fn tell(&mut self, done: Result<Option<Bytes>, Ended>) -> Result<(), Ended> {
+        match done? {
+            Some(line) => self.send(line).await,
+            None => Ok(()),
+        }
+    }
+
     async fn hear(&mut self, message: FromSidecar) -> Result<(), Ended> {
+        if let Some(what) = too_much(&message) {
+            return Err(Ended::TooMuch(what));
+        }
         match message {
             FromSidecar::Hello(_) => return Err(Ended::NoHello),
             FromSidecar::Ping => {}
@@ -220,20 +188,17 @@ impl Stream<'_> {
                 }
                 self.acknowledged(&version, faults);
             }
-            FromSidecar::Ask { seq, asks } => {
-                if !self.hub.answers() {
-                    return Err(Ended::NotLeader);
+            message @ (FromSidecar::Ask { .. }
+            | FromSidecar::Reserve { .. }
+            | FromSidecar::Settle(_)
+            | FromSidecar::Usage(_)) => {
+                if let Some(done) = self.work.begin(message) {
+                    self.tell(done).await?;
                 }
-                let (epoch, grants) = self.hub.ask(&self.seat, &asks);
-                self.send(lines::written(&FromOperator::Answer {
-                    seq,
-                    epoch,
-                    grants,
-                })?)
-                .await?;
             }
-            FromSidecar::Return(returns) => self.hub.give_back(&self.seat, &returns),
-            FromSidecar::SharesHeld(shares) => self.hub.shares_held(&self.seat, &shares),
+            FromSidecar::Return(returns) => self.hub.give_back(self.seat, &returns),
+            FromSidecar::Health(told) => self.hub.health(self.seat, told),
+            FromSidecar::SharesHeld(shares) => self.hub.shares_held(self.seat, &shares),
         }
         Ok(())
     }
@@ -244,7 +209,7 @@ impl Stream<'_> {
         };
         self.told.drain(..at);
         if let Some(scope) = self.told.front() {
-            self.hub.holds(&self.seat, Arc::clone(scope), faults);
+            self.hub.holds(self.seat, Arc::clone(scope), faults);
         }
     }
 
@@ -279,20 +244,6 @@ fn shortened(
 mod tests {
     use super::*;
     use purser_config::Resource;
-
-    #[test]
-    fn an_instance_is_a_plain_word() {
-        let hello = |instance: &str| Hello {
-            instance: instance.into(),
-            version: None,
-            uses: vec![],
-            shares: vec![],
-        };
-        assert!(is_instance(&hello("a-1F")));
-        for bad in ["", "a/b", "a b", "ü", &"x".repeat(129)] {
-            assert!(!is_instance(&hello(bad)), "{bad}");
-        }
-    }
 
     #[test]
     fn what_a_sidecar_says_of_a_fault_is_kept_short_and_plain() {

@@ -1,5 +1,5 @@
 //! Where publications, sidecars and the authority meet. `reconcile` publishes here, `connection` speaks for one sidecar,
-//! `status` asks how many run what. Three locks: the authority's (asked for every call), the fleet's and the scopes'. Only the
+//! `status` asks how many run what. Three locks: the authority's own (asked for every call), the fleet's and the scopes'. Only the
 //! fleet's is ever held while another is taken, the authority's: who comes and who goes reaches both in one order.
 //!
 //! Invariant: the authority knows a publication's limits before any sidecar knows the publication.
@@ -8,15 +8,16 @@
 use crate::clock::Clock;
 use crate::lease::Tenure;
 use crate::serve::census::{Census, Member};
+use crate::serve::health::{self, Health};
 use crate::serve::lines;
 use crate::serve::scope::{Scope, Scopes};
 use crate::serve::token::Caller;
 use bytes::Bytes;
-use purser_authority::{Authority, limits};
-use purser_config::quota::{Ask, Grant, Return, Share};
-use purser_config::stream::{FromOperator, Hello};
+use purser_authority::{Authority, Moment};
+use purser_config::quota::{Return, Share};
+use purser_config::stream::{ChannelHealth, FromOperator, Hello};
 use purser_config::{Configuration, Fault};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -30,6 +31,9 @@ struct Sidecar {
     lines: mpsc::Sender<Bytes>,
     holds: Option<Arc<Scope>>,
     faults: Arc<Vec<Fault>>,
+    health: Arc<Health>,
+    /// Its spool; empty: it has none.
+    spool: String,
 }
 
 #[derive(Debug, Default)]
@@ -49,15 +53,13 @@ pub(crate) struct Seat {
     connection: u64,
     /// Whether a pod's end will tell of the sidecar's.
     bound: bool,
-    /// What to send beside answers. Ends when another connection took the sidecar's name.
-    pub(crate) lines: mpsc::Receiver<Bytes>,
 }
 
 /// See the file's page.
 pub(crate) struct Hub {
     clock: Clock,
     tenure: Tenure,
-    authority: Mutex<Authority>,
+    authority: Arc<Authority>,
     scopes: Mutex<Scopes>,
     fleet: Mutex<Fleet>,
     published: watch::Sender<u64>,
@@ -70,8 +72,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Hub {
     /// An empty hub of this tenure. `report` is told when sidecars come, go or acknowledge.
-    pub(crate) fn new(clock: Clock, tenure: Tenure, report: Arc<Notify>) -> Self {
-        let authority = Mutex::new(Authority::new(clock.now(), tenure.epoch, tenure.memory()));
+    pub(crate) fn new(
+        clock: Clock,
+        tenure: Tenure,
+        report: Arc<Notify>,
+        authority: Arc<Authority>,
+    ) -> Self {
         let (published, _) = watch::channel(0);
         Hub {
             clock,
@@ -86,11 +92,7 @@ impl Hub {
 
     /// Makes a configuration the one that counts: denials first, then every connection.
     pub(crate) fn publish(&self, configuration: Arc<Configuration>) {
-        let limits = limits(&configuration);
-        {
-            let mut authority = lock(&self.authority);
-            authority.configure(self.clock.now(), limits);
-        }
+        self.authority.configure(self.moment(), &configuration);
         lock(&self.scopes).publish(configuration, self.clock.unix_ms());
         self.published.send_modify(|number| *number += 1);
         self.tell_shares();
@@ -122,8 +124,12 @@ impl Hub {
             .forget_others(|namespace| needed.contains(namespace) || connected.contains(namespace));
     }
 
-    /// A connection said `Hello`.
-    pub(crate) fn join(&self, caller: &Caller, hello: &Hello) -> serde_json::Result<Seat> {
+    /// A connection said `Hello`. With its seat comes what to send beside answers; that ends when another connection took its name.
+    pub(crate) fn join(
+        &self,
+        caller: &Caller,
+        hello: &Hello,
+    ) -> serde_json::Result<(Seat, mpsc::Receiver<Bytes>)> {
         let name = format!("{}/{}", caller.namespace, hello.instance);
         let (sender, lines) = mpsc::channel(WAITING);
         let connection = {
@@ -131,14 +137,16 @@ impl Hub {
             // and the authority would deny a sidecar that is connected.
             let mut fleet = lock(&self.fleet);
             let (connection, replaced, gone) = fleet.join(&name, caller, sender);
-            let mut authority = lock(&self.authority);
-            let now = self.clock.now();
+            if let Some(sidecar) = fleet.connected.get_mut(&name) {
+                sidecar.spool.clone_from(&hello.spool);
+            }
+            let (authority, at) = (&self.authority, self.moment());
             if replaced {
-                authority.lost(now, &name, false);
+                authority.lost(at.now, &name, false);
             }
             gone.iter()
-                .for_each(|sidecar| authority.lost(now, sidecar, true));
-            authority.hello(now, &name, hello, Some(&caller.namespace));
+                .for_each(|sidecar| authority.lost(at.now, sidecar, true));
+            authority.hello(at, &name, hello, Some(&caller.namespace));
             connection
         };
         if let Some(version) = &hello.version
@@ -148,12 +156,12 @@ impl Hub {
         }
         self.tell_shares();
         self.report.notify_one();
-        Ok(Seat {
+        let seat = Seat {
             name,
             connection,
             bound: caller.pod.is_some(),
-            lines,
-        })
+        };
+        Ok((seat, lines))
     }
 
     /// A connection ended; `closed`: by its other end, and not in silence. Of a sidecar without a pod nothing more will ever be
@@ -165,7 +173,7 @@ impl Hub {
             if !fleet.leave(&seat.name, seat.connection) {
                 return; // Its name belongs to a newer connection.
             }
-            lock(&self.authority).lost(self.clock.now(), &seat.name, gone);
+            self.authority.lost(self.clock.now(), &seat.name, gone);
         }
         self.tell_shares();
         self.report.notify_one();
@@ -175,10 +183,9 @@ impl Hub {
     pub(crate) fn pods_are(&self, pods: HashSet<String>) {
         let mut fleet = lock(&self.fleet);
         let gone = fleet.pods_are(pods);
-        let mut authority = lock(&self.authority);
         let now = self.clock.now();
         gone.iter()
-            .for_each(|sidecar| authority.lost(now, sidecar, true));
+            .for_each(|sidecar| self.authority.lost(now, sidecar, true));
     }
 
     /// A sidecar runs `scope`, but for `faults`.
@@ -194,36 +201,55 @@ impl Hub {
         self.report.notify_one();
     }
 
-    /// The authority's answers, and its term.
-    pub(crate) fn ask(&self, seat: &Seat, asks: &[Ask]) -> (u64, Vec<Grant>) {
-        let mut authority = lock(&self.authority);
-        let now = self.clock.now();
-        (
-            authority.epoch(),
-            asks.iter()
-                .map(|ask| authority.ask(now, &seat.name, ask))
-                .collect(),
-        )
+    /// How a sidecar finds the channels that it has called.
+    pub(crate) fn health(&self, seat: &Seat, told: Vec<ChannelHealth>) {
+        let health = Arc::new(health::heard(told, self.clock.unix_ms()));
+        if let Some(sidecar) = lock(&self.fleet)
+            .connected
+            .get_mut(&seat.name)
+            .filter(|known| known.connection == seat.connection)
+        {
+            sidecar.health = health;
+        }
+        self.report.notify_one();
+    }
+
+    /// Windows and ledger. Whoever asks them for an answer looks at `answers` before and after.
+    pub(crate) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// The spools of the sidecars that are connected.
+    pub(crate) fn spools(&self) -> BTreeSet<String> {
+        let fleet = lock(&self.fleet);
+        let spools = fleet.connected.values().map(|sidecar| &sidecar.spool);
+        spools.filter(|spool| !spool.is_empty()).cloned().collect()
+    }
+
+    /// Now, on both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        let (now, unix_ms) = (self.clock.now(), self.clock.unix_ms());
+        Moment { now, unix_ms }
     }
 
     /// Grants that were not used.
     pub(crate) fn give_back(&self, seat: &Seat, returns: &[Return]) {
-        let mut authority = lock(&self.authority);
         let now = self.clock.now();
         returns
             .iter()
-            .for_each(|back| authority.give_back(now, &seat.name, back));
+            .for_each(|back| self.authority.give_back(now, &seat.name, back));
     }
 
     /// Shares that a sidecar confirms.
     pub(crate) fn shares_held(&self, seat: &Seat, shares: &[Share]) {
-        lock(&self.authority).shares_held(self.clock.now(), &seat.name, shares);
+        self.authority
+            .shares_held(self.clock.now(), &seat.name, shares);
         self.tell_shares();
     }
 
     /// Sends the shares that are to be told now. Called after every event here, and every second.
     pub(crate) fn tell_shares(&self) {
-        let told = lock(&self.authority).shares_to_tell(self.clock.now());
+        let told = self.authority.shares_to_tell(self.clock.now());
         if told.is_empty() {
             return;
         }
@@ -270,6 +296,7 @@ impl Sidecar {
             namespace: self.caller.namespace.clone(),
             holds: self.holds.clone(),
             faults: Arc::clone(&self.faults),
+            health: Arc::clone(&self.health),
         }
     }
 }
@@ -289,6 +316,8 @@ impl Fleet {
             lines,
             holds: None,
             faults: Arc::default(),
+            health: Arc::default(),
+            spool: String::new(),
         };
         let replaced = self.connected.insert(name.to_owned(), sidecar).is_some();
         // A pod has one sidecar: another instance in the same pod means that the one before has ended.
@@ -331,5 +360,7 @@ impl Fleet {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -184,10 +184,13 @@ mod tests {
     fn keys(names: &[(&str, &str)]) -> Arc<Configuration> {
         let key = Key {
             digests: vec![],
+            previous: None,
             standing: Standing::Good,
             plan: "free".into(),
             models: vec![],
             expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
         };

@@ -6,9 +6,7 @@ use crate::serve::Tally;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use purser_compile::Verdict;
-use purser_crds::{
-    AcceptedReason, ConditionType, HealthyReason, NotYetEnforcedReason, ProgrammedReason,
-};
+use purser_crds::{AcceptedReason, ConditionType, NotYetEnforcedReason, ProgrammedReason};
 
 /// The API server's bound on a message.
 const LONGEST_MESSAGE: usize = 32_768;
@@ -18,10 +16,10 @@ const MOST_WARNINGS: usize = 20;
 /// A condition that should be there, before it is known since when it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    kind: ConditionType,
-    status: &'static str,
-    reason: &'static str,
-    message: String,
+    pub(crate) kind: ConditionType,
+    pub(crate) status: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
 }
 
 fn truth(holds: bool) -> &'static str {
@@ -116,17 +114,6 @@ pub(crate) fn without_value(secret: &str) -> Wanted {
         message: format!(
             "the key has no value yet: Secret {secret} is made, or followed, in a moment"
         ),
-    }
-}
-
-/// Whether the provider answers: nobody tells yet.
-pub(crate) fn healthy() -> Wanted {
-    let message = "sidecars do not report health yet".to_owned();
-    Wanted {
-        kind: ConditionType::Healthy,
-        status: "Unknown",
-        reason: HealthyReason::NotCalled.as_str(),
-        message,
     }
 }
 

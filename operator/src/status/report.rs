@@ -1,6 +1,7 @@
 //! What each object's status should be, and how that differs from what it is. Pure; `status` writes it.
 
 use super::condition::{self, Wanted};
+use super::health;
 use crate::reconcile::Publication;
 use crate::serve::Census;
 use crate::watch::name_of;
@@ -15,6 +16,7 @@ use purser_crds::{ApiKey, Plan, ProviderChannel};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What an object's status should be, and where it is.
 pub(crate) struct Report {
@@ -26,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) fields: Map<String, Value>,
     pub(crate) refused: Option<&'static str>,
     pub(crate) message: String,
+    /// The ApiKey, where it is one.
+    pub(crate) key: Option<Arc<ApiKey>>,
 }
 
 impl Report {
@@ -55,6 +59,15 @@ pub(crate) fn reason_before(status: &Map<String, Value>) -> Option<String> {
         .iter()
         .find(|known| known["type"] == "Accepted" && known["status"] == "False")?;
     accepted["reason"].as_str().map(str::to_owned)
+}
+
+/// Whether a status told that a channel fails.
+pub(crate) fn failed_before(status: &Map<String, Value>) -> bool {
+    let conditions = status.get("conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|known| known["type"] == "Healthy" && known["status"] == "False")
 }
 
 /// The resource that sidecars know the object by.
@@ -106,8 +119,8 @@ fn plan_report(
     Some(report)
 }
 
-fn key_report(publication: &Publication, key: &ApiKey, census: &Census) -> Option<Report> {
-    let name = name_of(key);
+fn key_report(publication: &Publication, key: &Arc<ApiKey>, census: &Census) -> Option<Report> {
+    let name = name_of(&**key);
     let secret = secret_name(key);
     if key.spec.key_hash.is_none()
         && publication
@@ -119,7 +132,8 @@ fn key_report(publication: &Publication, key: &ApiKey, census: &Census) -> Optio
     let tally = census.tally(&Compiled::Key(name.clone()));
     let object = ObjectRef::ApiKey(name);
     let verdict = publication.verdicts.get(&object)?;
-    let mut report = report(object, key, key.status.as_ref(), verdict);
+    let mut report = report(object, &**key, key.status.as_ref(), verdict);
+    report.key = Some(Arc::clone(key));
     let facts = verdict.key.as_ref();
     let has_value = facts.is_none_or(|facts| !facts.digests.is_empty());
     report.conditions.push(if has_value {
@@ -138,9 +152,9 @@ fn key_report(publication: &Publication, key: &ApiKey, census: &Census) -> Optio
             .fields
             .insert("prefix".to_owned(), json!(facts.prefix));
     }
-    if let Some(expires) = &key.spec.expires_at {
-        report.fields.insert("expires".to_owned(), json!(expires));
-    }
+    report
+        .fields
+        .insert("plan".to_owned(), json!(key.spec.plan));
     Some(report)
 }
 
@@ -159,12 +173,13 @@ fn channel_report(
         return None;
     }
     let tally = census.tally(&Compiled::Channel(name.clone()));
+    let healthy = health::healthy(&census.diagnosis(&name));
     let object = ObjectRef::ProviderChannel(name);
     let verdict = publication.verdicts.get(&object)?;
     let mut report = report(object, channel, channel.status.as_ref(), verdict);
     report
         .conditions
-        .extend([condition::programmed(&tally), condition::healthy()]);
+        .extend([condition::programmed(&tally), healthy]);
     report
         .fields
         .insert("enforced".to_owned(), json!(condition::enforced(&tally)));
@@ -202,5 +217,6 @@ fn report<K: Resource<DynamicType = ()>>(
             .as_ref()
             .map(|(_, message)| message.clone())
             .unwrap_or_default(),
+        key: None,
     }
 }

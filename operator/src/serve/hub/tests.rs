@@ -1,8 +1,10 @@
 //! Who sits where when connections come and go, and what the authority then grants.
 
+use super::testing::{hello, hub_of};
 use super::*;
+use purser_config::quota::Ask;
 use purser_config::quota::Verdict;
-use purser_config::{Key, Name, Plan, Routing, Standing, WhenQuotaUnreachable};
+use purser_config::{Key, Name, Plan, Standing, WhenQuotaUnreachable};
 
 fn caller(pod: &str) -> Caller {
     Caller {
@@ -43,23 +45,26 @@ fn a_deleted_pods_lost_sidecar_has_ended() {
     assert_eq!(fleet.pods_are(HashSet::new()), ["shop/a"]);
 }
 
-fn hub() -> Hub {
-    let clock = Clock::start();
-    let hub = Hub::new(clock, Tenure::fresh(clock), Arc::default());
+fn hub() -> (Hub, tempfile::TempDir) {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.build().unwrap();
+    let (hub, folder) = runtime.block_on(hub_of(Tenure::fresh(Clock)));
     let plan = Plan {
         requests_per_minute: Some(1_000_000),
-        tokens_per_minute: None,
         allow: vec!["*".into()],
         deny: vec![],
-        routing: Routing::Priority,
         when_quota_unreachable: WhenQuotaUnreachable::Share,
+        ..Plan::default()
     };
     let key = Key {
         digests: vec![],
+        previous: None,
         standing: Standing::Good,
         plan: "free".into(),
         models: vec![],
         expires_at_ms: None,
+        created_ms: None,
+        plan_expires_at_ms: None,
         service_accounts: vec![],
         channels: vec![],
     };
@@ -70,54 +75,60 @@ fn hub() -> Hub {
         plans,
         ..Configuration::default()
     }));
-    hub
-}
-
-fn hello() -> Hello {
-    Hello {
-        instance: "one".into(),
-        version: None,
-        uses: vec![],
-        shares: vec![],
-    }
+    (hub, folder)
 }
 
 fn is_granted(hub: &Hub, seat: &Seat) -> bool {
-    let asks = [Ask {
+    let ask = Ask {
         key: Name::new("shop", "a"),
         want: 1,
-    }];
-    matches!(hub.ask(seat, &asks).1[0].verdict, Verdict::Granted { .. })
+        ttl_ms: 0,
+    };
+    let grant = hub.authority().ask_now(hub.moment(), &seat.name, &ask);
+    grant.is_ok_and(|grant| matches!(grant.verdict, Verdict::Granted { .. }))
 }
 
 #[test]
 fn a_deleted_key_is_denied_as_soon_as_its_deletion_is_published() {
-    let hub = hub();
-    let seat = hub.join(&caller("pod"), &hello()).unwrap();
+    let (hub, _folder) = hub();
+    let seat = hub.join(&caller("pod"), &hello()).unwrap().0;
     assert!(is_granted(&hub, &seat));
     hub.publish(Arc::default());
     assert!(!is_granted(&hub, &seat));
 }
 
 #[test]
+fn the_spools_of_connected_sidecars_are_alive() {
+    let (hub, _folder) = hub();
+    let hello = Hello {
+        spool: "s-1".into(),
+        ..hello()
+    };
+    let seat = hub.join(&caller("pod"), &hello).unwrap().0;
+    assert_eq!(hub.spools(), ["s-1".to_owned()].into());
+    hub.leave(&seat, true);
+    assert!(hub.spools().is_empty());
+}
+
+#[test]
 fn a_sidecar_of_another_namespace_is_denied() {
-    let hub = hub();
+    let (hub, _folder) = hub();
     let other = Caller {
         namespace: "other".into(),
         ..caller("pod")
     };
-    let seat = hub.join(&other, &hello()).unwrap();
+    let seat = hub.join(&other, &hello()).unwrap().0;
     assert!(!is_granted(&hub, &seat));
 }
 
 #[test]
 fn a_sidecar_that_reconnects_while_its_old_connection_ends_is_granted() {
-    let hub = hub();
+    let (hub, _folder) = hub();
     for _ in 0..2_000 {
-        let old = hub.join(&caller("pod"), &hello()).unwrap();
+        let old = hub.join(&caller("pod"), &hello()).unwrap().0;
         let new = std::thread::scope(|threads| {
             threads.spawn(|| hub.leave(&old, true));
-            hub.join(&caller("pod"), &hello()).unwrap()
+            hub.join(&caller("pod"), &hello()).unwrap().0
         });
         assert!(is_granted(&hub, &new));
         hub.leave(&new, true);
@@ -127,12 +138,12 @@ fn a_sidecar_that_reconnects_while_its_old_connection_ends_is_granted() {
 #[test]
 fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_of_the_end() {
     let freed = |pod: Option<&str>, closed| {
-        let hub = hub();
+        let (hub, _folder) = hub();
         let own = Caller {
             pod: pod.map(str::to_owned),
             ..caller("")
         };
-        let seat = hub.join(&own, &hello()).unwrap();
+        let seat = hub.join(&own, &hello()).unwrap().0;
         let share = Share {
             key: Name::new("shop", "a"),
             requests: 1_000_000,
@@ -143,7 +154,7 @@ fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_of_the_
             instance: "two".into(),
             ..hello()
         };
-        let next = hub.join(&caller("another"), &next).unwrap();
+        let next = hub.join(&caller("another"), &next).unwrap().0;
         is_granted(&hub, &next)
     };
     assert!(freed(None, true));

@@ -1,0 +1,216 @@
+//! What one stream asks of the authority, each message by itself: answers that are there at once are given at once, and one that waits
+//! for the ledger holds up none of the messages after it. `connection` begins it and sends what comes of it.
+//!
+//! Invariant: work begins, and takes from the windows what it takes, before the stream's next message is read: who settles what it has
+//! just reserved finds it held.
+//! Invariant: nothing is answered unless the Lease was surely ours before it was decided and is when the answer leaves.
+
+use crate::metrics::Metrics;
+use crate::serve::bounds::shortened;
+use crate::serve::ended::Ended;
+use crate::serve::hub::{Hub, Seat};
+use crate::serve::lines;
+use crate::serve::token::Caller;
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt, join_all};
+use futures::stream::{FuturesUnordered, StreamExt};
+use purser_authority::ledger::{KeepRefused, Sender};
+use purser_config::quota::{Ask, Reserve, Settle};
+use purser_config::stream::{FromOperator, FromSidecar};
+use purser_config::usage::Batch;
+use std::time::Duration;
+
+/// Entries of messages that wait for the ledger; while so many do, no more is read.
+const MOST_WAITING: usize = 65_536;
+/// How long after a failure records are offered to the ledger again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What came of a message: perhaps a line to send.
+type Done = Result<Option<Bytes>, Ended>;
+
+/// A stream's messages that are being worked on.
+pub(super) struct Work<'a> {
+    hub: &'a Hub,
+    metrics: &'a Metrics,
+    /// The sidecar's name, as the windows know it.
+    sidecar: &'a str,
+    sender: Sender,
+    /// Each with the number of its entries.
+    waiting: FuturesUnordered<BoxFuture<'a, (usize, Done)>>,
+    entries: usize,
+}
+
+/// Whose records these are: a pod's, or where the token names none, its account's: an instance ends with its process, its spool does not.
+pub(super) fn sender(caller: &Caller) -> Sender {
+    let pod = caller.pod.clone();
+    Sender {
+        namespace: Some(caller.namespace.clone()),
+        pod: pod.unwrap_or_else(|| caller.service_account.clone()),
+    }
+}
+
+impl<'a> Work<'a> {
+    /// None yet.
+    pub(super) fn new(
+        (hub, metrics): (&'a Hub, &'a Metrics),
+        seat: &'a Seat,
+        sender: Sender,
+    ) -> Self {
+        Work {
+            hub,
+            metrics,
+            sidecar: &seat.name,
+            sender,
+            waiting: FuturesUnordered::new(),
+            entries: 0,
+        }
+    }
+
+    /// Whether another message may be read.
+    pub(super) fn has_room(&self) -> bool {
+        self.entries < MOST_WAITING
+    }
+
+    /// Begins to work on a message for the authority; says what came of it, if that is known at once.
+    pub(super) fn begin(&mut self, message: FromSidecar) -> Option<Done> {
+        let (hub, sidecar) = (self.hub, self.sidecar);
+        let (entries, mut work) = match message {
+            FromSidecar::Ask { seq, asks } => (asks.len(), ask(hub, sidecar, (seq, asks)).boxed()),
+            FromSidecar::Reserve { seq, reserves } => {
+                let entries = reserves.len();
+                (entries, reserve(hub, sidecar, (seq, reserves)).boxed())
+            }
+            FromSidecar::Settle(settles) => (settles.len(), settle(hub, sidecar, settles).boxed()),
+            FromSidecar::Usage(batch) => {
+                let records: Vec<_> = batch.records.into_iter().map(shortened).collect();
+                let (entries, batch) = (records.len(), Batch { records, ..batch });
+                let shipped = (self.sender.clone(), batch);
+                (entries, keep((hub, self.metrics), sidecar, shipped).boxed())
+            }
+            _ => return None,
+        };
+        let done = (&mut work).now_or_never();
+        if done.is_none() {
+            self.entries += entries;
+            self.waiting
+                .push(work.map(move |done| (entries, done)).boxed());
+        }
+        done
+    }
+
+    /// What comes of the next message that waited. May be dropped while it waits, and loses nothing.
+    pub(super) async fn next(&mut self) -> Done {
+        match self.waiting.next().await {
+            Some((entries, done)) => {
+                self.entries = self.entries.saturating_sub(entries);
+                done
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn leads(hub: &Hub) -> Result<(), Ended> {
+    if hub.answers() {
+        Ok(())
+    } else {
+        Err(Ended::NotLeader)
+    }
+}
+
+fn told(hub: &Hub, message: &FromOperator) -> Done {
+    leads(hub)?;
+    Ok(Some(lines::written(message)?))
+}
+
+async fn ask(hub: &Hub, sidecar: &str, (seq, asks): (u64, Vec<Ask>)) -> Done {
+    leads(hub)?;
+    let (authority, at) = (hub.authority(), hub.moment());
+    let grants = asks.iter().map(|ask| authority.ask(at, sidecar, ask));
+    let grants = join_all(grants).await;
+    let epoch = authority.epoch();
+    told(hub, &FromOperator::Answer { seq, epoch, grants })
+}
+
+/// All at once, so that the ledger keeps all of them with one commit.
+async fn reserve(hub: &Hub, sidecar: &str, (seq, reserves): (u64, Vec<Reserve>)) -> Done {
+    leads(hub)?;
+    let (authority, at) = (hub.authority(), hub.moment());
+    let answers = reserves
+        .iter()
+        .map(|reserve| authority.reserve(at, sidecar, reserve));
+    let answers = join_all(answers).await;
+    let epoch = authority.epoch();
+    told(
+        hub,
+        &FromOperator::Reserved {
+            seq,
+            epoch,
+            answers,
+        },
+    )
+}
+
+async fn settle(hub: &Hub, sidecar: &str, settles: Vec<Settle>) -> Done {
+    let (authority, at) = (hub.authority(), hub.moment());
+    let settles = settles
+        .iter()
+        .map(|settle| authority.settle(at, sidecar, settle));
+    join_all(settles).await;
+    Ok(None)
+}
+
+/// Records are offered until the ledger has them: a sidecar waits for the answer, and can do nothing else about it.
+async fn keep(
+    (hub, metrics): (&Hub, &Metrics),
+    sidecar: &str,
+    (sender, batch): (Sender, Batch),
+) -> Done {
+    let spool = batch.spool.clone();
+    let kept = loop {
+        leads(hub)?;
+        let (sender, batch) = (sender.clone(), batch.clone());
+        match hub.authority().keep(hub.moment(), sender, batch).await {
+            Ok(kept) => break kept,
+            Err(error) => {
+                metrics.kept("failed");
+                tracing::error!(%sidecar, %error, "usage records wait, at their sidecar, until the ledger can keep them");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    };
+    let upto = match kept {
+        Ok(upto) => {
+            metrics.kept("kept");
+            upto
+        }
+        Err(KeepRefused::Gap { upto }) => {
+            metrics.kept("gap");
+            upto
+        }
+        Err(refused) => {
+            metrics.kept("refused");
+            let why = why(&refused);
+            tracing::warn!(%sidecar, spool, why, "usage records are refused, and the session ends");
+            return Err(Ended::Refused(why));
+        }
+    };
+    told(hub, &FromOperator::Kept { spool, upto })
+}
+
+fn why(refused: &KeepRefused) -> String {
+    match refused {
+        KeepRefused::Foreign => {
+            "the spool is another pod's; a spool's folder belongs to one pod alone".to_owned()
+        }
+        KeepRefused::OutOfScope { key } => {
+            format!("a record is of key {key}, which is not of the token's namespace")
+        }
+        KeepRefused::Unfit | KeepRefused::Gap { .. } => {
+            "a number, an id or a name in it can be none".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
