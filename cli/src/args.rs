@@ -44,9 +44,6 @@ pub(crate) struct Up {
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Serve keys whose plans set rules that this version does not enforce yet.
-    #[arg(long, env = "PURSER_ALLOW_UNENFORCED")]
-    pub(crate) allow_unenforced: bool,
     /// How often the files are looked at, in milliseconds.
     #[arg(long, env = "PURSER_POLL_MS", default_value_t = 500, value_name = "MS")]
     pub(crate) poll_ms: u64,

@@ -86,7 +86,6 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
 /// Rows for our kinds in the order of the files, and for Secrets and Namespaces that were refused.
 fn rows(manifests: &Manifests) -> Vec<Row> {
     let options = Options {
-        allow_unenforced: false,
         gateway: Gateway::SameProcess,
     };
     let compiled = compile(&manifests.world, options);

@@ -13,7 +13,6 @@ mod authority;
 mod desk;
 mod keybook;
 mod log;
-mod record;
 mod shown;
 mod sources;
 
@@ -23,9 +22,7 @@ use authority::Local;
 use desk::Desk;
 use keybook::Keybook;
 use purser_sidecar::clock::Clock;
-use purser_sidecar::ledger::Memory;
 use purser_sidecar::run::{self, Ending, Listen, Sidecar};
-use record::Record;
 use sources::Sources;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -58,28 +55,23 @@ pub(crate) fn up(args: Up) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: Up) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
-    let record = Record::open(args.data_dir.as_deref(), clock.wall_ms())?;
-    let memory = Arc::new(Memory::default());
-    let authority = Arc::new(Local::new(clock, record.memory()));
-    let gateway = run::gateway(authority.clone(), Arc::clone(&memory), clock)?;
+    let (authority, spool) = Local::open(args.data_dir.as_deref(), clock).await?;
+    let authority = Arc::new(authority);
+    let gateway = run::gateway(authority.clone(), (Arc::default(), spool), clock)?;
     let sources = Arc::new(Sources::open(&args).await?);
     let seen = sources.look();
     let keybook = Keybook::open(args.data_dir.clone())?;
-    let mut desk = Desk::new(
-        args.allow_unenforced || args.demo,
-        keybook,
-        Arc::clone(&authority),
-        Arc::clone(&gateway),
-    );
+    let mut desk = Desk::new(keybook, Arc::clone(&authority), Arc::clone(&gateway));
     if !desk.begin(&sources) {
         return Ok(ExitCode::from(2));
     }
-    authority.hello(record.uses());
+    authority.hello()?;
     let listen = Listen {
         gateway: args.listen,
         admin: args.admin,
         metrics: None,
     };
+    let spool = Arc::clone(&gateway.ledger.spool);
     let sidecar = Sidecar::open(gateway, listen).await?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for Ctrl-C")?;
@@ -94,8 +86,7 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
     tokio::select! {
         () = sidecar.serve(ENDING, end) => {}
         () = desk.watch(sources, seen, every) => {}
-        () = record.keep(&memory, clock) => {}
+        () = authority.sweep(&spool) => {}
     }
-    record.end(&memory.uses(clock.now()), clock.wall_ms());
     Ok(ExitCode::SUCCESS)
 }

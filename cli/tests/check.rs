@@ -55,7 +55,7 @@ fn the_contract_is_accepted_unchanged() {
         .find(|line| line.starts_with("Plan ") && line.contains(" free "))
         .unwrap();
     assert!(
-        free.contains(" warning ") && free.contains("spec.credits"),
+        free.contains(" warning ") && free.contains("spec.contextPercent"),
         "{free}"
     );
 }

@@ -1,103 +1,242 @@
-//! The authority in this process: no stream, so no answer is ever late. Called by the gateway's ledger; `desk` tells it the limits.
+//! The authority in this process: no stream, so no answer is ever late. Called by the gateway's ledger; `desk` tells it the terms. Under the
+//! data directory it forgets nothing: `ledger.db` holds credits, first uses and usage records, `windows/` every debit. Without one it
+//! lasts as long as the process.
 
-use purser_authority::{Limit, Memory};
-use purser_config::Name;
-use purser_config::quota::{Ask, Return, Use};
+use anyhow::Context;
+use purser_authority::ledger::{KeepRefused, Ledger, Sender};
+use purser_authority::{Activations, Memory, Moment, Windows, journal};
+use purser_config::Configuration;
+use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle};
 use purser_config::stream::Hello;
+use purser_config::usage::Batch;
 use purser_sidecar::clock::Clock;
-use purser_sidecar::ledger::{Answer, Authority};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use purser_sidecar::ledger::{Answer, Authority, Unreachable};
+use purser_sidecar::spool::Spool;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The one gateway that asks, which can never be cut off.
 const SELF: &str = "up";
+/// The ledger's file in the data directory.
+pub(crate) const LEDGER: &str = "ledger.db";
+/// How often what an earlier process left is looked for, and how long it may be silent.
+const SWEEP: Duration = Duration::from_secs(30);
+const KEPT_MS: u64 = 15 * 60_000;
 
 /// An authority and the clock that it is asked by.
 pub(crate) struct Local {
-    decides: Mutex<purser_authority::Authority>,
+    decides: Arc<purser_authority::Authority>,
     clock: Clock,
+    /// Where the ledger is, when nobody named a place.
+    _passing: Option<TempDir>,
 }
 
 impl Local {
-    /// A new term, begun now.
-    pub(crate) fn new(clock: Clock, memory: Memory) -> Self {
-        let decides = purser_authority::Authority::new(clock.now(), 1, memory);
+    /// What the data directory holds, or a new one that ends with this process; and the spool of the gateway beside it.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, with what to do.
+    pub(crate) async fn open(folder: Option<&Path>, clock: Clock) -> anyhow::Result<(Self, Spool)> {
+        let Some(folder) = folder else {
+            let passing = tempfile::tempdir().context("making a folder for the ledger")?;
+            let windows = Windows::new(journal::since_boot(), 1, Memory::Fresh);
+            let ledger = Ledger::sqlite(&passing.path().join(LEDGER)).await?;
+            let decides = purser_authority::Authority::open(windows, None, ledger).await?;
+            let local = Local::over(decides, clock, Some(passing));
+            return Ok((local, Spool::memory()));
+        };
+        super::keybook::make(folder)?;
+        let ledger = Ledger::sqlite(&folder.join(LEDGER)).await?;
+        let (journal, past) = journal::Journal::open(&folder.join("windows"), &journal::boot()?)?;
+        // Terms differ from start to start, whatever the clock on the wall does.
+        let epoch = random()? >> 32;
+        let windows = Windows::resume(journal::since_boot(), epoch, past);
+        let decides = purser_authority::Authority::open(windows, Some(journal), ledger).await?;
+        let (spool, recovered) = Spool::open(&folder.join("spool"))?;
+        tracing::debug!(?recovered, "the usage spool is open");
+        Ok((Local::over(decides, clock, None), spool))
+    }
+
+    fn over(decides: purser_authority::Authority, clock: Clock, passing: Option<TempDir>) -> Self {
         Local {
-            decides: Mutex::new(decides),
+            decides: Arc::new(decides),
             clock,
+            _passing: passing,
         }
     }
 
-    /// Replaces all limits; before `hello`, and at every reload.
-    pub(crate) fn configure(&self, limits: BTreeMap<Name, Limit>) {
-        self.decides().configure(self.clock.now(), limits);
+    /// Replaces all terms; before `hello`, and at every reload.
+    pub(crate) fn configure(&self, configuration: &Configuration) {
+        self.decides.configure(self.moment(), configuration);
     }
 
-    /// The gateway says who it is and what its predecessor used.
-    pub(crate) fn hello(&self, uses: Vec<Use>) {
+    /// The gateway says who it is: a process that the windows do not know yet, whatever was before.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub(crate) fn hello(&self) -> anyhow::Result<()> {
+        let instance = random()?;
         let hello = Hello {
-            instance: SELF.to_owned(),
+            instance: format!("{instance:016x}"),
             version: None,
-            uses,
+            uses: Vec::new(),
             shares: Vec::new(),
+            holds: Vec::new(),
+            tokens: Vec::new(),
+            spool: String::new(),
         };
-        self.decides().hello(self.clock.now(), SELF, &hello, None);
+        self.decides.lost(journal::since_boot(), SELF, true);
+        self.decides.hello(self.moment(), SELF, &hello, None);
+        Ok(())
     }
 
-    fn decides(&self) -> MutexGuard<'_, purser_authority::Authority> {
-        self.decides.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When keys began to be valid; changes when one does.
+    pub(crate) fn begun(&self) -> watch::Receiver<Arc<Activations>> {
+        self.decides.begun()
+    }
+
+    /// Resolves what earlier processes left open, for ever.
+    pub(crate) async fn sweep(&self, spool: &Spool) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let alive = BTreeSet::from([spool.id()]);
+            let ledger = self.decides.ledger();
+            if let Err(error) = ledger.sweep(self.clock.wall_ms(), KEPT_MS, alive).await {
+                tracing::error!(%error, "what an earlier process left open stays open for now");
+            }
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: journal::since_boot(),
+            unix_ms: self.clock.wall_ms(),
+        }
     }
 }
 
 impl Authority for Local {
-    fn ask(&self, ask: Ask) -> Answer {
-        let grant = self.decides().ask(self.clock.now(), SELF, &ask);
-        Box::pin(std::future::ready(Ok(grant)))
+    fn ask(&self, ask: Ask) -> Answer<Grant> {
+        let at = self.moment();
+        match self.decides.ask_now(at, SELF, &ask) {
+            Ok(grant) => Box::pin(std::future::ready(Ok(grant))),
+            Err(_) => {
+                let decides = Arc::clone(&self.decides);
+                Box::pin(async move { Ok(decides.ask(at, SELF, &ask).await) })
+            }
+        }
     }
 
     fn give_back(&self, unused: Return) {
-        self.decides().give_back(self.clock.now(), SELF, &unused);
+        self.decides.give_back(journal::since_boot(), SELF, &unused);
     }
+
+    fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
+        let (decides, at) = (Arc::clone(&self.decides), self.moment());
+        Box::pin(async move { Ok(decides.reserve(at, SELF, &reserve).await) })
+    }
+
+    fn settle(&self, settle: Settle) {
+        let (decides, at) = (Arc::clone(&self.decides), self.moment());
+        tokio::spawn(async move { decides.settle(at, SELF, &settle).await });
+    }
+
+    fn keep(&self, batch: Batch) -> Answer<u64> {
+        let (decides, at) = (Arc::clone(&self.decides), self.moment());
+        let sender = Sender {
+            namespace: None,
+            pod: SELF.to_owned(),
+        };
+        Box::pin(async move {
+            match decides.keep(at, sender, batch).await {
+                Ok(Ok(upto) | Err(KeepRefused::Gap { upto })) => Ok(upto),
+                Ok(Err(refused)) => {
+                    tracing::error!(?refused, "usage records are refused");
+                    Err(Unreachable)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "usage records wait in the spool");
+                    Err(Unreachable)
+                }
+            }
+        })
+    }
+}
+
+fn random() -> anyhow::Result<u64> {
+    getrandom::u64().map_err(|error| anyhow::anyhow!("reading the system's random source: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use purser_config::WhenQuotaUnreachable;
     use purser_config::quota::Verdict;
+    use purser_config::{Key, Name, Plan, Standing};
 
-    fn local(memory: Memory, requests: u32) -> Local {
-        let local = Local::new(Clock::start(), memory);
-        let limit = Limit {
-            requests_per_minute: Some(requests),
-            when_unreachable: WhenQuotaUnreachable::Deny,
+    fn configuration(plan: Plan) -> Configuration {
+        let key = Key {
+            digests: vec![],
+            standing: Standing::Good,
+            previous: None,
+            plan: "free".into(),
+            models: vec![],
+            expires_at_ms: None,
+            created_ms: None,
+            plan_expires_at_ms: None,
+            service_accounts: vec![],
+            channels: vec![],
         };
-        local.configure([(Name::new("shop", "a"), limit)].into());
+        Configuration {
+            keys: [(Name::new("shop", "a"), key)].into(),
+            plans: [("free".to_owned(), plan)].into(),
+            ..Configuration::default()
+        }
+    }
+
+    async fn open(folder: Option<&Path>) -> Local {
+        let (local, _) = Local::open(folder, Clock::start()).await.unwrap();
+        local.configure(&configuration(Plan {
+            requests_per_minute: Some(2),
+            ..Plan::default()
+        }));
+        local.hello().unwrap();
         local
     }
 
     async fn ask(local: &Local) -> Verdict {
         let key = Name::new("shop", "a");
-        local.ask(Ask { key, want: 1 }).await.unwrap().verdict
+        let ask = Ask {
+            key,
+            want: 1,
+            ttl_ms: 0,
+        };
+        local.ask(ask).await.unwrap().verdict
     }
 
     #[tokio::test]
-    async fn what_the_run_before_used_still_counts() {
-        let local = local(Memory::Fresh, 2);
-        local.hello(vec![Use {
-            key: Name::new("shop", "a"),
-            ages_ms: vec![30_000],
-        }]);
-        assert!(matches!(ask(&local).await, Verdict::Granted { .. }));
+    async fn a_run_that_was_killed_leaves_its_windows_to_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(Some(folder.path())).await;
+        assert!(matches!(ask(&first).await, Verdict::Granted { .. }));
+        drop(first);
+        let second = open(Some(folder.path())).await;
+        assert!(matches!(ask(&second).await, Verdict::Granted { .. }));
         assert!(
-            matches!(ask(&local).await, Verdict::Denied { next_free_ms } if (29_000..=30_200).contains(&next_free_ms))
+            matches!(ask(&second).await, Verdict::Denied { next_free_ms, .. } if (59_000..=60_200).contains(&next_free_ms))
         );
     }
 
     #[tokio::test]
-    async fn a_run_whose_window_is_lost_waits_as_the_plan_says() {
-        let local = local(Memory::Lost, 2);
-        local.hello(Vec::new());
-        assert!(matches!(ask(&local).await, Verdict::Learning { .. }));
+    async fn without_a_data_directory_every_start_is_fresh() {
+        for _ in 0..2 {
+            let local = open(None).await;
+            assert!(matches!(ask(&local).await, Verdict::Granted { .. }));
+            assert!(matches!(ask(&local).await, Verdict::Granted { .. }));
+            assert!(matches!(ask(&local).await, Verdict::Denied { .. }));
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::manifests::schema::Schemas;
 use purser_compile::{Compiled, Gateway as Shared, Options, World, WorldSecret, compile};
 use purser_config::stream::Version;
 use purser_config::{Name, SecretText};
-use purser_crds::KEY_DATA;
+use purser_crds::{GENERATED_ANNOTATION, KEY_DATA};
 use purser_sidecar::gateway::Gateway;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,14 +41,8 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// An empty desk.
-    pub(crate) fn new(
-        allow_unenforced: bool,
-        keybook: Keybook,
-        authority: Arc<Local>,
-        gateway: Arc<Gateway>,
-    ) -> Self {
+    pub(crate) fn new(keybook: Keybook, authority: Arc<Local>, gateway: Arc<Gateway>) -> Self {
         let options = Options {
-            allow_unenforced,
             gateway: Shared::SameProcess,
         };
         Desk {
@@ -87,13 +81,17 @@ impl Desk {
 
     /// Looks at the files for ever. The work is done on another thread: calls under way must not wait for a compiler.
     pub(crate) async fn watch(mut self, sources: Arc<Sources>, mut seen: Look, every: Duration) {
+        let mut begun = self.authority.begun();
         loop {
-            tokio::time::sleep(every).await;
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                Ok(()) = begun.changed() => {}
+            }
             let look = Arc::clone(&sources);
             let Ok(now) = tokio::task::spawn_blocking(move || look.look()).await else {
                 continue;
             };
-            if now == seen {
+            if now == seen && self.knows_begun() {
                 continue;
             }
             seen = now;
@@ -145,6 +143,7 @@ impl Desk {
     /// Compiles a world and puts the result into force.
     fn take(&mut self, world: World) {
         let mut whole = world.clone();
+        whole.activations = self.authority.begun().borrow().as_ref().clone();
         self.new_keys.clear();
         // A key that is made may be the reason for another to be wanted no more: the second pass judges.
         for wanted in compile(&whole, self.options).wanted {
@@ -154,6 +153,10 @@ impl Desk {
                         data: BTreeMap::from([(
                             KEY_DATA.to_owned(),
                             SecretText::new(value.clone()),
+                        )]),
+                        annotations: BTreeMap::from([(
+                            GENERATED_ANNOTATION.to_owned(),
+                            hash(&value),
                         )]),
                         ..WorldSecret::default()
                     };
@@ -178,8 +181,7 @@ impl Desk {
         let text = serde_json::to_string(&configuration).unwrap_or_default();
         let hash = hash(&text).trim_start_matches("sha256:").to_owned();
         self.published_ms = self.gateway.clock.wall_ms().max(self.published_ms + 1);
-        self.authority
-            .configure(purser_authority::limits(&configuration));
+        self.authority.configure(&configuration);
         let version = Version {
             published_ms: self.published_ms,
             hash,
@@ -187,6 +189,11 @@ impl Desk {
         for fault in self.gateway.store.put(version, configuration) {
             tracing::warn!(resource = %fault.resource, reason = fault.reason, "refused; its previous version stays");
         }
+    }
+
+    /// Whether every key whose time began is compiled as such.
+    fn knows_begun(&self) -> bool {
+        self.whole.activations == **self.authority.begun().borrow()
     }
 
     /// What is in force.
