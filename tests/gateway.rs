@@ -17,6 +17,7 @@ mod gateway {
     mod failover;
     mod hostile;
     mod outage;
+    mod quarantine;
     mod refusals;
     mod reload;
     mod stream;

@@ -14,15 +14,22 @@ mod kubernetes {
     mod place;
     mod pressure;
     mod sidecar;
+    mod speaker;
     mod stream;
 
     mod contract;
+    mod credit;
     mod exact;
+    mod health;
     mod isolation;
+    mod metered;
     mod outage;
+    mod postgres;
     mod propagation;
+    mod quarantine;
     mod quota;
     mod refusals;
+    mod rotation;
     mod secrets;
     mod status;
 }

@@ -46,7 +46,7 @@ total() {
   local command
   case $name in
     floor) command=("$bin/bench-floor" --listen "$listen" --provider "$mock" --key "$key") ;;
-    purser) command=("$bin/purser" up -f "$manifests" --listen "$listen" --admin "$admin" --allow-unenforced) ;;
+    purser) command=("$bin/purser" up -f "$manifests" --listen "$listen" --admin "$admin") ;;
   esac
   (cd "$work" && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file="$work/valgrind" "${command[@]}" >"$work/out" 2>&1) &
   subject_pid=$!

@@ -5,7 +5,7 @@ use super::setup::{Sidecar, channel, chat, configuration, scaled, storm};
 use purser_config::{Channel, Health, SecretText};
 use purser_tests::load::{self, Length, Load, Pace, Target};
 use purser_tests::provider::{Behaviour, Provider, Script};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CALLS: usize = 2_000;
 /// Nothing shuts such a circuit but refused connections, pauses and bad accounts.
@@ -231,14 +231,122 @@ async fn a_sole_channel_that_closes_its_connections_after_each_answer_fails_no_c
     assert_eq!(report.failed(), 0, "{:?}", report.outcomes);
 }
 
+/// A provider that does these one after another, and a channel to it with one more credential.
+async fn with_two_credentials(script: Vec<Behaviour>) -> (Provider, Channel) {
+    let provider = Provider::start(script).await.unwrap();
+    let mut channel = channel(&provider);
+    let mut second = channel.credentials[0].clone();
+    second.value = SecretText::new("sk-second");
+    channel.credentials.push(second);
+    (provider, channel)
+}
+
+#[tokio::test]
+async fn a_sole_channel_is_asked_once_more_however_many_credentials_it_has() {
+    for fault in [Behaviour::status(500), Behaviour::DiesInHeaders] {
+        let (provider, sole) = with_two_credentials(vec![fault, Behaviour::healthy()]).await;
+        let sidecar = Sidecar::start(&configuration(&[("sole", sole)])).await;
+        assert_eq!(sidecar.chat(false).await.status(), 200);
+        assert_eq!(provider.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_credential_is_waited_for_only_when_no_other_works() {
+    let script = vec![Behaviour::rate_limited(2), Behaviour::healthy()];
+    let (_provider, sole) = with_two_credentials(script).await;
+    let sidecar = Sidecar::start(&configuration(&[("sole", sole)])).await;
+    let begun = Instant::now();
+    assert_eq!(sidecar.chat(false).await.status(), 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "waited");
+
+    let script = vec![
+        Behaviour::bad_credential(),
+        Behaviour::healthy(),
+        Behaviour::rate_limited(1),
+        Behaviour::healthy(),
+    ];
+    let (provider, sole) = with_two_credentials(script).await;
+    let sidecar = Sidecar::start(&configuration(&[("sole", sole)])).await;
+    assert_eq!(sidecar.chat(false).await.status(), 200);
+    let begun = Instant::now();
+    assert_eq!(sidecar.chat(false).await.status(), 200);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "did not wait");
+    assert_eq!(provider.calls(), 4);
+}
+
+#[tokio::test]
+async fn a_channel_is_asked_once_more_when_the_others_are_shut() {
+    let faults = [
+        Behaviour::status(503),
+        Behaviour::rate_limited(1),
+        Behaviour::DiesInHeaders,
+    ];
+    for fault in faults {
+        let first = Provider::start(vec![Behaviour::healthy(), fault, Behaviour::healthy()]);
+        let (first, shut) = (
+            first.await.unwrap(),
+            Provider::start(Behaviour::bad_credential()).await.unwrap(),
+        );
+        let mut channels = [("first", channel(&first)), ("shut", channel(&shut))];
+        // The one that refuses its credential is met first, and is shut for minutes from then on.
+        channels[0].1.priority = 1;
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        for _ in 0..2 {
+            assert_eq!(sidecar.chat(false).await.status(), 200);
+        }
+        assert_eq!((first.calls(), shut.calls()), (3, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_403_for_content_is_the_callers_and_leaves_the_credential_in_use() {
+    let moderated = Behaviour::Status {
+        code: 403,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"],"flagged_input":"..."}}}"#.into(),
+    };
+    let policy = Behaviour::error(403, "content_policy_violation", "not that");
+    let region = Behaviour::error(403, "unsupported_country_region_territory", "not there");
+    for fault in [moderated, policy, region] {
+        let provider = Provider::start(vec![fault, Behaviour::healthy()]);
+        let (provider, other) = (
+            provider.await.unwrap(),
+            Provider::start(Behaviour::healthy()),
+        );
+        let other = other.await.unwrap();
+        let mut channels = [("one", channel(&provider)), ("other", channel(&other))];
+        channels[1].1.priority = 1;
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        assert_eq!(sidecar.chat(false).await.status(), 403);
+        assert_eq!(sidecar.chat(false).await.status(), 200);
+        assert_eq!((provider.calls(), other.calls()), (2, 0));
+    }
+}
+
+#[tokio::test]
+async fn any_other_403_sets_the_credential_or_the_model_aside() {
+    for code in ["permission_denied", "insufficient_quota", "model_not_found"] {
+        let provider = Provider::start(Behaviour::error(403, code, "content policy, moderation"));
+        let (provider, other) = (
+            provider.await.unwrap(),
+            Provider::start(Behaviour::healthy()),
+        );
+        let other = other.await.unwrap();
+        let mut channels = [("one", channel(&provider)), ("other", channel(&other))];
+        channels[1].1.priority = 1;
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        for _ in 0..3 {
+            assert_eq!(sidecar.chat(false).await.status(), 200);
+        }
+        assert_eq!((provider.calls(), other.calls()), (1, 3), "{code}");
+    }
+}
+
 #[tokio::test]
 async fn a_bad_credential_is_set_aside_and_the_good_one_of_the_same_channel_is_used() {
-    let provider = Provider::start(vec![Behaviour::bad_credential(), Behaviour::healthy()]);
-    let provider = provider.await.unwrap();
-    let mut sole = channel(&provider);
-    let mut good = sole.credentials[0].clone();
-    good.value = SecretText::new("sk-good");
-    sole.credentials.push(good);
+    let script = vec![Behaviour::bad_credential(), Behaviour::healthy()];
+    let (provider, sole) = with_two_credentials(script).await;
     let sidecar = Sidecar::start(&configuration(&[("sole", sole)])).await;
     for _ in 0..10 {
         assert_eq!(sidecar.chat(false).await.status(), 200);

@@ -3,7 +3,7 @@
 
 use purser_config::{
     Channel, Configuration, Credential, Digest, Health, Key, Model, Name, Plan, Provider as Api,
-    Routing, SecretText, Standing, Timeouts, WhenQuotaUnreachable,
+    SecretText, Standing, Timeouts, WhenQuotaUnreachable,
 };
 use purser_tests::process::Process;
 use purser_tests::provider::Provider;
@@ -171,6 +171,13 @@ pub(super) fn chat(stream: bool) -> Call {
     Call::chat("m", "hello", stream).key(KEY)
 }
 
+/// A streamed one whose caller asks for its usage, so that no byte of the answer is ours to take out.
+pub(super) fn chat_with_usage() -> Call {
+    let body =
+        r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#;
+    Call::post("/v1/chat/completions", body).key(KEY)
+}
+
 /// One namespace `shop`, one plan that allows everything, one key, these channels.
 pub(super) fn configuration(channels: &[(&str, Channel)]) -> Configuration {
     let mut all = Configuration::default();
@@ -187,21 +194,23 @@ pub(super) fn configuration(channels: &[(&str, Channel)]) -> Configuration {
 pub(super) fn plan(allow: &[&str]) -> Plan {
     Plan {
         requests_per_minute: None,
-        tokens_per_minute: None,
         allow: allow.iter().map(|glob| (*glob).to_owned()).collect(),
         deny: vec![],
-        routing: Routing::Priority,
         when_quota_unreachable: WhenQuotaUnreachable::Share,
+        ..Plan::default()
     }
 }
 
 pub(super) fn key(value: &str, channels: Vec<Name>) -> Key {
     Key {
         digests: vec![Digest(Sha256::digest(value.as_bytes()).into())],
+        previous: None,
         standing: Standing::Good,
         plan: "open".into(),
         models: vec![],
         expires_at_ms: None,
+        created_ms: None,
+        plan_expires_at_ms: None,
         service_accounts: vec![],
         channels,
     }
@@ -235,6 +244,7 @@ pub(super) fn channel(provider: &Provider) -> Channel {
         },
         headers: vec![],
         ca_pem: None,
+        limits: Default::default(),
     }
 }
 
@@ -247,6 +257,7 @@ pub(super) fn model(name: &str) -> Model {
         context_length: None,
         max_output_tokens: None,
         endpoints: vec![],
+        cost: None,
     }
 }
 

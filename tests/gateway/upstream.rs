@@ -1,7 +1,7 @@
 //! Hostile and broken providers (reliability.md 7, 32 to 36): the call goes to another one, or the answer passes and does
 //! no harm.
 
-use super::setup::{KEY, SOON, Sidecar, channel, configuration};
+use super::setup::{KEY, SOON, Sidecar, channel, chat_with_usage, configuration};
 use purser_config::Channel;
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::{Call, End};
@@ -112,13 +112,37 @@ async fn odd_but_whole_streams_pass() {
     ] {
         let (sidecar, [_first, second]) = before(raw(format!("{EVENTS}{GOOD}{tail}"))).await;
         for _ in 0..2 {
-            let answer = sidecar.chat(true).await;
+            let answer = sidecar.ask(chat_with_usage()).await;
             let body = answer.body().await.unwrap();
             assert_eq!(body, format!("{GOOD}{tail}"));
         }
         assert_eq!(second.calls(), 0);
         assert_eq!(sidecar.page("/metrics").await.0, 200);
     }
+}
+
+#[tokio::test]
+async fn usage_that_only_the_sidecar_asked_for_stays_here() {
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}\n\n";
+    let tail = format!("{usage}data: [DONE]\n\n");
+    let (sidecar, [first, _second]) = before(raw(format!("{EVENTS}{GOOD}{tail}"))).await;
+    let body = sidecar.chat(true).await.body().await.unwrap();
+    assert_eq!(body, format!("{GOOD}data: [DONE]\n\n"));
+    let sent = String::from_utf8(first.last().unwrap().body.to_vec()).unwrap();
+    assert!(
+        sent.contains(r#""stream_options":{"include_usage":true}"#),
+        "{sent}"
+    );
+    let metrics = sidecar.page("/metrics").await.1;
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("purser_tokens_total") && line.ends_with(" 9")),
+        "{metrics}"
+    );
+    let body = sidecar.ask(chat_with_usage()).await.body().await.unwrap();
+    assert_eq!(body, format!("{GOOD}{tail}"));
 }
 
 #[tokio::test]

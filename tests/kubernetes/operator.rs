@@ -37,7 +37,8 @@ impl World {
         if let Some(world) = shared.upgrade() {
             return world;
         }
-        let world = Arc::new(Self::start(Cluster::of_the_run().await, &[]).await);
+        let often = ["--usage-status-every=1s"];
+        let world = Arc::new(Self::start(Cluster::of_the_run().await, &often).await);
         *shared = Arc::downgrade(&world);
         world
     }
@@ -49,7 +50,7 @@ impl World {
 
     async fn start(cluster: Cluster, more: &[&str]) -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        for path in ["crds", "operator/rbac.yaml"] {
+        for path in ["crds", "operator/rbac.yaml", "operator/credit-policy.yaml"] {
             cluster
                 .says(&["apply", "-f", &format!("{root}/{path}")])
                 .await;

@@ -63,11 +63,19 @@ impl Stream {
 
     /// Says Hello as an instance that knows nothing, and waits for the snapshot.
     pub(super) async fn hello(&mut self, instance: &str) -> FromOperator {
+        self.hello_with(instance, "").await
+    }
+
+    /// The same, as the owner of a spool.
+    pub(super) async fn hello_with(&mut self, instance: &str, spool: &str) -> FromOperator {
         self.say(&FromSidecar::Hello(Hello {
             instance: instance.to_owned(),
             version: None,
             uses: vec![],
             shares: vec![],
+            holds: Vec::new(),
+            tokens: Vec::new(),
+            spool: spool.to_owned(),
         }));
         self.until(|message| matches!(message, FromOperator::Snapshot { .. }))
             .await
@@ -94,6 +102,17 @@ impl Stream {
         tokio::time::timeout(SOON, waiting)
             .await
             .expect("a message that did not come")
+    }
+
+    /// Waits until the operator ends it.
+    pub(super) async fn ends(mut self) {
+        let ending = async {
+            while let Some(Ok(_)) = self.body.frame().await {
+                // A stream that was reset takes no more lines.
+                let _ = self.lines.send("\"ping\"\n".into());
+            }
+        };
+        tokio::time::timeout(SOON, ending).await.expect("its end")
     }
 
     async fn next(&mut self) -> FromOperator {

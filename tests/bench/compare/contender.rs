@@ -144,14 +144,7 @@ fn purser(manifests: &Path) -> anyhow::Result<Contender> {
     let admin = Contender::new("admin")?.address.to_string();
     let manifests = manifests.canonicalize()?.display().to_string();
     let arguments = [
-        "up",
-        "-f",
-        &manifests,
-        "--listen",
-        &listen,
-        "--admin",
-        &admin,
-        "--allow-unenforced",
+        "up", "-f", &manifests, "--listen", &listen, "--admin", &admin,
     ];
     Ok(purser.runs(&binary("purser")?, &arguments))
 }
