@@ -99,7 +99,7 @@ fn what_must_not_be_seen_is_not_seen() {
         ("purser-config", &network),
         ("purser-dialects", &network),
         ("purser-compile", &network),
-        ("purser-authority", &["hyper", "hyper-util", "rustls"]),
+        ("purser-authority", &["hyper", "hyper-util"]),
     ] {
         let seen = sees(package);
         let broken: Vec<_> = never.iter().filter(|name| seen.contains(**name)).collect();

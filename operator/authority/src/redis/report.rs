@@ -177,6 +177,8 @@ impl RedisWindows {
                 sits.push(called(&hold.key, &hold.id));
             }
         }
+        let all = hello.holds.iter().map(|hold| called(&hold.key, &hold.id));
+        let all: Vec<String> = all.collect();
         let call = |(channel, sits): (Name, Vec<String>)| {
             let store = &self.inner.store;
             let limits = terms.channels.get(&channel);
@@ -186,7 +188,9 @@ impl RedisWindows {
             call.arg(person.owner)
                 .arg(u8::from(limited))
                 .arg(channel.as_str())
-                .arg(sits);
+                .arg(sits.len())
+                .arg(sits)
+                .arg(&all);
             call
         };
         told.into_iter().map(call).collect()

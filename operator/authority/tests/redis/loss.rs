@@ -147,6 +147,38 @@ async fn an_emptied_store_is_a_new_term_in_which_nothing_is_granted_before_it_kn
     assert_eq!(all[0].epoch(), all[1].epoch());
 }
 
+/// One sidecar that asks until it is stopped, and notes what it used.
+async fn asks(
+    (windows, at): (RedisWindows, usize),
+    uses: &Mutex<Vec<Vec<Instant>>>,
+    stop: &std::sync::atomic::AtomicBool,
+) {
+    let mut said = 0;
+    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+        if said != windows.epoch() || !windows.reachable() {
+            let epoch = windows.epoch();
+            let known = uses.lock().unwrap()[at].clone();
+            let age = |at: &Instant| u64::try_from(at.elapsed().as_millis()).unwrap();
+            let ages_ms = known.iter().map(age).collect();
+            let mut hello = hello(&at.to_string());
+            hello.uses = vec![Use {
+                key: key(),
+                ages_ms,
+            }];
+            if windows.hello(&at.to_string(), &hello, None).await.is_ok() {
+                said = epoch;
+            }
+        }
+        let sent = Instant::now();
+        if granted(&windows, &at.to_string(), 1).await == Some(1)
+            && sent.elapsed() < Duration::from_millis(50)
+        {
+            uses.lock().unwrap()[at].push(Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Two replicas with a sidecar each ask all the time, say Hello after each loss with what they used, while the store is frozen, killed,
 /// and restarted. Says what the worst window held.
 async fn mid_load(when: WhenQuotaUnreachable, limit: u32) -> Option<(usize, usize)> {
@@ -158,30 +190,7 @@ async fn mid_load(when: WhenQuotaUnreachable, limit: u32) -> Option<(usize, usiz
         let windows = open(&server, per_minute(limit, when)).await;
         let (uses, stop) = (Arc::clone(&uses), Arc::clone(&stop));
         asking.push(tokio::spawn(async move {
-            let mut said = 0;
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                if said != windows.epoch() || !windows.reachable() {
-                    let epoch = windows.epoch();
-                    let known = uses.lock().unwrap()[at].clone();
-                    let age = |at: &Instant| u64::try_from(at.elapsed().as_millis()).unwrap();
-                    let ages_ms = known.iter().map(age).collect();
-                    let mut hello = hello(&at.to_string());
-                    hello.uses = vec![Use {
-                        key: key(),
-                        ages_ms,
-                    }];
-                    if windows.hello(&at.to_string(), &hello, None).await.is_ok() {
-                        said = epoch;
-                    }
-                }
-                let sent = Instant::now();
-                if granted(&windows, &at.to_string(), 1).await == Some(1)
-                    && sent.elapsed() < Duration::from_millis(50)
-                {
-                    uses.lock().unwrap()[at].push(Instant::now());
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            asks((windows, at), &uses, &stop).await;
         }));
     }
     let second = Duration::from_secs(1);
