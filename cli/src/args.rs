@@ -1,6 +1,7 @@
 //! What can be typed. Read by `main`; decides nothing.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use purser_config::Name;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,6 +21,10 @@ pub(crate) enum Command {
     Up(Up),
     /// Say which objects a cluster and `purser up` would accept. Exit 0: all; 1: some are refused; 2: nothing could be read.
     Check(Check),
+    /// Add credits to a key, or take some with a negative amount; once for ever by the entry's id.
+    Credit(Credit),
+    /// Begin a key's time on its plan anew; once for ever by the entry's id.
+    Renew(Renew),
     /// Print a new key and its hash.
     Key,
     /// Print the CustomResourceDefinitions, for `kubectl apply -f -`.
@@ -70,4 +75,46 @@ pub(crate) enum Output {
     Table,
     /// JSON for programs.
     Json,
+}
+
+/// Add credits to a key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Credit {
+    /// The ApiKey.
+    #[arg(value_name = "NAMESPACE/KEY")]
+    pub(crate) key: Name,
+    /// How many: a decimal number with at most 6 digits after the point; negative: to take.
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) amount: String,
+    /// Which entry, and where.
+    #[command(flatten)]
+    pub(crate) entry: Entry,
+}
+
+/// Begin a key's time anew.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Renew {
+    /// The ApiKey.
+    #[arg(value_name = "NAMESPACE/KEY")]
+    pub(crate) key: Name,
+    /// The plan that it is on.
+    #[arg(long)]
+    pub(crate) plan: String,
+    /// Which entry, and where.
+    #[command(flatten)]
+    pub(crate) entry: Entry,
+}
+
+/// Which entry of the ledger, and where the ledger is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Entry {
+    /// Names the entry for ever, such as an invoice's number: given again, nothing is done twice.
+    #[arg(long)]
+    pub(crate) id: String,
+    /// The data directory of a `purser up`, which may be running; without it the entry is made in a cluster, through kubectl.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The cluster, as kubectl knows it.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub(crate) context: Option<String>,
 }

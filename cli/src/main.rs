@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod demo;
+mod entry;
 mod key;
 mod manifests;
 mod up;
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Up(args) => up::up(args),
         Command::Check(args) => check::check(&args),
+        Command::Credit(args) => entry::credit(&args).map(|()| ExitCode::SUCCESS),
+        Command::Renew(args) => entry::renew(&args).map(|()| ExitCode::SUCCESS),
         Command::Key => print_key().map(|()| ExitCode::SUCCESS),
         Command::Crds => print_crds().map(|()| ExitCode::SUCCESS),
     };

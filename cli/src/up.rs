@@ -16,6 +16,8 @@ mod log;
 mod shown;
 mod sources;
 
+pub(crate) use authority::LEDGER;
+
 use crate::args::Up;
 use anyhow::Context;
 use authority::Local;
@@ -87,6 +89,7 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
         () = sidecar.serve(ENDING, end) => {}
         () = desk.watch(sources, seen, every) => {}
         () = authority.sweep(&spool) => {}
+        () = authority.follow() => {}
     }
     Ok(ExitCode::SUCCESS)
 }

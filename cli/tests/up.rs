@@ -7,160 +7,21 @@
     reason = "a test may fail loudly"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+#[path = "up/credits.rs"]
+mod credits;
+#[path = "up/limits.rs"]
+mod limits;
+#[path = "up/provider.rs"]
+mod provider;
+#[path = "up/rotation.rs"]
+mod rotation;
+#[path = "up/running.rs"]
+mod running;
+#[path = "up/validity.rs"]
+mod validity;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A running `purser up`. Dropping it kills.
-struct Up {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-    address: String,
-}
-
-impl Up {
-    fn start(args: &[&str]) -> Up {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_purser"));
-        command
-            .args([
-                "up",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--poll-ms",
-                "20",
-            ])
-            .args(args);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (say, lines) = channel();
-        let follow = |stream: Box<dyn Read + Send>, say: std::sync::mpsc::Sender<String>| {
-            std::thread::spawn(move || {
-                BufReader::new(stream)
-                    .lines()
-                    .map_while(Result::ok)
-                    .try_for_each(|line| say.send(line))
-            })
-        };
-        follow(Box::new(child.stdout.take().unwrap()), say.clone());
-        follow(Box::new(child.stderr.take().unwrap()), say);
-        let mut up = Up {
-            child,
-            lines,
-            seen: Vec::new(),
-            address: String::new(),
-        };
-        let line = up.wait_for(" serves http://");
-        up.address = line
-            .split("http://")
-            .nth(1)
-            .unwrap()
-            .split("/v1")
-            .next()
-            .unwrap()
-            .to_owned();
-        up
-    }
-
-    /// The next line, printed or logged, that contains this.
-    fn wait_for(&mut self, what: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let Ok(line) = self
-                .lines
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            else {
-                panic!("{what:?} was never printed:\n{}", self.seen.join("\n"));
-            };
-            self.seen.push(line.clone());
-            if line.contains(what) {
-                return line;
-            }
-        }
-    }
-
-    /// The pasted line: its key and its body.
-    fn pasted(&mut self) -> (String, String) {
-        let line = self.wait_for("curl -i http://");
-        let part = |before: &str| {
-            line.split(before)
-                .nth(1)
-                .unwrap()
-                .split('\'')
-                .next()
-                .unwrap()
-                .to_owned()
-        };
-        (part("Bearer "), part("-d '"))
-    }
-
-    fn call(&self, key: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: purser\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        panic!("it does not end:\n{}", self.seen.join("\n"));
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn header(answer: &str, name: &str) -> String {
-    let head = answer.split("\r\n\r\n").next().unwrap();
-    let line = head
-        .lines()
-        .find(|line| line.to_lowercase().starts_with(&format!("{name}:")));
-    line.unwrap_or_else(|| panic!("no {name} in {answer}"))
-        .split_once(':')
-        .unwrap()
-        .1
-        .trim()
-        .to_owned()
-}
-
-fn status(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or_default()
-}
+use running::{Up, header, status, write};
+use std::process::Command;
 
 #[test]
 fn the_demo_answers_the_pasted_line_and_shows_a_failover() {
@@ -220,12 +81,6 @@ fn plan_and_key(requests: &str) -> String {
         "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {{name: p}}\nspec:\n  limits: {{requestsPerMinute: {requests}}}\n  models: {{allow: [\"*\"]}}\n---\n\
          apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {{name: a}}\nspec: {{plan: p}}\n"
     )
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    // Whole at once, as an editor does: a half-written file is another test's business.
-    std::fs::write(folder.join(".draft"), text).unwrap();
-    std::fs::rename(folder.join(".draft"), folder.join(name)).unwrap();
 }
 
 #[test]

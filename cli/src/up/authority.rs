@@ -23,16 +23,20 @@ use tokio::sync::watch;
 const SELF: &str = "up";
 /// The ledger's file in the data directory.
 pub(crate) const LEDGER: &str = "ledger.db";
+/// How much usage waits at most for a ledger that passes away with the process, in bytes.
+const IN_MEMORY: u64 = 16 << 20;
 /// How often what an earlier process left is looked for, and how long it may be silent.
 const SWEEP: Duration = Duration::from_secs(30);
 const KEPT_MS: u64 = 15 * 60_000;
+/// How often entries of another process are looked for.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// An authority and the clock that it is asked by.
 pub(crate) struct Local {
     decides: Arc<purser_authority::Authority>,
     clock: Clock,
     /// Where the ledger is, when nobody named a place.
-    _passing: Option<TempDir>,
+    passing: Option<TempDir>,
 }
 
 impl Local {
@@ -47,7 +51,7 @@ impl Local {
             let ledger = Ledger::sqlite(&passing.path().join(LEDGER)).await?;
             let decides = purser_authority::Authority::open(windows, None, ledger).await?;
             let local = Local::over(decides, clock, Some(passing));
-            return Ok((local, Spool::memory()));
+            return Ok((local, Spool::memory(IN_MEMORY)));
         };
         super::keybook::make(folder)?;
         let ledger = Ledger::sqlite(&folder.join(LEDGER)).await?;
@@ -65,7 +69,7 @@ impl Local {
         Local {
             decides: Arc::new(decides),
             clock,
-            _passing: passing,
+            passing,
         }
     }
 
@@ -107,6 +111,19 @@ impl Local {
             let ledger = self.decides.ledger();
             if let Err(error) = ledger.sweep(self.clock.wall_ms(), KEPT_MS, alive).await {
                 tracing::error!(%error, "what an earlier process left open stays open for now");
+            }
+        }
+    }
+
+    /// Hears of what `purser renew` writes into the same ledger, for ever. Credits need nobody to follow: each call reads its account.
+    pub(crate) async fn follow(&self) {
+        if self.passing.is_some() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(FOLLOW).await;
+            if let Err(error) = self.decides.catch_up().await {
+                tracing::debug!(%error, "renewals of another process are not seen for now");
             }
         }
     }

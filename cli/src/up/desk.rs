@@ -2,25 +2,31 @@
 //! authority, tell. Called by `up`. It must never let what cannot be read replace what is in force.
 
 use super::authority::Local;
-use super::keybook::Keybook;
+use super::keybook::{Keybook, Turned};
 use super::shown;
 use super::sources::Sources;
 use crate::key::hash;
 use crate::manifests::files::Look;
 use crate::manifests::schema::Schemas;
-use purser_compile::{Compiled, Gateway as Shared, Options, World, WorldSecret, compile};
+use purser_compile::{Compiled, Gateway as Shared, Options, Rotation, World, compile};
 use purser_config::stream::Version;
 use purser_config::{Name, SecretText};
-use purser_crds::{GENERATED_ANNOTATION, KEY_DATA};
+use purser_crds::KEY_DATA;
 use purser_sidecar::gateway::Gateway;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A key that was made just now, to be shown once.
+/// How many steps of rotation are caught up with at once: of a process that was away for long, one forgets and one replaces.
+const STEPS: usize = 4;
+/// How long after a failure a rotation is tried again.
+const AGAIN_MS: u64 = 1_000;
+
+/// A value that was made just now, to be shown once.
 pub(crate) struct NewKey {
     pub(crate) key: Name,
     pub(crate) value: String,
+    /// Until when the value before works, in unix milliseconds, if there was one.
+    pub(crate) previous_until_ms: Option<u64>,
 }
 
 /// Everything that a reload meets.
@@ -37,6 +43,10 @@ pub(crate) struct Desk {
     compiled: Compiled,
     new_keys: Vec<NewKey>,
     published_ms: u64,
+    /// When the next rotation or the end of an overlap is due, in unix milliseconds.
+    turn_ms: Option<u64>,
+    /// Why the files could not be read the last time.
+    unread: Option<String>,
 }
 
 impl Desk {
@@ -56,6 +66,8 @@ impl Desk {
             compiled: Compiled::default(),
             new_keys: Vec::new(),
             published_ms: 0,
+            turn_ms: None,
+            unread: None,
         }
     }
 
@@ -84,20 +96,24 @@ impl Desk {
         let mut begun = self.authority.begun();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(every.min(self.until_turn())) => {}
                 Ok(()) = begun.changed() => {}
             }
             let look = Arc::clone(&sources);
             let Ok(now) = tokio::task::spawn_blocking(move || look.look()).await else {
                 continue;
             };
-            if now == seen && self.knows_begun() {
+            let is_changed = now != seen;
+            if !is_changed && self.knows_begun() && !self.until_turn().is_zero() {
                 continue;
             }
             seen = now;
             let read = Arc::clone(&sources);
             let reloaded = tokio::task::spawn_blocking(move || {
-                self.reload(&read);
+                match is_changed {
+                    true => self.reload(&read),
+                    false => self.retake(),
+                }
                 self
             });
             match reloaded.await {
@@ -114,15 +130,14 @@ impl Desk {
         let mut manifests = sources.read(&self.schemas);
         shown::faults(&manifests);
         if manifests.incomplete {
-            let first = manifests
-                .faults
-                .first()
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let first = manifests.faults.first();
+            let first = first.map(ToString::to_string).unwrap_or_default();
+            self.unread = Some(first.clone());
             self.gateway.store.failed(first);
             tracing::warn!("a file cannot be read; the configuration in force stays");
             return;
         }
+        self.unread = None;
         manifests.carry_over(&self.world);
         let before = self.compiled.clone();
         self.take(manifests.world);
@@ -140,30 +155,49 @@ impl Desk {
         );
     }
 
+    /// The files are as they were; a key's time began, or a value is due to be replaced or forgotten.
+    fn retake(&mut self) {
+        self.take(self.world.clone());
+        shown::new_keys(self);
+        if let Some(unread) = &self.unread {
+            self.gateway.store.failed(unread.clone());
+        }
+    }
+
     /// Compiles a world and puts the result into force.
     fn take(&mut self, world: World) {
         let mut whole = world.clone();
         whole.activations = self.authority.begun().borrow().as_ref().clone();
         self.new_keys.clear();
         // A key that is made may be the reason for another to be wanted no more: the second pass judges.
-        for wanted in compile(&whole, self.options).wanted {
-            match self.keybook.value(&wanted.secret) {
-                Ok((value, new)) => {
-                    let secret = WorldSecret {
-                        data: BTreeMap::from([(
-                            KEY_DATA.to_owned(),
-                            SecretText::new(value.clone()),
-                        )]),
-                        annotations: BTreeMap::from([(
-                            GENERATED_ANNOTATION.to_owned(),
-                            hash(&value),
-                        )]),
-                        ..WorldSecret::default()
-                    };
+        self.complete(&mut whole);
+        let mut compiled = compile(&whole, self.options);
+        // Secrets that people wrote are theirs to turn.
+        let ours = |rotation: &Rotation| !world.secrets.contains_key(&rotation.secret);
+        for _ in 0..STEPS {
+            compiled.rotations.retain(ours);
+            if !self.turn(&mut whole, &compiled.rotations) {
+                break;
+            }
+            compiled = compile(&whole, self.options);
+        }
+        self.turn_ms = self.next_turn(&compiled.rotations);
+        self.compiled = compiled;
+        self.publish();
+        (self.world, self.whole) = (world, whole);
+    }
+
+    /// Adds the Secrets that keys name and nobody wrote.
+    fn complete(&mut self, whole: &mut World) {
+        let now_ms = self.gateway.clock.wall_ms();
+        for wanted in compile(whole, self.options).wanted {
+            match self.keybook.secret(&wanted.secret, now_ms) {
+                Ok((secret, made)) => {
                     whole.secrets.insert(wanted.secret, secret);
-                    self.new_keys.extend(new.then_some(NewKey {
+                    self.new_keys.extend(made.map(|value| NewKey {
                         key: wanted.key,
                         value,
+                        previous_until_ms: None,
                     }));
                 }
                 Err(error) => {
@@ -171,9 +205,54 @@ impl Desk {
                 }
             }
         }
-        self.compiled = compile(&whole, self.options);
-        self.publish();
-        (self.world, self.whole) = (world, whole);
+    }
+
+    /// Replaces and forgets values whose time it is; whether any changed.
+    fn turn(&mut self, whole: &mut World, rotations: &[Rotation]) -> bool {
+        let now_ms = self.gateway.clock.wall_ms();
+        let mut changed = false;
+        for rotation in rotations.iter().filter(|due| due.at_ms <= now_ms) {
+            let turned = self.keybook.turn(rotation, now_ms).and_then(|turned| {
+                let (secret, _) = self.keybook.secret(&rotation.secret, now_ms)?;
+                Ok((turned, secret))
+            });
+            let (turned, secret) = match turned {
+                Ok((Turned::Nothing, _)) => continue,
+                Ok(turned) => turned,
+                Err(error) => {
+                    tracing::warn!(key = %rotation.key, error = format!("{error:#}"), "this key's value could not be turned; it is tried again");
+                    continue;
+                }
+            };
+            changed = true;
+            whole.secrets.insert(rotation.secret.clone(), secret);
+            match turned {
+                Turned::Replaced { value, until_ms } => self.new_keys.push(NewKey {
+                    key: rotation.key.clone(),
+                    value,
+                    previous_until_ms: Some(until_ms),
+                }),
+                _ => tracing::info!(key = %rotation.key, "the key's value before works no more"),
+            }
+        }
+        changed
+    }
+
+    /// What is due and could not be done waits a little.
+    fn next_turn(&self, rotations: &[Rotation]) -> Option<u64> {
+        let now_ms = self.gateway.clock.wall_ms();
+        let next = rotations.iter().map(|rotation| rotation.at_ms).min()?;
+        Some(if next <= now_ms {
+            now_ms + AGAIN_MS
+        } else {
+            next
+        })
+    }
+
+    fn until_turn(&self) -> Duration {
+        let now_ms = self.gateway.clock.wall_ms();
+        let left = |turn_ms: u64| Duration::from_millis(turn_ms.saturating_sub(now_ms));
+        self.turn_ms.map_or(Duration::MAX, left)
     }
 
     fn publish(&mut self) {

@@ -1,9 +1,15 @@
-//! Values of keys that have no Secret: made once, kept in `keys.json` under the data directory, or in memory. Called by `desk`. It must
-//! never log a value, and never replace one that it has.
+//! Secrets of keys that nobody wrote a Secret for: made once, kept in `keys.json` under the data directory, or in memory; and their values
+//! replaced when `compile` says that it is time. Called by `desk`. It must never log a value, and never lose one that still works.
 
-use crate::key;
+use crate::key::{self, hash};
 use anyhow::Context;
-use purser_config::Name;
+use jiff::Timestamp;
+use purser_compile::{Rotation, Step, WorldSecret};
+use purser_config::{Name, SecretText};
+use purser_crds::{
+    GENERATED_ANNOTATION, KEY_DATA, PREVIOUS_DATA, PREVIOUS_UNTIL_ANNOTATION, ROTATED_AT_ANNOTATION,
+};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,10 +17,51 @@ use std::path::{Path, PathBuf};
 
 const FILE: &str = "keys.json";
 
-/// Values by the Secret that would hold them.
+/// A Secret as it would lie in a cluster.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Written")]
+struct Kept {
+    data: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// As files hold one; those of earlier versions held its value alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Value(String),
+    Whole {
+        data: BTreeMap<String, String>,
+        annotations: BTreeMap<String, String>,
+    },
+}
+
+impl From<Written> for Kept {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Value(value) => Kept {
+                annotations: [(GENERATED_ANNOTATION.to_owned(), hash(&value))].into(),
+                data: [(KEY_DATA.to_owned(), value)].into(),
+            },
+            Written::Whole { data, annotations } => Kept { data, annotations },
+        }
+    }
+}
+
+/// What came of a step that was due.
+pub(crate) enum Turned {
+    /// There is a new value; the one before works until then, in unix milliseconds.
+    Replaced { value: String, until_ms: u64 },
+    /// The value before is gone.
+    Forgotten,
+    /// Nothing was due after all, or it is no Secret of this book.
+    Nothing,
+}
+
+/// Secrets by name.
 pub(crate) struct Keybook {
     folder: Option<PathBuf>,
-    values: BTreeMap<Name, String>,
+    secrets: BTreeMap<Name, Kept>,
 }
 
 impl Keybook {
@@ -23,47 +70,59 @@ impl Keybook {
     /// # Errors
     /// When the folder cannot be used: then keys would change at every start, silently.
     pub(crate) fn open(folder: Option<PathBuf>) -> anyhow::Result<Self> {
-        let values = match &folder {
+        let secrets = match &folder {
             None => BTreeMap::new(),
-            Some(folder) => {
-                let path = folder.join(FILE);
-                match std::fs::read(&path) {
-                    Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-                        anyhow::anyhow!(
-                            "{} is not a map of keys; delete it and new ones are made",
-                            path.display()
-                        )
-                    })?,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-                    Err(error) => {
-                        return Err(error).with_context(|| format!("reading {}", path.display()));
-                    }
-                }
-            }
+            Some(folder) => read(&folder.join(FILE))?,
         };
-        Ok(Keybook { folder, values })
+        Ok(Keybook { folder, secrets })
     }
 
-    /// The value, and whether it was made just now.
+    /// The Secret of this name, and its value where it was made just now.
     ///
     /// # Errors
     /// When it cannot be made or kept.
-    pub(crate) fn value(&mut self, secret: &Name) -> anyhow::Result<(String, bool)> {
-        if let Some(value) = self.values.get(secret) {
-            return Ok((value.clone(), false));
+    pub(crate) fn secret(
+        &mut self,
+        name: &Name,
+        now_ms: u64,
+    ) -> anyhow::Result<(WorldSecret, Option<String>)> {
+        if let Some(kept) = self.secrets.get(name) {
+            return Ok((kept.secret(), None));
         }
-        let value = key::generate()?;
-        let mut values = self.values.clone();
-        values.insert(secret.clone(), value.clone());
+        let (mut kept, value) = (Kept::default(), key::generate()?);
+        kept.put(&value, now_ms);
+        let secret = kept.secret();
+        self.keep(name, kept)?;
+        Ok((secret, Some(value)))
+    }
+
+    /// Does what is due, judged again by the Secret as it is.
+    ///
+    /// # Errors
+    /// When a value cannot be made, or the change cannot be kept: then nothing changed.
+    pub(crate) fn turn(&mut self, rotation: &Rotation, now_ms: u64) -> anyhow::Result<Turned> {
+        let Some(mut kept) = self.secrets.get(&rotation.secret).cloned() else {
+            return Ok(Turned::Nothing);
+        };
+        let turned = match rotation.step {
+            Step::Replace { overlap_ms } => kept.replace(rotation.at_ms, overlap_ms, now_ms)?,
+            Step::Forget => kept.forget(now_ms),
+        };
+        if !matches!(turned, Turned::Nothing) {
+            self.keep(&rotation.secret, kept)?;
+        }
+        Ok(turned)
+    }
+
+    fn keep(&mut self, name: &Name, kept: Kept) -> anyhow::Result<()> {
+        let mut secrets = self.secrets.clone();
+        secrets.insert(name.clone(), kept);
         if let Some(folder) = &self.folder {
-            write(
-                folder,
-                FILE,
-                &serde_json::to_vec_pretty(&values).context("writing keys")?,
-            )?;
+            let text = serde_json::to_vec_pretty(&secrets).context("writing keys")?;
+            write(folder, FILE, &text)?;
         }
-        self.values = values;
-        Ok((value, true))
+        self.secrets = secrets;
+        Ok(())
     }
 
     /// Where values are kept, in words.
@@ -72,6 +131,81 @@ impl Keybook {
             Some(folder) => format!("kept in {}", folder.join(FILE).display()),
             None => "kept until this process ends; --data-dir keeps it longer".to_owned(),
         }
+    }
+}
+
+impl Kept {
+    fn put(&mut self, value: &str, now_ms: u64) {
+        self.data.insert(KEY_DATA.to_owned(), value.to_owned());
+        self.note(GENERATED_ANNOTATION, hash(value));
+        self.note(ROTATED_AT_ANNOTATION, written(now_ms));
+    }
+
+    fn note(&mut self, annotation: &str, value: String) {
+        self.annotations.insert(annotation.to_owned(), value);
+    }
+
+    fn moment(&self, annotation: &str) -> Option<u64> {
+        let moment: Timestamp = self.annotations.get(annotation)?.parse().ok()?;
+        u64::try_from(moment.as_millisecond()).ok()
+    }
+
+    fn replace(&mut self, due_ms: u64, overlap_ms: u64, now_ms: u64) -> anyhow::Result<Turned> {
+        let done = self.moment(ROTATED_AT_ANNOTATION);
+        let Some(live) = self.data.get(KEY_DATA).cloned() else {
+            return Ok(Turned::Nothing);
+        };
+        if done.is_some_and(|done| done > due_ms) || self.data.contains_key(PREVIOUS_DATA) {
+            return Ok(Turned::Nothing);
+        }
+        let (value, until_ms) = (key::generate()?, now_ms.saturating_add(overlap_ms));
+        self.put(&value, now_ms);
+        self.data.insert(PREVIOUS_DATA.to_owned(), live);
+        self.note(PREVIOUS_UNTIL_ANNOTATION, written(until_ms));
+        Ok(Turned::Replaced { value, until_ms })
+    }
+
+    fn forget(&mut self, now_ms: u64) -> Turned {
+        let until = self.moment(PREVIOUS_UNTIL_ANNOTATION);
+        let is_over = until.is_none_or(|until| until <= now_ms);
+        if !is_over || self.data.remove(PREVIOUS_DATA).is_none() {
+            return Turned::Nothing;
+        }
+        self.annotations.remove(PREVIOUS_UNTIL_ANNOTATION);
+        Turned::Forgotten
+    }
+
+    fn secret(&self) -> WorldSecret {
+        let data = self.data.iter();
+        WorldSecret {
+            data: data
+                .map(|(key, value)| (key.clone(), SecretText::new(value.clone())))
+                .collect(),
+            annotations: self.annotations.clone(),
+            ..WorldSecret::default()
+        }
+    }
+}
+
+/// A moment as an annotation holds it.
+fn written(unix_ms: u64) -> String {
+    let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(ms)
+        .unwrap_or(Timestamp::MAX)
+        .to_string()
+}
+
+fn read(path: &Path) -> anyhow::Result<BTreeMap<Name, Kept>> {
+    match std::fs::read(path) {
+        // What is wrong is not said: it would quote a value.
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+            anyhow::anyhow!(
+                "{} is not a map of keys; delete it and new ones are made",
+                path.display()
+            )
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
 }
 
@@ -98,38 +232,4 @@ pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_value_is_made_once_and_outlives_the_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Keybook::open(Some(folder.path().to_owned())).unwrap();
-        let secret = Name::new("shop", "a-key");
-        let (made, new) = open().value(&secret).unwrap();
-        assert!(new);
-        let mut later = open();
-        assert_eq!(later.value(&secret).unwrap(), (made.clone(), false));
-        assert_ne!(later.value(&Name::new("shop", "b-key")).unwrap().0, made);
-        let mode = std::fs::metadata(folder.path().join(FILE))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_damaged_file_is_not_written_over() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "sk-secret").unwrap();
-        let error = Keybook::open(Some(folder.path().to_owned()))
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(
-            error.contains("delete it") && !error.contains("sk-secret"),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use super::desk::Desk;
 use crate::manifests::Manifests;
 use anyhow::Context;
 use purser_compile::{Compiled, ObjectRef};
+use purser_config::calendar::moment;
 use purser_config::{Channel, Endpoint, Key, Model, Standing, glob_matches};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -96,12 +97,12 @@ pub(crate) fn new_keys(desk: &Desk) {
 
 fn made(desk: &Desk) -> String {
     let lines = desk.made().iter().map(|made| {
-        format!(
-            "key {}: {}  (generated; {})\n",
-            made.key,
-            made.value,
-            desk.kept()
-        )
+        let how = match made.previous_until_ms {
+            None => "generated".to_owned(),
+            Some(until) => format!("rotated; the one before works until {}", moment(until)),
+        };
+        let (key, value, kept) = (&made.key, &made.value, desk.kept());
+        format!("key {key}: {value}  ({how}; {kept})\n")
     });
     lines.collect()
 }

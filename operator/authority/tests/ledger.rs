@@ -1,5 +1,5 @@
 //! The ledger as its callers see it, over both stores: the same promises are proved against a `SQLite` file and a real PostgreSQL.
-//! One is started where its programs are on this machine; `PURSER_TEST_POSTGRES` names another.
+//! One is started where its programs are on this machine; `PURSER_TEST_POSTGRES` names their folder.
 
 #![allow(
     clippy::unwrap_used,

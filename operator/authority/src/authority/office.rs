@@ -22,6 +22,20 @@ impl Authority {
         Ok(renewed)
     }
 
+    /// Hears of renewals that another process wrote into the same ledger: the later moment is the newer one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn catch_up(&self) -> Result<(), LedgerError> {
+        for (of, at_ms) in self.ledger.activations().await? {
+            let known = self.begun.borrow().get(&of).copied();
+            if known.is_none_or(|known| known < at_ms) {
+                self.remember(of, at_ms);
+            }
+        }
+        Ok(())
+    }
+
     /// How many requests each key with a limit for the day has left of it.
     pub fn left_today(&self, at: Moment) -> BTreeMap<Name, u32> {
         self.counted().windows.left_today(at)

@@ -21,19 +21,14 @@ pub(crate) struct Server {
 
 /// A new database in the shared server.
 pub(crate) async fn database() -> Option<String> {
-    let url = match std::env::var("PURSER_TEST_POSTGRES") {
-        Ok(url) => url,
-        Err(_) => match SHARED.get_or_init(|| async { Server::start().await }).await {
-            Some(server) => server.url.clone(),
-            None => {
-                println!("skipped: there is no PostgreSQL on this machine");
-                return None;
-            }
-        },
+    let server = SHARED.get_or_init(|| async { Server::start().await }).await;
+    let Some(Server { url, .. }) = server else {
+        println!("skipped: there is no PostgreSQL on this machine");
+        return None;
     };
     let count = DATABASES.fetch_add(1, Ordering::Relaxed);
     let name = format!("ledger_{}_{count}", std::process::id());
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await
         .unwrap();
     tokio::spawn(connection);
@@ -41,7 +36,7 @@ pub(crate) async fn database() -> Option<String> {
         .batch_execute(&format!("CREATE DATABASE {name}"))
         .await
         .unwrap();
-    Some(within(&url, &name))
+    Some(within(url, &name))
 }
 
 /// The address of another database of the same server.
@@ -50,13 +45,17 @@ pub(crate) fn within(url: &str, name: &str) -> String {
     format!("{server}/{name}")
 }
 
-/// The programs, where they are.
+/// The programs, where they are: in the folder that tests/run.sh names, or the system's.
 fn programs() -> Option<PathBuf> {
+    let named = std::env::var_os("PURSER_TEST_POSTGRES").map(PathBuf::from);
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let debian = (10..30)
         .rev()
         .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
-    let mut folders = std::env::split_paths(&on_path).chain(debian);
+    let mut folders = named
+        .into_iter()
+        .chain(std::env::split_paths(&on_path))
+        .chain(debian);
     folders.find(|folder| folder.join("postgres").exists() && folder.join("initdb").exists())
 }
 
