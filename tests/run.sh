@@ -154,7 +154,7 @@ prepare() {
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
-    export PURSER_TEST_POSTGRES="$root/target/toolchain/postgres"
+    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
     export PURSER_TEST_BIN="$target/$folder"
     export PURSER_TEST_FIGURES="$root/tests/figures"

@@ -19,6 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How much usage is held without a folder for it, in bytes.
+const IN_MEMORY: u64 = 4 << 20;
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(Command::Probe { path }) = &args.command {
@@ -82,13 +85,9 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     }
     let (callers, admin) = (sidecar.address()?, sidecar.admin_address()?);
     tracing::info!(%callers, %admin, "serving");
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let told = told_to_end()?;
     let end = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        told.await;
         // Whatever becomes of it now, it did not die of its configuration.
         drop(orderly);
     };
@@ -96,10 +95,27 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Resolves with the first SIGTERM or SIGINT.
+fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 /// Where usage is kept until the authority has it.
 fn spool(args: &Args) -> anyhow::Result<Spool> {
     let Some(folder) = &args.spool else {
-        return Ok(Spool::memory());
+        let bytes = if args.operator.is_some() {
+            IN_MEMORY
+        } else {
+            0
+        };
+        return Ok(Spool::memory(bytes));
     };
     let (spool, recovered) = Spool::open(folder).context("opening --spool")?;
     tracing::info!(?recovered, folder = %folder.display(), "the usage spool is open");
