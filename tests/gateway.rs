@@ -16,6 +16,7 @@ mod gateway {
     mod drain;
     mod failover;
     mod hostile;
+    mod metered;
     mod outage;
     mod quarantine;
     mod refusals;

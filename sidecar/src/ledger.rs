@@ -171,12 +171,15 @@ impl Ledger {
         );
     }
 
-    /// Gives everything back that is held ahead, and waits until every record is kept. To be called at the end, while `run` runs.
+    /// Waits until every record is kept, and gives everything back that is held ahead. To be called at the end, while `run` runs.
     pub async fn flush(&self) {
-        self.tidy(true);
+        // Records first: what is given back before them pays for none of them.
         while self.spool.waiting() > 0 && self.authority.is_here() {
             tokio::time::sleep(FLUSHED).await;
         }
+        self.tidy(true);
+        // Nobody answers what is given back; it needs a moment to be sent.
+        tokio::time::sleep(FLUSHED).await;
     }
 
     fn held(&self) -> MutexGuard<'_, Open> {

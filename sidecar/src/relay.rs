@@ -265,6 +265,9 @@ impl Relay {
         self.rest = None;
         self.mark_failed();
         self.count();
+        if let Some(usage) = self.tail.as_ref().and_then(Tail::usage) {
+            self.setting.meter.usage(usage);
+        }
         self.setting.meter.end(End::Broken);
         tracing::info!(channel = %self.setting.reach.lane.name, request = self.setting.id, why, "answer broke after its first content");
         match &self.tail {

@@ -34,6 +34,8 @@ use tokio::sync::Notify;
 
 /// How often the disk is waited for at most.
 const SYNC_EVERY: Duration = Duration::from_millis(10);
+/// How long a record waits at most while there is an authority, in milliseconds.
+const BEHIND_MS: u64 = 5_000;
 /// How long a disk that refuses is left alone.
 const REFUSED_EVERY: Duration = Duration::from_secs(1);
 
@@ -157,10 +159,15 @@ impl Spool {
         Ok((Spool::of(state), recovered))
     }
 
-    /// A spool that forgets everything when its process ends.
-    pub fn memory() -> Spool {
+    /// A spool that forgets everything when its process ends, and holds at most so many bytes: none where no authority will ever take
+    /// any.
+    pub fn memory(bytes: u64) -> Spool {
         let id = recover::fresh_id().unwrap_or_else(|_| format!("{:032x}", crate::clock::draw()));
-        Spool::of(State::new(id, Limits::default(), None))
+        let limits = Limits {
+            bytes,
+            ..Limits::default()
+        };
+        Spool::of(State::new(id, limits, None))
     }
 
     fn of(state: State) -> Spool {
@@ -242,6 +249,15 @@ impl Spool {
     pub fn waiting(&self) -> u64 {
         let state = self.state();
         state.last - state.kept
+    }
+
+    /// Whether the record of a call that ended more than a few seconds ago still waits, as where no authority takes any.
+    pub(crate) fn is_behind(&self, wall_ms: u64) -> bool {
+        let state = self.state();
+        let ended = |record: &Record| record.began_ms.saturating_add(record.latency_ms);
+        let oldest = state.queue.front();
+        let is_old = |record: &Record| ended(record).saturating_add(BEHIND_MS) <= wall_ms;
+        oldest.map_or(state.last > state.kept, is_old)
     }
 
     /// Goes on under a new name with every record that the authority may not have, because its count does not fit. Waits for the disk.

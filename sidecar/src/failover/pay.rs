@@ -15,7 +15,11 @@ impl Trial<'_> {
             let now = self.failover.clock.now();
             let flows = |one: &&Serving| one.reach.lane.would_take(one.upstream_name(), now, false);
             let order = self.serving.iter().copied();
-            let order = move || order.clone().filter(flows).collect();
+            // Where every circuit is shut one is probed all the same, and must be priced and limited as any.
+            let order = move || match order.clone().filter(flows).collect::<Vec<_>>() {
+                none if none.is_empty() => order.collect(),
+                flowing => flowing,
+            };
             self.bill = Some(ledger.open(self.call, order).await?);
         }
         match &mut self.bill {

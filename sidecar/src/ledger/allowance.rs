@@ -40,6 +40,10 @@ struct Purse {
     /// Credits a second, fading.
     weight: f64,
     spent: Duration,
+    /// When anything of it was last drawn, put back or granted.
+    touched: Duration,
+    /// Calls under way that it pays for: whoever gives it back before their records arrive lets them go unpaid.
+    paying: u32,
     /// The largest estimate of late: an allowance that cannot pay one call is none.
     largest: Micros,
     asked: Option<Duration>,
@@ -76,6 +80,7 @@ impl Allowances {
         let purse = self.purses.entry(key.clone()).or_default();
         purse.weight = purse.faded(now) + credits as f64;
         purse.spent = purse.spent.max(now);
+        purse.touched = purse.touched.max(now);
         purse.largest = purse.largest.max(credits);
         let (target, left) = (purse.target(now), purse.left());
         let due = purse.asked.is_none_or(|asked| now >= asked + PATIENCE);
@@ -90,26 +95,36 @@ impl Allowances {
     }
 
     /// The authority reserved an allowance.
-    pub(super) fn granted(&mut self, key: &Name, id: String, credits: Micros) {
+    pub(super) fn granted(&mut self, key: &Name, (id, credits): (String, Micros), now: Duration) {
         if credits > 0 {
             let purse = self.purses.entry(key.clone()).or_default();
+            purse.touched = purse.touched.max(now);
             purse.held.push(Drawn { id, credits });
         }
     }
 
     /// Pays for one call, if one allowance can.
-    pub(super) fn draw(&mut self, key: &Name, credits: Micros) -> Option<Drawn> {
+    pub(super) fn draw(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
         let purse = self.purses.get_mut(key)?;
         let held = purse.held.iter_mut().find(|held| held.credits >= credits)?;
         held.credits -= credits;
+        (purse.touched, purse.paying) = (now, purse.paying + 1);
         let id = held.id.clone();
         Some(Drawn { id, credits })
     }
 
-    /// What a call did not use of what it drew.
-    pub(super) fn put_back(&mut self, key: &Name, drawn: &Drawn, unused: Micros) {
-        let purse = self.purses.get_mut(key);
-        let held = purse.and_then(|purse| purse.held.iter_mut().find(|held| held.id == drawn.id));
+    /// A call is over, and did not use so much of what it drew.
+    pub(super) fn put_back(
+        &mut self,
+        key: &Name,
+        (drawn, unused): (&Drawn, Micros),
+        now: Duration,
+    ) {
+        let Some(purse) = self.purses.get_mut(key) else {
+            return;
+        };
+        (purse.touched, purse.paying) = (now, purse.paying.saturating_sub(1));
+        let held = purse.held.iter_mut().find(|held| held.id == drawn.id);
         if let Some(held) = held {
             held.credits = held.credits.saturating_add(unused.min(drawn.credits));
         }
@@ -119,7 +134,7 @@ impl Allowances {
     pub(super) fn idle(&mut self, now: Duration) -> Vec<(Name, Step)> {
         let mut steps = Vec::new();
         self.purses.retain(|key, purse| {
-            let idle = now.saturating_sub(purse.spent) >= IDLE;
+            let idle = purse.paying == 0 && now.saturating_sub(purse.touched) >= IDLE;
             if idle {
                 let released = purse.held.drain(..);
                 steps.extend(released.map(|held| (key.clone(), Step::Release(held.id))));
@@ -184,35 +199,52 @@ mod tests {
                 call: 5
             })
         );
-        allowances.granted(&key(), "a-1".into(), 9);
+        allowances.granted(&key(), ("a-1".into(), 9), at(1));
         assert_eq!(allowances.spending(&key(), 5, at(9)), None);
     }
 
     #[test]
     fn an_allowance_pays_until_it_is_empty_and_takes_back_what_was_not_used() {
         let mut allowances = Allowances::default();
-        allowances.granted(&key(), "a-1".into(), 10);
-        let drawn = allowances.draw(&key(), 8).unwrap();
-        assert_eq!(allowances.draw(&key(), 8), None);
-        allowances.put_back(&key(), &drawn, 7);
+        allowances.granted(&key(), ("a-1".into(), 10), at(1));
+        let drawn = allowances.draw(&key(), 8, at(1)).unwrap();
+        assert_eq!(allowances.draw(&key(), 8, at(1)), None);
+        allowances.put_back(&key(), (&drawn, 7), at(1));
         assert_eq!(
-            allowances.draw(&key(), 9).map(|drawn| drawn.id).as_deref(),
+            allowances
+                .draw(&key(), 9, at(1))
+                .map(|drawn| drawn.id)
+                .as_deref(),
             Some("a-1")
         );
-        assert_eq!(allowances.draw(&key(), 1), None);
+        assert_eq!(allowances.draw(&key(), 1, at(1)), None);
     }
 
     #[test]
     fn a_silent_key_gives_its_allowance_back_once() {
         let mut allowances = Allowances::default();
         allowances.spending(&key(), 5, at(1));
-        allowances.granted(&key(), "a-1".into(), 9);
+        allowances.granted(&key(), ("a-1".into(), 9), at(1));
         assert!(allowances.idle(at(60)).is_empty());
         assert_eq!(
             allowances.idle(at(61)),
             [(key(), Step::Release("a-1".into()))]
         );
         assert!(allowances.idle(at(62)).is_empty());
-        assert_eq!(allowances.draw(&key(), 1), None);
+        assert_eq!(allowances.draw(&key(), 1, at(1)), None);
+    }
+
+    #[test]
+    fn an_allowance_that_pays_for_a_call_under_way_is_not_given_back_however_long_the_call_is() {
+        let mut allowances = Allowances::default();
+        allowances.granted(&key(), ("a-1".into(), 9), at(1));
+        let drawn = allowances.draw(&key(), 5, at(2)).unwrap();
+        assert!(allowances.idle(at(600)).is_empty());
+        allowances.put_back(&key(), (&drawn, 1), at(600));
+        assert!(
+            allowances.idle(at(659)).is_empty(),
+            "its record is on its way"
+        );
+        assert_eq!(allowances.idle(at(660)).len(), 1);
     }
 }

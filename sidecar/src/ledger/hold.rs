@@ -10,7 +10,7 @@ use crate::clock::draw;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
 use purser_config::price::Micros;
-use purser_config::quota::{Reserve, ReserveVerdict, Reserved, Settle};
+use purser_config::quota::{Reserve, ReserveVerdict, Settle};
 use purser_config::{Name, Plan, WhenQuotaUnreachable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +34,10 @@ impl Ledger {
         let Some(plan) = call.caller.plan.as_deref() else {
             return Ok(bill);
         };
+        if let Some(open) = bill.open() {
+            open.most_output = plan.max_output_tokens;
+        }
         if !plan.reserves() && !call.caller.table.has_limits() {
-            if let Some(open) = bill.open() {
-                open.most_output = plan.max_output_tokens;
-            }
             return Ok(bill);
         }
         let order = order();
@@ -111,21 +111,22 @@ impl Ledger {
         reserve: &Reserve,
         wanted: &Wanted,
     ) -> Result<Option<Duration>, Reject> {
-        let answer = self.authority.reserve(reserve.clone()).await;
         let Some(open) = bill.open() else {
             return Ok(Some(AGAIN));
         };
-        let Ok(answer) = answer else {
-            // It may have been held all the same: the end of the bill gives it back.
-            open.held = true;
+        // Where no answer comes, or the caller leaves before it, something may be held: the end of the bill gives it back.
+        let was_held = std::mem::replace(&mut open.held, true);
+        let Ok(answer) = self.authority.reserve(reserve.clone()).await else {
             return Ok(Some(AGAIN));
         };
+        if is_denial(&answer.verdict) {
+            open.held = was_held;
+        }
         match answer.verdict {
             ReserveVerdict::Held { channel, credits } => {
                 let at = channel.and_then(|at| reserve.channels.get(at as usize));
                 open.full = before(&reserve.channels, channel);
                 open.channel = at.cloned();
-                open.held = true;
                 open.tokens_left = answer.tokens;
                 if reserve.credits > 0 {
                     open.paid = wanted.paid(&open.facts.caller, (credits, None));
@@ -139,7 +140,8 @@ impl Ledger {
             }
             ReserveVerdict::NoCredits { left } => {
                 // What it was given ahead is the key's own.
-                let drawn = self.purses().draw(&reserve.key, wanted.credits);
+                let now = self.clock.now();
+                let drawn = self.purses().draw(&reserve.key, wanted.credits, now);
                 let Some(drawn) = drawn else {
                     return Err(Reject::NoCredits {
                         left,
@@ -184,17 +186,12 @@ impl Ledger {
         if wanted.credits == 0 || open.paid.is_some() {
             return true;
         }
-        let Some(drawn) = self.purses().draw(&caller.name, wanted.credits) else {
+        let Some(drawn) = self.purses().draw(&caller.name, wanted.credits, now) else {
             self.held().end(id, 0, now);
-            open.held = false;
             return false;
         };
         // What may have been held of the call's own is not what pays.
-        self.authority.settle(Settle {
-            id: id.to_owned(),
-            key: caller.name.clone(),
-            tokens: None,
-        });
+        self.release(caller.name.clone(), id.to_owned());
         let credits = drawn.credits;
         open.paid = wanted.paid(&caller, (credits, Some(drawn)));
         true
@@ -224,17 +221,18 @@ impl Ledger {
             others: false,
             spool: String::new(),
         };
+        let was_held = std::mem::replace(&mut open.held, true);
         let answer = self.authority.reserve(reserve.clone()).await;
         let full = answer
             .as_ref()
             .is_ok_and(|answer| matches!(answer.verdict, ReserveVerdict::ChannelsFull { .. }));
         if full {
+            open.held = was_held;
             open.full.push(name.clone());
             return false;
         }
         let held = answer.is_ok_and(|answer| matches!(answer.verdict, ReserveVerdict::Held { .. }));
         if held {
-            open.held = true;
             open.channel = Some(name.clone());
             let now = self.clock.now();
             self.held()
@@ -252,7 +250,8 @@ impl Ledger {
 
     /// What a call did not use of what it drew.
     pub(crate) fn put_back(&self, key: &Name, drawn: &Drawn, unused: Micros) {
-        self.purses().put_back(key, drawn, unused);
+        let now = self.clock.now();
+        self.purses().put_back(key, (drawn, unused), now);
     }
 
     /// Asks for an allowance in the background, where the authority can be lost and the key spends.
@@ -282,12 +281,15 @@ impl Ledger {
             spool: self.spool.id(),
         };
         let answer = self.authority.reserve(reserve.clone()).await;
-        if let Ok(Reserved {
-            verdict: ReserveVerdict::Held { credits, .. },
-            ..
-        }) = answer
-        {
-            self.purses().granted(&reserve.key, reserve.id, credits);
+        match answer.map(|answer| answer.verdict) {
+            Ok(ReserveVerdict::Held { credits, .. }) => {
+                let now = self.clock.now();
+                self.purses()
+                    .granted(&reserve.key, (reserve.id, credits), now);
+            }
+            Ok(_) => {}
+            // It may be held all the same, and nobody would ever draw from it.
+            Err(_) => self.release(reserve.key, reserve.id),
         }
     }
 
@@ -296,17 +298,24 @@ impl Ledger {
         self.give_back_expired();
         let now = self.clock.now();
         let mut purses = self.purses();
-        let steps = if ends { purses.all() } else { purses.idle(now) };
+        let steps = match ends {
+            true => purses.all(),
+            // What its calls owe must be kept before it is given back: late records would pay nothing.
+            false if self.spool.is_behind(self.clock.wall_ms()) => Vec::new(),
+            false => purses.idle(now),
+        };
         drop(purses);
         for (key, step) in steps {
             if let Step::Release(id) = step {
-                self.authority.settle(Settle {
-                    id,
-                    key,
-                    tokens: None,
-                });
+                self.release(key, id);
             }
         }
+    }
+
+    /// Says that nobody will draw from a reservation any more.
+    fn release(&self, key: Name, id: String) {
+        let tokens = None;
+        self.authority.settle(Settle { id, key, tokens });
     }
 
     pub(super) fn facts(&self, call: &Call) -> Facts {
@@ -328,6 +337,15 @@ impl Ledger {
             input,
         }
     }
+}
+
+/// Whether the authority surely holds nothing for the question.
+fn is_denial(verdict: &ReserveVerdict) -> bool {
+    use ReserveVerdict::{ChannelsFull, NoCredits, NoSlot, NoTokens, Refused};
+    matches!(
+        verdict,
+        NoCredits { .. } | NoTokens { .. } | NoSlot { .. } | ChannelsFull { .. } | Refused { .. }
+    )
 }
 
 fn refusal(verdict: ReserveVerdict, reserve: &Reserve, caller: &Caller) -> Reject {

@@ -51,6 +51,16 @@ impl Memory {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes the use of a grant, now; not where a Hello was composed since it was asked for, which does not tell of it.
+    pub(super) fn used_of(&self, key: &Name, generation: u64, now: Duration) -> bool {
+        let mut keys = self.keys();
+        let counts = generation == self.generation();
+        if counts {
+            keys.entry(key.clone()).or_default().add(now);
+        }
+        counts
+    }
+
     /// Notes a use, now.
     pub fn used(&self, key: &Name, now: Duration) {
         let mut keys = self.keys();
@@ -124,21 +134,27 @@ impl Memory {
         }
     }
 
-    /// One request that a lease brought.
-    pub(super) fn take_ahead(&self, key: &Name, now: Duration) -> Option<(Taken, Quota)> {
+    /// One request that a lease brought, what was said with it, and of which Hello it is.
+    pub(super) fn take_ahead(&self, key: &Name, now: Duration) -> Option<(Taken, Quota, u64)> {
         let mut keys = self.keys();
         let remembered = keys.get_mut(key)?;
         let taken = remembered.stock.take(now)?;
         remembered.stock.note(now);
-        Some((taken, remembered.told))
+        Some((taken, remembered.told, self.generation()))
     }
 
-    /// Keeps what a grant brought beyond the request that asked, and what it said of the window.
-    pub(super) fn put_ahead(&self, key: &Name, (of, left): (Taken, u32), told: Quota) {
-        if left == 0 {
+    /// Keeps what a grant brought beyond the request that asked, and what it said of the window; nothing of before the last Hello.
+    pub(super) fn put_ahead(
+        &self,
+        key: &Name,
+        (of, left): (Taken, u32),
+        (told, generation): (Quota, u64),
+    ) {
+        let mut keys = self.keys();
+        if left == 0 || generation != self.generation() {
             return;
         }
-        if let Some(remembered) = self.keys().get_mut(key) {
+        if let Some(remembered) = keys.get_mut(key) {
             remembered.stock.put(of, left);
             remembered.told = told;
         }

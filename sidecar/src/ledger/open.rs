@@ -177,8 +177,8 @@ impl Open {
         self.forget(key, now);
         let log = self.tokens.entry(key.clone()).or_default();
         match log.back_mut() {
-            Some((at, held)) if now.saturating_sub(*at) < GRAIN => {
-                // The later moment counts for both: memory is bounded by time, and what is remembered leaves late, never early.
+            Some((at, held)) if now < *at => {
+                // The end of the grain counts for all in it: memory is bounded by time, and what is remembered leaves late, never early.
                 *held = held.saturating_add(amount);
             }
             _ => log.push_back((now + GRAIN, amount)),

@@ -2,7 +2,7 @@
 //! before the send. Part of `Ledger`.
 
 use super::stock::Taken;
-use super::{ASK_AGAIN, Authority, Ledger, PATIENCE, Quota};
+use super::{ASK_AGAIN, Authority, Ledger, Memory, PATIENCE, Quota};
 use crate::reject::Reject;
 use crate::snapshot::Caller;
 use purser_config::quota::{Ask, GRACE_MS, Grant, LEASE_MS, Limited, Return, Verdict, WINDOW_MS};
@@ -93,8 +93,7 @@ impl Ledger {
         if !is_leased(plan) {
             return None;
         }
-        let (of, quota) = self.memory.take_ahead(&caller.name, now)?;
-        let generation = self.memory.generation();
+        let (of, quota, generation) = self.memory.take_ahead(&caller.name, now)?;
         let key = caller.name.clone();
         Some((
             Held {
@@ -122,10 +121,9 @@ impl Ledger {
             want,
             ttl_ms: if is_slow { LEASE_MS } else { 0 },
         };
+        let asking = (want > 1).then(|| Asking(&self.memory, name));
         let grant = self.authority.ask(ask).await;
-        if want > 1 {
-            self.memory.asked(name);
-        }
+        drop(asking);
         let Ok(grant) = grant else {
             let wait = Duration::from_secs(1);
             return Ok(Asked::Unknown { wait });
@@ -160,10 +158,8 @@ impl Ledger {
                     asked,
                     ttl: Duration::from_millis(ttl_ms),
                 };
-                if generation == self.memory.generation() {
-                    self.memory
-                        .put_ahead(name, (of, count.saturating_sub(1)), quota);
-                }
+                let left = count.saturating_sub(1);
+                self.memory.put_ahead(name, (of, left), (quota, generation));
                 let key = name.clone();
                 let held = Held {
                     key,
@@ -202,8 +198,7 @@ impl Ledger {
                 return Ok(());
             };
             let in_time = now <= held.of.asked + held.of.ttl + GRACE;
-            if in_time && held.generation == self.memory.generation() {
-                self.memory.used(&held.key, now);
+            if in_time && self.memory.used_of(&held.key, held.generation, now) {
                 reservation.grant = None;
                 return Ok(());
             }
@@ -275,6 +270,15 @@ fn over(caller: &Caller, plan: &Plan, (by, retry): (Limited, Duration)) -> Rejec
         by,
         retry,
         plan: caller.plan_name.to_string(),
+    }
+}
+
+/// A lease is being asked for; over also where the caller leaves before the answer.
+struct Asking<'a>(&'a Memory, &'a Name);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asked(self.1);
     }
 }
 

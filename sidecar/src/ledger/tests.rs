@@ -81,7 +81,7 @@ fn ledger(authority: &Arc<Scripted>) -> Ledger {
     Ledger::new(
         Arc::clone(authority) as Arc<dyn Authority>,
         Arc::new(Memory::default()),
-        Arc::new(Spool::memory()),
+        Arc::new(Spool::memory(1 << 20)),
         Clock::start(),
     )
 }

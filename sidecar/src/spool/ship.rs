@@ -75,7 +75,7 @@ impl Sent {
             spool.kept(&self.spool, upto);
             return true;
         }
-        if upto + 1 == first {
+        if upto.saturating_add(1) == first {
             return false;
         }
         tracing::error!(

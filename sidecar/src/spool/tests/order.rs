@@ -105,7 +105,7 @@ fn a_withdrawn_intent_has_no_record() {
 
 #[test]
 fn a_spool_in_memory_ships_the_same_way() {
-    let spool = Spool::memory();
+    let spool = Spool::memory(1 << 20);
     let mut authority = Authority::default();
     for number in 1..=10 {
         assert_eq!(call(&spool, &format!("r{number}")), number);

@@ -29,7 +29,7 @@ fn last(batch: &Batch) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_record_goes_at_once_and_later_ones_together_within_a_tenth_of_a_second() {
-    let spool = Spool::memory();
+    let spool = Spool::memory(1 << 20);
     let write = async {
         for number in 0..50 {
             call(&spool, &format!("r{number}"));
@@ -55,7 +55,7 @@ async fn the_first_record_goes_at_once_and_later_ones_together_within_a_tenth_of
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_taken_is_sent_again_from_the_mark_with_growing_waits() {
-    let spool = Spool::memory();
+    let spool = Spool::memory(1 << 20);
     for number in 0..5 {
         call(&spool, &format!("r{number}"));
     }
