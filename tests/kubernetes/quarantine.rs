@@ -68,14 +68,15 @@ async fn a_version_that_kills_a_sidecar_twice_is_refused_and_told_in_a_status_un
     let two = world.cluster.until("two is refused", &path, refused).await;
     let message = field_of(&two, "Programmed", "message");
     assert!(message.contains("is quarantined"), "{message}");
-    let one = world.cluster.get(&place.ours("apikeys", "one")).await;
-    assert_eq!(field_of(&one, "Programmed", "status"), "True");
+    let programmed = |key: &Value| field_of(key, "Programmed", "status") == "True";
+    let one = place.ours("apikeys", "one");
+    let what = "one, which the refused version did not touch, is programmed";
+    world.cluster.until(what, &one, programmed).await;
 
     place.apply(&place.key("three", "open")).await;
     for key in ["one", "two", "three"] {
         place.until_judged(&sidecar, key, 404).await;
     }
-    let programmed = |key: &Value| field_of(key, "Programmed", "status") == "True";
     world
         .cluster
         .until("two is programmed", &path, programmed)
