@@ -1,4 +1,6 @@
-//! Anthropic's API. So far its error body only.
+//! Anthropic's API: its error body here, its messages in a room of their own.
+
+pub(crate) mod messages;
 
 use crate::ErrorBody;
 use serde::Serialize;

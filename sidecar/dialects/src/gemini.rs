@@ -1,4 +1,6 @@
-//! Gemini's API. So far its error body only.
+//! Gemini's API: its error body here, `generateContent` in a room of its own.
+
+pub(crate) mod generate;
 
 use crate::ErrorBody;
 use serde::Serialize;

@@ -7,6 +7,7 @@
 //! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should, what did it use
 //!                                     --sse::UsageFilter--> without the usage that only we asked for
 //!          --error---> upstream_error whose fault is it
+//! caller <--> translate <--> provider  where their wires differ: each by way of talk, the common form
 //! us --refusal--> error               in the caller's dialect: openai, anthropic, gemini
 //! ```
 //!
@@ -24,12 +25,16 @@ mod gemini;
 mod json;
 pub mod multipart;
 pub mod openai;
+pub mod provider;
 pub mod scan;
 pub mod splice;
 pub mod sse;
+pub mod talk;
+pub mod translate;
 pub mod upstream_error;
 mod usage;
 mod walk;
+mod wire;
 
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use multipart::{boundary, scan_multipart};
@@ -43,6 +48,7 @@ pub use splice::{Edit, replace_model, splice};
 pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict};
 pub use upstream_error::UpstreamError;
 pub use usage::{Usage, Whole};
+pub use wire::Wire;
 
 /// Which API a caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,238 @@
+//! From the caller's wire form to the provider's and back, by way of `talk`.
+//!
+//! ```text
+//! caller --body-->   read_ask   --Ask-->   write_ask    --body-->   provider
+//! caller <--body--   write_reply <--Reply-- read_reply  <--body--   provider
+//! caller <--events-- Interpreter { writer <--Piece-- reader } <--events-- provider
+//! ```
+//!
+//! Called by the sidecar for pairs that differ. Each arm is one room; none of them knows another.
+
+use crate::anthropic::messages;
+use crate::gemini::generate;
+use crate::openai::{chat, completions, responses};
+use crate::provider::Quirks;
+use crate::talk::{Ask, Piece, Reply};
+use crate::{Event, Events, Wire};
+
+/// What is wrong with a caller's request: 400 `invalid_request_error`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AskFault {
+    /// The path of the member at fault.
+    pub param: Option<String>,
+    /// What is wrong with it, and what is expected.
+    pub message: String,
+}
+
+/// What a provider's API has no words for: the channel is skipped, and when all are, 400 `unsupported_parameter`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unsayable {
+    /// The path of the member in the caller's request.
+    pub param: String,
+    /// Why that API cannot say it, as half a sentence: "Anthropic's API has no log probabilities".
+    pub why: String,
+}
+
+/// An answer that is not what its API writes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the provider's answer is not one of its API: {0}")]
+pub struct Unreadable(pub String);
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Whose API it is.
+    pub quirks: &'static Quirks,
+    /// The provider's name for the model.
+    pub model: &'a str,
+    /// The most tokens that the answer may have, where plan or model bound it: the caller's own limit is lowered to it, and it is
+    /// sent where the caller names none.
+    pub most_output: Option<u64>,
+}
+
+/// A request as the provider gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Whether thoughts, signatures or ciphertexts of another origin were left out: the caller is told by a header.
+    pub removed_state: bool,
+}
+
+/// What of the request shapes its answer.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The model by the caller's name; answers say this one.
+    pub model: String,
+    /// `x-request-id`: ids that a provider does not give are made of it.
+    pub request_id: String,
+    /// Now, in unix seconds, for answers of providers that do not say.
+    pub now: u64,
+    /// Whether a chat stream ends with its usage.
+    pub wants_usage: bool,
+    /// Gemini streams: one JSON array instead of events.
+    pub as_array: bool,
+}
+
+/// Reads a caller's request. `path_model` and `path_stream` are what a Gemini path says.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_ask(wire: Wire, body: &[u8], path: Path<'_>) -> Result<Ask, AskFault> {
+    match wire {
+        Wire::Chat => chat::read_ask(body),
+        Wire::Completions => completions::read_ask(body),
+        Wire::Responses => responses::read_ask(body),
+        Wire::Messages => messages::read_ask(body),
+        Wire::Generate => generate::read_ask(body, path),
+    }
+}
+
+/// What a path says beside the body; empty but for Gemini.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Path<'a> {
+    /// `gemini-2.5-pro` in `/v1beta/models/gemini-2.5-pro:generateContent`.
+    pub model: &'a str,
+    /// `:streamGenerateContent`.
+    pub stream: bool,
+}
+
+/// Writes it for a provider, in [`Quirks::wire`].
+///
+/// # Errors
+/// What its API cannot say.
+pub fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsayable> {
+    match target.quirks.wire {
+        Wire::Chat | Wire::Completions => chat::write_ask(ask, target),
+        Wire::Responses => responses::write_ask(ask, target),
+        Wire::Messages => messages::write_ask(ask, target),
+        Wire::Generate => generate::write_ask(ask, target),
+    }
+}
+
+/// Reads a provider's whole answer.
+///
+/// # Errors
+/// When it is none.
+pub fn read_reply(wire: Wire, body: &[u8]) -> Result<Reply, Unreadable> {
+    match wire {
+        Wire::Chat | Wire::Completions => chat::read_reply(body),
+        Wire::Responses => responses::read_reply(body),
+        Wire::Messages => messages::read_reply(body),
+        Wire::Generate => generate::read_reply(body),
+    }
+}
+
+/// Writes it for the caller.
+pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Vec<u8> {
+    match wire {
+        Wire::Chat => chat::write_reply(reply, asked),
+        Wire::Completions => completions::write_reply(reply, asked),
+        Wire::Responses => responses::write_reply(reply, asked),
+        Wire::Messages => messages::write_reply(reply, asked),
+        Wire::Generate => generate::write_reply(reply, asked),
+    }
+}
+
+/// One stream, read and written again as it comes.
+#[derive(Debug)]
+pub struct Interpreter {
+    events: Events,
+    reader: Reader,
+    writer: Writer,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Chat(chat::Reader),
+    Responses(responses::Reader),
+    Messages(messages::Reader),
+    Generate(generate::Reader),
+}
+
+#[derive(Debug)]
+enum Writer {
+    Chat(chat::Writer),
+    Completions(completions::Writer),
+    Responses(responses::Writer),
+    Messages(messages::Writer),
+    Generate(generate::Writer),
+}
+
+impl Interpreter {
+    /// Between a provider's wire and the caller's.
+    pub fn new(from: Wire, to: Wire, asked: Asked) -> Interpreter {
+        let reader = match from {
+            Wire::Chat | Wire::Completions => Reader::Chat(chat::Reader::default()),
+            Wire::Responses => Reader::Responses(responses::Reader::default()),
+            Wire::Messages => Reader::Messages(messages::Reader::default()),
+            Wire::Generate => Reader::Generate(generate::Reader::default()),
+        };
+        let writer = match to {
+            Wire::Chat => Writer::Chat(chat::Writer::new(asked)),
+            Wire::Completions => Writer::Completions(completions::Writer::new(asked)),
+            Wire::Responses => Writer::Responses(responses::Writer::new(asked)),
+            Wire::Messages => Writer::Messages(messages::Writer::new(asked)),
+            Wire::Generate => Writer::Generate(generate::Writer::new(asked)),
+        };
+        Interpreter {
+            events: Events::new(),
+            reader,
+            writer,
+            pieces: Vec::new(),
+        }
+    }
+
+    /// What the caller gets for the provider's next bytes; empty: nothing yet.
+    pub fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        // What is too long ended the stream at the gate or at the tail, which see the same bytes.
+        for event in self.events.push(chunk).into_iter().flatten() {
+            self.read(&event);
+            self.write(&mut out);
+        }
+        out
+    }
+
+    /// The same at the end of the provider's bytes.
+    pub fn finish(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(event) = self.events.finish() {
+            self.read(&event);
+        }
+        let pieces = &mut self.pieces;
+        match &mut self.reader {
+            Reader::Chat(reader) => reader.finish(pieces),
+            Reader::Responses(reader) => reader.finish(pieces),
+            Reader::Messages(reader) => reader.finish(pieces),
+            Reader::Generate(reader) => reader.finish(pieces),
+        }
+        self.write(&mut out);
+        out
+    }
+
+    fn read(&mut self, event: &Event) {
+        let pieces = &mut self.pieces;
+        match &mut self.reader {
+            Reader::Chat(reader) => reader.read(event, pieces),
+            Reader::Responses(reader) => reader.read(event, pieces),
+            Reader::Messages(reader) => reader.read(event, pieces),
+            Reader::Generate(reader) => reader.read(event, pieces),
+        }
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) {
+        for piece in self.pieces.drain(..) {
+            match &mut self.writer {
+                Writer::Chat(writer) => writer.write(&piece, out),
+                Writer::Completions(writer) => writer.write(&piece, out),
+                Writer::Responses(writer) => writer.write(&piece, out),
+                Writer::Messages(writer) => writer.write(&piece, out),
+                Writer::Generate(writer) => writer.write(&piece, out),
+            }
+        }
+    }
+}
