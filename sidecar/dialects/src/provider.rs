@@ -65,6 +65,12 @@ const OPENAI: Quirks = Quirks {
     most_stops: 4,
 };
 
+const AZURE: Quirks = Quirks {
+    auth: Auth::ApiKey,
+    ..OPENAI
+};
+
+/// What those have in common who imitate OpenAI's chat.
 const OTHERS: Quirks = Quirks {
     responses: false,
     max_completion_tokens: false,
@@ -73,60 +79,49 @@ const OTHERS: Quirks = Quirks {
     ..OPENAI
 };
 
+const ANTHROPIC: Quirks = Quirks {
+    wire: Wire::Messages,
+    auth: Auth::XApiKey,
+    ..OTHERS
+};
+
+const GEMINI: Quirks = Quirks {
+    wire: Wire::Generate,
+    auth: Auth::GoogApiKey,
+    ..OTHERS
+};
+
+const MISTRAL: Quirks = Quirks {
+    seed: Some("random_seed"),
+    short_tool_ids: true,
+    any_tool: "any",
+    ..OTHERS
+};
+
+const DEEPSEEK: Quirks = Quirks {
+    seed: None,
+    echoes_reasoning: true,
+    json_schema: false,
+    parallel_tools: false,
+    ..OTHERS
+};
+
+const XAI: Quirks = Quirks {
+    responses: true,
+    ..OTHERS
+};
+
 impl Quirks {
     /// Those of a provider.
     pub fn of(provider: Provider) -> &'static Quirks {
         match provider {
             Provider::OpenAI => &OPENAI,
-            Provider::AzureOpenAI => {
-                const AZURE: Quirks = Quirks {
-                    auth: Auth::ApiKey,
-                    ..OPENAI
-                };
-                &AZURE
-            }
-            Provider::Anthropic => {
-                const ANTHROPIC: Quirks = Quirks {
-                    wire: Wire::Messages,
-                    auth: Auth::XApiKey,
-                    ..OTHERS
-                };
-                &ANTHROPIC
-            }
-            Provider::Gemini => {
-                const GEMINI: Quirks = Quirks {
-                    wire: Wire::Generate,
-                    auth: Auth::GoogApiKey,
-                    ..OTHERS
-                };
-                &GEMINI
-            }
-            Provider::Mistral => {
-                const MISTRAL: Quirks = Quirks {
-                    seed: Some("random_seed"),
-                    short_tool_ids: true,
-                    any_tool: "any",
-                    ..OTHERS
-                };
-                &MISTRAL
-            }
-            Provider::DeepSeek => {
-                const DEEPSEEK: Quirks = Quirks {
-                    seed: None,
-                    echoes_reasoning: true,
-                    json_schema: false,
-                    parallel_tools: false,
-                    ..OTHERS
-                };
-                &DEEPSEEK
-            }
-            Provider::XAI => {
-                const XAI: Quirks = Quirks {
-                    responses: true,
-                    ..OTHERS
-                };
-                &XAI
-            }
+            Provider::AzureOpenAI => &AZURE,
+            Provider::Anthropic => &ANTHROPIC,
+            Provider::Gemini => &GEMINI,
+            Provider::Mistral => &MISTRAL,
+            Provider::DeepSeek => &DEEPSEEK,
+            Provider::XAI => &XAI,
             Provider::DashScope | Provider::OpenAICompatible => &OTHERS,
         }
     }

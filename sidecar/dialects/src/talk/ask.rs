@@ -157,8 +157,8 @@ pub enum Source {
 pub struct Tool {
     pub name: String,
     pub description: Option<String>,
-    /// JSON Schema of its arguments; absent: it takes none.
-    pub parameters: Option<Value>,
+    /// JSON Schema of its arguments, as written: models write members in the order of their schema. Absent: it takes none.
+    pub parameters: Option<Box<RawValue>>,
     pub strict: Option<bool>,
     pub cache: Option<Box<RawValue>>,
 }
@@ -215,7 +215,8 @@ pub enum Format {
     JsonSchema {
         name: Option<String>,
         description: Option<String>,
-        schema: Value,
+        /// As written: models write members in the order of their schema.
+        schema: Box<RawValue>,
         strict: Option<bool>,
     },
 }
