@@ -9,6 +9,7 @@
 mod ask;
 mod piece;
 mod reply;
+mod seal;
 
 pub use ask::{
     Ask, Beyond, Block, Choose, Effort, Format, Reasoning, Role, Sampling, Sealed, Source, Tool,

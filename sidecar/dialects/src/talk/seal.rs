@@ -1,0 +1,94 @@
+//! How a provider's seal travels through a caller that speaks another API: with the name of its origin before it.
+//!
+//! Called by writers of answers, which show it, and by readers of requests, which get it back. Must never change what was sealed.
+
+use super::Sealed;
+use crate::Dialect;
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+const MARK: &str = "purser:";
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+
+impl Sealed {
+    /// As a caller of `home`'s API is shown it: its own as it is, another's marked.
+    ///
+    /// Gemini's signatures are base64, and its SDKs decode them and encode them again, in either alphabet: only what is
+    /// encoded once more survives that.
+    pub fn shown(&self, home: Dialect) -> String {
+        if self.origin == home {
+            return self.data.clone();
+        }
+        let marked = format!("{MARK}{}:{}", self.origin.as_str(), self.data);
+        match home {
+            Dialect::Gemini => PLAIN.encode(marked),
+            Dialect::OpenAI | Dialect::Anthropic => marked,
+        }
+    }
+
+    /// What such a caller gives back; without a mark it is of `home`'s own.
+    pub fn given(home: Dialect, shown: &str) -> Sealed {
+        let decoded = (home == Dialect::Gemini).then(|| decode(shown)).flatten();
+        marked(decoded.as_deref().unwrap_or(shown)).unwrap_or_else(|| Sealed {
+            origin: home,
+            data: shown.to_owned(),
+        })
+    }
+}
+
+fn decode(shown: &str) -> Option<String> {
+    let bytes = PLAIN.decode(shown).or_else(|_| URL.decode(shown)).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+fn marked(text: &str) -> Option<Sealed> {
+    let (origin, data) = text.strip_prefix(MARK)?.split_once(':')?;
+    let all = [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini];
+    let origin = all.into_iter().find(|dialect| dialect.as_str() == origin)?;
+    let data = data.to_owned();
+    Some(Sealed { origin, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Dialect; 3] = [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini];
+
+    #[test]
+    fn every_seal_comes_back_from_every_home_as_it_was() {
+        for origin in ALL {
+            for data in ["", "EqQBCg+/x==", "purser:gemini:x", "gAAAAAB_-", "ünïcode"] {
+                let sealed = Sealed {
+                    origin,
+                    data: data.into(),
+                };
+                for home in ALL.into_iter().filter(|home| *home != origin) {
+                    assert_eq!(Sealed::given(home, &sealed.shown(home)), sealed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_seal_at_home_is_unmarked() {
+        let own = Sealed::given(Dialect::Gemini, "c2lnbg==");
+        assert_eq!(own.origin, Dialect::Gemini);
+        assert_eq!(own.shown(Dialect::Gemini), "c2lnbg==");
+    }
+
+    #[test]
+    fn a_seal_survives_googles_sdk_which_encodes_it_anew_in_the_url_alphabet() {
+        let sealed = Sealed {
+            origin: Dialect::Anthropic,
+            data: "Eq+/Q>>>???ü==".into(),
+        };
+        let bytes = PLAIN.decode(sealed.shown(Dialect::Gemini)).unwrap();
+        let again = URL.encode(bytes);
+        assert_eq!(Sealed::given(Dialect::Gemini, &again), sealed);
+    }
+}
