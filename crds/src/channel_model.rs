@@ -24,11 +24,11 @@ pub struct ChannelModel {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub aliases: Vec<String>,
-    /// What it can do beyond text. Absent: nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What it can do beyond text: a call that needs more is refused before it is sent. Absent: unknown, not checked. Empty: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    pub capabilities: Vec<Capability>,
+    pub capabilities: Option<Vec<Capability>>,
     /// Tokens that it can read and write together. Absent: unknown, not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000_000))]

@@ -77,6 +77,12 @@ pub enum Reject {
     InvalidJson(String),
     /// 400: a member that must be there is not.
     Missing(&'static str),
+    /// 400: a member that says what cannot be done, or not here.
+    Invalid {
+        code: Fault,
+        param: Option<String>,
+        message: String,
+    },
     /// 404: no such path.
     UnknownUrl { path: String, hint: Option<String> },
     /// 405: the path has other methods.
@@ -98,6 +104,30 @@ pub enum Reject {
     NotReady,
 }
 
+/// What is wrong with a member: the `code` of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not what its API says it is.
+    Value,
+    /// The model, its provider or this gateway cannot do it.
+    Unsupported,
+    /// An address of an image that nobody here fetches.
+    ImageUrl,
+    /// More tokens than the model or the plan has room for.
+    ContextLength,
+}
+
+impl Fault {
+    fn code(self) -> &'static str {
+        match self {
+            Fault::Value => "invalid_value",
+            Fault::Unsupported => "unsupported_parameter",
+            Fault::ImageUrl => "invalid_image_url",
+            Fault::ContextLength => "context_length_exceeded",
+        }
+    }
+}
+
 /// OpenAI's `type` for what the caller did wrong.
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -117,7 +147,10 @@ impl Reject {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Reject::InvalidJson(_) | Reject::Missing(_) | Reject::Ambiguous(_) => 400,
+            Reject::InvalidJson(_)
+            | Reject::Missing(_)
+            | Reject::Invalid { .. }
+            | Reject::Ambiguous(_) => 400,
             Reject::Unauthenticated(_) => 401,
             Reject::NoCredits { .. } => 402,
             Reject::Refused(..) | Reject::KeyExpired(_) => 403,
@@ -167,6 +200,7 @@ impl Reject {
             Reject::QuotaUnavailable { .. } => "quota_unavailable",
             Reject::InvalidJson(_) => "invalid_json",
             Reject::Missing(_) => "missing_required_parameter",
+            Reject::Invalid { code, .. } => code.code(),
             Reject::UnknownUrl { .. } => "unknown_url",
             Reject::Method { .. } => "method_not_allowed",
             Reject::TooLarge { .. } => "request_too_large",
@@ -191,13 +225,14 @@ impl Reject {
     }
 
     /// The member of the request that is at fault.
-    pub fn param(&self) -> Option<&'static str> {
+    pub fn param(&self) -> Option<&str> {
         match self {
             Reject::ModelNotInPlan { .. }
             | Reject::ModelUnknown { .. }
             | Reject::ModelOut { .. }
             | Reject::NoPrice { .. } => Some("model"),
             Reject::Missing(param) => Some(param),
+            Reject::Invalid { param, .. } => param.as_deref(),
             _ => None,
         }
     }
@@ -261,6 +296,7 @@ impl Reject {
             Reject::QuotaUnavailable { .. } => "The quota of this key cannot be checked right now, and its plan does not go on without. Retry after the time in the retry-after header.".into(),
             Reject::InvalidJson(detail) => format!("The request body could not be read: {detail}."),
             Reject::Missing(param) => format!("Missing required parameter: '{param}'."),
+            Reject::Invalid { message, .. } => message.clone(),
             Reject::UnknownUrl { path, hint } => render::unknown_url(path, hint.as_deref()),
             Reject::Method { allow } => format!("This path does not take that method; it takes {allow}."),
             Reject::TooLarge { limit } => format!("The request body is larger than {} MiB.", limit >> 20),

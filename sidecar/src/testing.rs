@@ -44,7 +44,7 @@ pub(crate) fn channel(base_url: &str, models: &[&str]) -> Channel {
         name: (*name).to_owned(),
         upstream_name: None,
         aliases: vec![],
-        capabilities: vec![],
+        capabilities: None,
         context_length: None,
         max_output_tokens: None,
         endpoints: vec![],

@@ -253,7 +253,7 @@ pub(super) fn model(name: &str) -> Model {
         name: name.into(),
         upstream_name: None,
         aliases: vec![],
-        capabilities: vec![],
+        capabilities: None,
         context_length: None,
         max_output_tokens: None,
         endpoints: vec![],

@@ -107,7 +107,10 @@ fn config_of(model: &ChannelModel, aliases: Vec<String>) -> config::Model {
             .clone()
             .filter(|name| *name != model.name),
         aliases,
-        capabilities: model.capabilities.iter().copied().map(capability).collect(),
+        capabilities: model
+            .capabilities
+            .as_ref()
+            .map(|listed| listed.iter().copied().map(capability).collect()),
         context_length: model.context_length,
         max_output_tokens: model.max_output_tokens,
         endpoints: model.endpoints.iter().copied().map(endpoint).collect(),

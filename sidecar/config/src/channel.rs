@@ -86,9 +86,9 @@ pub struct Model {
     /// Other names for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// What it can do beyond text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub capabilities: Vec<Capability>,
+    /// What it can do beyond text; absent: unknown, not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<Capability>>,
     /// Tokens it can read and write together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_length: Option<u64>,
