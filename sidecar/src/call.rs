@@ -5,7 +5,7 @@ use crate::snapshot::Caller;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use purser_config::Endpoint;
-use purser_dialects::Scan;
+use purser_dialects::{Dialect, Named, Scan};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,12 @@ pub struct Call {
     pub id: HeaderValue,
     /// Who asks.
     pub caller: Arc<Caller>,
+    /// In which API.
+    pub dialect: Dialect,
     /// At which endpoint.
     pub endpoint: Endpoint,
+    /// What Gemini's paths name; none in any other API.
+    pub named: Option<Named>,
     /// The body as it came.
     pub body: Bytes,
     /// What it says at its top level.
@@ -37,6 +41,9 @@ impl Call {
 
     /// The model that was asked for.
     pub fn model(&self) -> &str {
+        if let Some(named) = &self.named {
+            return &named.model;
+        }
         self.scan
             .model
             .as_ref()

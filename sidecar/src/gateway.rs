@@ -18,13 +18,14 @@ use crate::reject::Reject;
 use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
+use crate::way::Way;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Endpoint, Name, Standing};
-use purser_dialects::{Route, classify, dialect_of};
-use reading::{content_type, read, shown, unknown};
+use purser_dialects::{Aim, Route, classify};
+use reading::{content_type, dialect, read, shown, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
 use std::task::Poll;
@@ -63,7 +64,7 @@ struct Entered<'a> {
     id: &'a HeaderValue,
     parts: &'a mut Parts,
     caller: &'a Arc<Caller>,
-    endpoint: Endpoint,
+    aim: Aim,
     began: Duration,
 }
 
@@ -128,7 +129,7 @@ impl Gateway {
                     path = parts.uri.path(),
                     "call refused"
                 );
-                respond::refusal(&reject, dialect_of(parts.uri.path()), &id, &told)
+                respond::refusal(&reject, dialect(&parts), &id, &told)
             }
         }
     }
@@ -153,22 +154,22 @@ impl Gateway {
         )?;
         self.admit(caller)?;
         match route {
-            Route::Call { endpoint, .. } => {
+            Route::Call(aim) => {
                 let entered = Entered {
                     id,
                     parts,
                     caller,
-                    endpoint,
+                    aim,
                     began,
                 };
                 // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
                 Box::pin(self.carry(entered, body)).await
             }
-            Route::Models => Ok(respond::json(
+            Route::Models(_) => Ok(respond::json(
                 id,
                 models::list(caller, &snapshot.version, began),
             )),
-            Route::Model(model) => Ok(respond::json(
+            Route::Model(_, model) => Ok(respond::json(
                 id,
                 models::one(caller, &model, &snapshot.version, began)?,
             )),
@@ -181,10 +182,10 @@ impl Gateway {
             id,
             parts,
             caller,
-            endpoint,
+            aim,
             began,
         } = entered;
-        let boundary = content_type(parts, endpoint)?;
+        let boundary = content_type(parts, aim.endpoint)?;
         let ((reservation, quota), intake) = self.reserve_and_read(caller, body).await?;
         let Intake {
             bytes,
@@ -194,12 +195,19 @@ impl Gateway {
         let told = Told::before_attempts(quota, replay);
         let refused = |reject| Refused { reject, told };
         let scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
+        let Aim {
+            dialect,
+            endpoint,
+            named,
+        } = aim;
         let (id, caller) = (id.clone(), Arc::clone(caller));
         let headers = std::mem::take(&mut parts.headers);
         let call = Call {
             id,
             caller,
+            dialect,
             endpoint,
+            named,
             body: bytes,
             scan,
             headers,
@@ -303,7 +311,8 @@ impl Gateway {
     /// Who may carry the call, or which of the ways there is nobody.
     fn serving(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
         let (model, table) = (call.model(), &call.caller.table);
-        if call.scan.model.is_none() && call.endpoint != Endpoint::Moderations {
+        let named = call.named.is_some() || call.scan.model.is_some();
+        if !named && call.endpoint != Endpoint::Moderations {
             return Err(Reject::Missing("model"));
         }
         let Some(all) = table.serving(model) else {
@@ -320,13 +329,11 @@ impl Gateway {
                 }
             });
         };
-        let spoken = all
-            .iter()
-            .filter(|one| one.reach.channel.provider.is_openai_wire());
-        let serving: Vec<Serving> = spoken
-            .filter(|one| one.answers(call.endpoint))
-            .cloned()
-            .collect();
+        let carries = |one: &&Serving| {
+            one.reach.channel.provider.is_openai_wire()
+                && one.way(call.dialect, call.endpoint) == Some(Way::Untouched)
+        };
+        let serving: Vec<Serving> = all.iter().filter(carries).cloned().collect();
         if serving.is_empty() {
             let detail = format!(
                 "no channel serves it at the endpoint {:?}; a model lists its endpoints in spec.models[].endpoints",

@@ -7,7 +7,7 @@
 //! 2. **identity** ([`identity`]): header to caller, by digest.
 //! 3. **dialect** (`purser-dialects`): which call it is; its model and limits, read from the body without changing it.
 //! 4. **reserve** ([`ledger`]): one request of the plan's window, asked for while the body is read ([`intake`]).
-//! 5. **route** ([`route`]): the channels of this key and model, in order; a pure function.
+//! 5. **route** ([`route`], [`way`]): the channels of this key and model, in order, and how the call goes there; pure functions.
 //! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`]), the
 //!    judge ([`failover::judge`], a pure function).
 //! 7. **relay** ([`relay`]): the first content byte is the commit point; after it, an honest end.
@@ -51,6 +51,7 @@ pub mod source;
 pub mod spool;
 pub mod store;
 pub mod upstream;
+pub mod way;
 
 #[cfg(test)]
 mod testing;

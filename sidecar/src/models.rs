@@ -76,10 +76,7 @@ pub fn one(
 
 /// A model leaves the list when all its channels have been out for more than a minute, until one may be tried again.
 fn is_live(serving: &[Serving], now: Duration) -> bool {
-    serving
-        .iter()
-        .any(|one| one.reach.channel.provider.is_openai_wire())
-        && gone(serving, now).is_none_or(|wait| wait.is_zero())
+    gone(serving, now).is_none_or(|wait| wait.is_zero())
 }
 
 fn entry<'a>(id: &'a str, serving: &'a [Serving], version: &Version) -> Entry<'a> {

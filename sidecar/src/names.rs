@@ -31,3 +31,7 @@ pub static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub static X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// Azure's key.
 pub static API_KEY: HeaderName = HeaderName::from_static("api-key");
+/// Which version of its API a caller of Anthropic's speaks.
+pub static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Which additions to it.
+pub static ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");

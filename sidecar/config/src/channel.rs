@@ -133,7 +133,7 @@ pub enum Capability {
     Reasoning,
 }
 
-/// The endpoints of the OpenAI API that a model may answer.
+/// The endpoints that a model may answer, by OpenAI's names; those of other APIs that ask the same are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each is the endpoint of that name")]
 pub enum Endpoint {
@@ -145,11 +145,15 @@ pub enum Endpoint {
     Speech,
     Transcriptions,
     Moderations,
+    /// Answered by every model that transcribes.
+    Translations,
+    /// How many tokens a conversation has, of Anthropic's and Gemini's APIs; answered by every model that converses.
+    CountTokens,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Endpoint; 8] = [
+    pub const ALL: [Endpoint; 10] = [
         Endpoint::Chat,
         Endpoint::Completions,
         Endpoint::Responses,
@@ -158,6 +162,8 @@ impl Endpoint {
         Endpoint::Speech,
         Endpoint::Transcriptions,
         Endpoint::Moderations,
+        Endpoint::Translations,
+        Endpoint::CountTokens,
     ];
 
     /// Whether its answers tell how many tokens were used, so that tokens can be priced.

@@ -1,6 +1,7 @@
 //! Gemini's API: its error body here, `generateContent` in a room of its own.
 
 pub(crate) mod generate;
+pub(crate) mod path;
 
 use crate::ErrorBody;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Provider wire formats: what callers and providers write, read from bytes and written to bytes.
 //!
 //! ```text
-//! caller --path-->  openai::endpoint  which call is it
+//! caller --path-->  endpoint          which call is it
 //!        --body-->  scan, multipart   its model and limits   --splice--> what this provider must be told instead
 //!                   estimate          what it may cost
 //! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should, what did it use
@@ -19,6 +19,7 @@
 //! Invariant: any way of cutting a stream into chunks gives the same answers.
 
 mod anthropic;
+pub mod endpoint;
 pub mod error;
 pub mod estimate;
 mod gemini;
@@ -36,9 +37,11 @@ mod usage;
 mod walk;
 mod wire;
 
+pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
+pub use gemini::path::{Named, Verb};
 pub use multipart::{boundary, scan_multipart};
-pub use openai::endpoint::{Route, Unrouted, classify, dialect_of, is_multipart, upstream_path};
+pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
     Limit, OutputLimits, limit_output, output_limit, output_limit_member,
 };

@@ -1,10 +1,21 @@
 //! Reads a request's kind and body, and words what cannot be read. Pure; part of `gateway`.
 
+use crate::names;
 use crate::reject::Reject;
 use http::header;
 use http::request::Parts;
 use purser_config::Endpoint;
-use purser_dialects::{Scan, ScanFault, Unrouted};
+use purser_dialects::{Dialect, Scan, ScanFault, Unrouted, dialect_of};
+
+/// The API that the caller speaks: as the path has it, and where it does not, by the header that all of Anthropic's SDKs send.
+pub(super) fn dialect(parts: &Parts) -> Dialect {
+    match dialect_of(parts.uri.path()) {
+        Dialect::OpenAI if parts.headers.contains_key(&names::ANTHROPIC_VERSION) => {
+            Dialect::Anthropic
+        }
+        dialect => dialect,
+    }
+}
 
 /// The boundary of a multipart body; `None` for JSON.
 pub(super) fn content_type(parts: &Parts, endpoint: Endpoint) -> Result<Option<String>, Reject> {

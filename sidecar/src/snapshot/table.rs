@@ -3,8 +3,11 @@
 
 use super::Reach;
 use crate::metrics::Series;
+use crate::way::{Way, way};
 use http::HeaderValue;
 use purser_config::{Endpoint, Key, Model, Name, Plan, glob_matches};
+use purser_dialects::Dialect;
+use purser_dialects::provider::Quirks;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -27,9 +30,6 @@ pub struct Table {
     limited: bool,
 }
 
-/// Endpoints of a model that names none: those of a chat model.
-const CHAT: [Endpoint; 3] = [Endpoint::Chat, Endpoint::Completions, Endpoint::Responses];
-
 impl Serving {
     /// The model as configured. The index was made from this very list, which never changes.
     #[expect(clippy::indexing_slicing)]
@@ -48,14 +48,14 @@ impl Serving {
         self.reach.models.get(self.model)
     }
 
-    /// Whether it answers this endpoint.
-    pub fn answers(&self, endpoint: Endpoint) -> bool {
-        let endpoints = &self.model().endpoints;
-        if endpoints.is_empty() {
-            CHAT.contains(&endpoint)
-        } else {
-            endpoints.contains(&endpoint)
-        }
+    /// How its provider differs from others.
+    pub fn quirks(&self) -> &'static Quirks {
+        Quirks::of(self.reach.channel.provider)
+    }
+
+    /// How a call in this API at this endpoint goes there; none: not at all.
+    pub fn way(&self, dialect: Dialect, endpoint: Endpoint) -> Option<Way> {
+        way((dialect, endpoint), self.quirks(), self.model())
     }
 }
 
