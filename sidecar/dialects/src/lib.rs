@@ -31,6 +31,7 @@ pub mod scan;
 pub mod splice;
 pub mod sse;
 pub mod talk;
+mod text;
 pub mod translate;
 pub mod upstream_error;
 mod usage;

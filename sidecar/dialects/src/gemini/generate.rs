@@ -1,61 +1,37 @@
-//! Gemini's generateContent, read and written. Called by `translate`. So far only the shape of the room.
+//! Gemini's `generateContent`, read and written. Called by `translate`.
+//!
+//! ```text
+//! caller  --body--> read_ask (turns_in, config_in, tools_in) --Ask--> write_ask (turns_out, config_out, tools_out) --body--> provider
+//! caller <--body--- write_reply <--Reply-- read_reply <--body-- provider
+//! caller <--events- writer      <--Piece-- reader     <--events-- provider
+//! ```
+//!
+//! `answer` is what both readers of answers see, `part` what a turn is made of, `schema`, `thinking`, `finish` and `logprobs` what has two
+//! spellings. As Google does, requests are read in camelCase and in snake_case, and written in camelCase.
 
-use crate::Event;
-use crate::talk::{Ask, Piece, Reply};
-use crate::translate::{AskFault, Asked, Path, Target, Unreadable, Unsayable, Written};
+mod answer;
+mod config_in;
+mod config_out;
+mod finish;
+mod ids;
+mod logprobs;
+mod part;
+mod read_ask;
+mod read_reply;
+mod reader;
+mod schema;
+mod thinking;
+mod tools_in;
+mod tools_out;
+mod turns_in;
+mod turns_out;
+mod write_ask;
+mod write_reply;
+mod writer;
 
-fn unspoken() -> AskFault {
-    AskFault {
-        param: None,
-        message: "this API is not answered yet".into(),
-    }
-}
-
-/// Reads a caller's request.
-pub(crate) fn read_ask(_body: &[u8], _path: Path<'_>) -> Result<Ask, AskFault> {
-    Err(unspoken())
-}
-
-/// Writes it for a provider.
-pub(crate) fn write_ask(_ask: &Ask, _target: &Target<'_>) -> Result<Written, Unsayable> {
-    Err(Unsayable {
-        param: "model".into(),
-        why: "this API is not called yet".into(),
-    })
-}
-
-/// Reads a provider's whole answer.
-pub(crate) fn read_reply(_body: &[u8]) -> Result<Reply, Unreadable> {
-    Err(Unreadable("this API is not read yet".into()))
-}
-
-/// Writes it for the caller.
-pub(crate) fn write_reply(_reply: &Reply, _asked: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {}
-
-impl Reader {
-    /// One event of it.
-    pub(crate) fn read(&mut self, _event: &Event, _pieces: &mut Vec<Piece>) {}
-
-    /// The end of its bytes.
-    pub(crate) fn finish(&mut self, _pieces: &mut Vec<Piece>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub(crate) struct Writer {}
-
-impl Writer {
-    /// Before the first piece.
-    pub(crate) fn new(_asked: Asked) -> Writer {
-        Writer {}
-    }
-
-    /// One piece of it.
-    pub(crate) fn write(&mut self, _piece: &Piece, _out: &mut Vec<u8>) {}
-}
+pub(crate) use read_ask::read_ask;
+pub(crate) use read_reply::read_reply;
+pub(crate) use reader::Reader;
+pub(crate) use write_ask::write_ask;
+pub(crate) use write_reply::write_reply;
+pub(crate) use writer::Writer;

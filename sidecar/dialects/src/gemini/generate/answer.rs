@@ -1,0 +1,157 @@
+//! An answer of Gemini's, and a stream's chunk, which is one too. Called by both readers; borrowed, since a stream has many.
+
+use crate::Usage;
+use crate::talk::Spent;
+use crate::text::Text;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Answer<'a> {
+    #[serde(borrow)]
+    pub(super) candidates: Option<Vec<Candidate<'a>>>,
+    #[serde(borrow)]
+    pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
+    pub(super) usage_metadata: Option<UsageMetadata>,
+    #[serde(borrow)]
+    pub(super) model_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) response_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) error: Option<Fault<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PromptFeedback<'a> {
+    #[serde(borrow, default)]
+    pub(super) block_reason: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fault<'a> {
+    #[serde(default)]
+    pub(super) code: Option<u16>,
+    #[serde(borrow, default)]
+    pub(super) message: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) status: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Candidate<'a> {
+    #[serde(borrow)]
+    pub(super) content: Option<Said<'a>>,
+    #[serde(borrow)]
+    pub(super) finish_reason: Option<Text<'a>>,
+    pub(super) index: u32,
+    #[serde(borrow)]
+    pub(super) logprobs_result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) citation_metadata: Option<Citations<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Said<'a> {
+    #[serde(borrow)]
+    pub(super) parts: Option<Vec<Piece<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Piece<'a> {
+    #[serde(borrow)]
+    pub(super) text: Option<Text<'a>>,
+    pub(super) thought: bool,
+    #[serde(borrow)]
+    pub(super) thought_signature: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) function_call: Option<Call<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Call<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) args: Option<&'a RawValue>,
+}
+
+impl Call<'_> {
+    /// Its arguments as one JSON object.
+    pub(super) fn arguments(&self) -> String {
+        self.args.map_or("{}", RawValue::get).to_owned()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Citations<'a> {
+    #[serde(borrow, alias = "citations")]
+    pub(super) citation_sources: Option<Vec<Citation<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Citation<'a> {
+    pub(super) start_index: u64,
+    pub(super) end_index: u64,
+    #[serde(borrow)]
+    pub(super) uri: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) title: Option<Text<'a>>,
+}
+
+impl Citation<'_> {
+    /// In the form of OpenAI's annotations, which `talk` carries.
+    pub(super) fn annotation(&self) -> Option<serde_json::Value> {
+        let url = self.uri.as_deref()?;
+        Some(serde_json::json!({
+            "type": "url_citation",
+            "start_index": self.start_index,
+            "end_index": self.end_index,
+            "url": url,
+            "title": self.title.as_deref().unwrap_or(url),
+        }))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct UsageMetadata {
+    prompt_token_count: u64,
+    candidates_token_count: u64,
+    thoughts_token_count: u64,
+    tool_use_prompt_token_count: u64,
+    cached_content_token_count: u64,
+    total_token_count: u64,
+}
+
+impl UsageMetadata {
+    /// Thoughts are counted beside the candidates, not within them.
+    pub(super) fn spent(&self) -> Spent {
+        let written = self
+            .candidates_token_count
+            .saturating_add(self.thoughts_token_count);
+        let read = self
+            .prompt_token_count
+            .saturating_add(self.tool_use_prompt_token_count);
+        Spent {
+            usage: Usage {
+                prompt_tokens: read,
+                completion_tokens: written,
+                total_tokens: self.total_token_count.max(read.saturating_add(written)),
+                cached_tokens: self.cached_content_token_count,
+                cache_write_tokens: 0,
+            },
+            reasoning_tokens: self.thoughts_token_count,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Why an answer ended, in Gemini's words and back. Called by readers and writers of answers.
+
+use crate::talk::Finish;
+
+/// A call of a tool ends with `STOP` too: only its part tells.
+pub(super) fn read(reason: &str, calls_tools: bool) -> Finish {
+    match reason {
+        "STOP" | "FINISH_REASON_UNSPECIFIED" if calls_tools => Finish::Tools,
+        "STOP" | "FINISH_REASON_UNSPECIFIED" => Finish::Stop,
+        "MAX_TOKENS" => Finish::Length,
+        "CONTINUATION" => Finish::Paused,
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MALFORMED_RESPONSE"
+        | "MISSING_THOUGHT_SIGNATURE" => Finish::Malformed,
+        "SAFETY"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "ESCALATION"
+        | "PUP_LIMITED_DISABLED"
+        | "MODEL_ARMOR" => Finish::Filtered,
+        // OTHER, IMAGE_OTHER, NO_IMAGE, and what Google adds: it ended, and nothing says that it was cut.
+        _ if calls_tools => Finish::Tools,
+        _ => Finish::Stop,
+    }
+}
+
+pub(super) fn write(finish: &Finish) -> &'static str {
+    match finish {
+        Finish::Stop | Finish::Sequence(_) | Finish::Tools => "STOP",
+        Finish::Length | Finish::Context => "MAX_TOKENS",
+        Finish::Filtered | Finish::Refused => "SAFETY",
+        Finish::Paused => "OTHER",
+        Finish::Malformed => "MALFORMED_FUNCTION_CALL",
+    }
+}

@@ -1,0 +1,396 @@
+//! A caller's `contents` and `systemInstruction`, into turns. Called by `read_ask`.
+//!
+//! Google lets calls and their results go without ids: a call is given its place in the conversation, a result the id of the first call of
+//! its name that has none yet.
+
+use super::ids;
+use super::read_ask::{Rest, beyond, fault, part};
+use crate::Dialect;
+use crate::talk::{Ask, Beyond, Block, Role, Sealed, Source, Turn};
+use crate::text::Text;
+use crate::translate::AskFault;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    role: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    parts: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<'a> {
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+    #[serde(default)]
+    thought: Option<bool>,
+    #[serde(borrow, default, alias = "thought_signature")]
+    thought_signature: Option<Text<'a>>,
+    #[serde(borrow, default, alias = "inline_data")]
+    inline_data: Option<InlineData<'a>>,
+    #[serde(borrow, default, alias = "file_data")]
+    file_data: Option<FileData<'a>>,
+    #[serde(borrow, default, alias = "function_call")]
+    function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow, default, alias = "function_response")]
+    function_response: Option<FunctionResponse<'a>>,
+    #[serde(borrow, default, alias = "media_resolution")]
+    media_resolution: Option<MediaResolution<'a>>,
+    #[serde(flatten, borrow)]
+    rest: Rest<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InlineData<'a> {
+    #[serde(borrow, alias = "mime_type")]
+    mime_type: Text<'a>,
+    #[serde(borrow)]
+    data: Text<'a>,
+    #[serde(borrow, default, alias = "display_name")]
+    display_name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileData<'a> {
+    #[serde(borrow, default, alias = "mime_type")]
+    mime_type: Option<Text<'a>>,
+    #[serde(borrow, alias = "file_uri")]
+    file_uri: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct MediaResolution<'a> {
+    #[serde(borrow, default)]
+    level: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct FunctionCall<'a> {
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    args: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct FunctionResponse<'a> {
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    parts: Option<Vec<&'a RawValue>>,
+}
+
+/// The two members that Google reads of what a function answered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered<'a> {
+    #[serde(borrow, default)]
+    output: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    error: Option<Text<'a>>,
+}
+
+/// The calls that have no result yet, and how many there have been.
+#[derive(Default)]
+struct Calls {
+    count: usize,
+    open: Vec<(String, String)>,
+}
+
+impl Calls {
+    fn called(&mut self, id: Option<Text<'_>>, name: &str) -> String {
+        let given = id.filter(|id| !id.is_empty()).map(Text::own);
+        let id = given.unwrap_or_else(|| ids::of_history(self.count));
+        self.count += 1;
+        self.open.push((id.clone(), name.to_owned()));
+        id
+    }
+
+    fn answered(&mut self, id: Option<Text<'_>>, name: &str) -> Option<String> {
+        let given = id.filter(|id| !id.is_empty());
+        let place = self.open.iter().position(|(open, of)| match &given {
+            Some(id) => **id == *open,
+            None => of == name,
+        });
+        match place {
+            Some(place) => Some(self.open.remove(place).0),
+            None => given.map(Text::own),
+        }
+    }
+}
+
+/// The instructions.
+pub(super) fn system(raw: &RawValue, ask: &mut Ask) -> Result<(), AskFault> {
+    let path = "systemInstruction";
+    // A bare text is no Content, but the SDKs' documentation shows one, and they send what they are given.
+    if raw.get().starts_with('"') {
+        let text: Text<'_> = part(path, raw)?;
+        ask.turns
+            .push(turn(Role::System, vec![Block::text(text.own())]));
+        return Ok(());
+    }
+    let content: Content<'_> = part(path, raw)?;
+    let blocks = blocks(path, &content, ask, &mut Calls::default())?;
+    if !blocks.is_empty() {
+        ask.turns.push(turn(Role::System, blocks));
+    }
+    Ok(())
+}
+
+/// The conversation.
+pub(super) fn read(contents: &[&RawValue], ask: &mut Ask) -> Result<(), AskFault> {
+    if contents.is_empty() {
+        return Err(AskFault {
+            param: Some("contents".into()),
+            message: "contents is missing or empty".into(),
+        });
+    }
+    let mut calls = Calls::default();
+    for (index, raw) in contents.iter().enumerate() {
+        let path = format!("contents[{index}]");
+        let content: Content<'_> = part(&path, raw)?;
+        let role = match content.role.as_deref() {
+            None | Some("" | "user" | "function" | "tool") => Role::User,
+            Some("model") => Role::Assistant,
+            Some(other) => {
+                return Err(fault(
+                    &format!("{path}.role"),
+                    &format!("it is {other:?}, not user or model"),
+                ));
+            }
+        };
+        let blocks = blocks(&path, &content, ask, &mut calls)?;
+        ask.turns.push(turn(role, blocks));
+    }
+    Ok(())
+}
+
+fn turn(role: Role, blocks: Vec<Block>) -> Turn {
+    Turn {
+        role,
+        name: None,
+        blocks,
+    }
+}
+
+fn blocks(
+    within: &str,
+    content: &Content<'_>,
+    ask: &mut Ask,
+    calls: &mut Calls,
+) -> Result<Vec<Block>, AskFault> {
+    let mut blocks = Vec::new();
+    for (index, raw) in content.parts.iter().flatten().enumerate() {
+        let path = format!("{within}.parts[{index}]");
+        let read: Part<'_> = part(&path, raw)?;
+        beyond(ask, &read.rest, &path, &["partMetadata", "part_metadata"]);
+        push(read, &path, ask, (&mut blocks, calls))?;
+    }
+    Ok(blocks)
+}
+
+/// One part becomes one block, or two where a text is signed.
+fn push(
+    part: Part<'_>,
+    path: &str,
+    ask: &mut Ask,
+    (blocks, calls): (&mut Vec<Block>, &mut Calls),
+) -> Result<(), AskFault> {
+    let signature = part.thought_signature.filter(|text| !text.is_empty());
+    let mut sealed = signature.map(|text| Sealed::given(Dialect::Gemini, &text));
+    if let Some(call) = part.function_call {
+        blocks.push(Block::ToolCall {
+            id: calls.called(call.id, &call.name),
+            name: call.name.own(),
+            arguments: call.args.map_or("{}", RawValue::get).to_owned(),
+            sealed: sealed.take(),
+            cache: None,
+        });
+    }
+    if let Some(response) = part.function_response {
+        blocks.push(result(response, path, ask, calls)?);
+    }
+    let detail = part
+        .media_resolution
+        .and_then(|resolution| detail(&resolution.level));
+    let path_of = |member: &str| format!("{path}.{member}");
+    if let Some(data) = part.inline_data {
+        blocks.extend(inline(data, detail, &path_of("inlineData"), ask));
+    } else if let Some(data) = part.file_data {
+        blocks.extend(file(data, detail, &path_of("fileData"), ask));
+    }
+    match (part.text, part.thought.unwrap_or(false)) {
+        (Some(text), true) => {
+            let (text, sealed) = (text.own(), sealed.take());
+            blocks.push(Block::Thinking { text, sealed });
+        }
+        (Some(text), false) if !text.is_empty() => blocks.push(Block::text(text.own())),
+        _ => {}
+    }
+    if let Some(sealed) = sealed {
+        blocks.push(thoughts(sealed));
+    }
+    Ok(())
+}
+
+/// A seal that stands alone: of a text before it, or of thoughts that are not shown. A mark may say that only its origin reads it.
+fn thoughts(sealed: Sealed) -> Block {
+    Block::Thinking {
+        text: String::new(),
+        sealed: Some(sealed),
+    }
+}
+
+/// As OpenAI's `detail`.
+pub(super) fn detail(level: &str) -> Option<String> {
+    match level {
+        "MEDIA_RESOLUTION_LOW" => Some("low".into()),
+        "MEDIA_RESOLUTION_HIGH" | "MEDIA_RESOLUTION_ULTRA_HIGH" => Some("high".into()),
+        _ => None,
+    }
+}
+
+/// Google reads both alphabets of base64 and its Python SDK writes the one for URLs; others know the plain one alone.
+fn plain(data: Text<'_>) -> String {
+    let mut data = data.own();
+    if data.contains(['-', '_']) {
+        data = data.replace('-', "+").replace('_', "/");
+    }
+    while data.len() % 4 != 0 && !data.ends_with("===") {
+        data.push('=');
+    }
+    data
+}
+
+fn inline(
+    data: InlineData<'_>,
+    detail: Option<String>,
+    path: &str,
+    ask: &mut Ask,
+) -> Option<Block> {
+    let media_type = data.mime_type.to_ascii_lowercase();
+    let (kind, format) = media_type.split_once('/').unwrap_or_default();
+    if kind == "audio" {
+        let format = match format {
+            "mpeg" => "mp3",
+            "x-wav" | "wave" => "wav",
+            other => other,
+        };
+        return Some(Block::Audio {
+            data: plain(data.data),
+            format: format.to_owned(),
+        });
+    }
+    let name = data.display_name.map(Text::own);
+    let source = Source::Data {
+        media_type: media_type.clone(),
+        data: plain(data.data),
+    };
+    media(&media_type, source, (detail, name), path, ask)
+}
+
+fn file(data: FileData<'_>, detail: Option<String>, path: &str, ask: &mut Ask) -> Option<Block> {
+    let uri = data.file_uri.own();
+    let said = data.mime_type.map(|text| text.to_ascii_lowercase());
+    let media_type = said.unwrap_or_else(|| guessed(&uri).unwrap_or("image/*").into());
+    let is_stored = uri.starts_with("https://generativelanguage.googleapis.com/")
+        || uri.starts_with("gs://")
+        || uri.starts_with("files/");
+    let source = match is_stored {
+        true => Source::File(uri),
+        false => Source::Url(uri),
+    };
+    media(&media_type, source, (detail, None), path, ask)
+}
+
+/// What a file is by its name.
+pub(super) fn guessed(uri: &str) -> Option<&'static str> {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let (_, ending) = path.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        _ => return None,
+    })
+}
+
+fn media(
+    media_type: &str,
+    source: Source,
+    (detail, name): (Option<String>, Option<String>),
+    path: &str,
+    ask: &mut Ask,
+) -> Option<Block> {
+    if media_type.starts_with("image/") {
+        let cache = None;
+        return Some(Block::Image {
+            source,
+            detail,
+            cache,
+        });
+    }
+    if media_type == "application/pdf" || media_type.starts_with("text/") {
+        let cache = None;
+        return Some(Block::Document {
+            source,
+            name,
+            cache,
+        });
+    }
+    let param = path.to_owned();
+    ask.beyond.push(Beyond { param });
+    None
+}
+
+fn result(
+    response: FunctionResponse<'_>,
+    path: &str,
+    ask: &mut Ask,
+    calls: &mut Calls,
+) -> Result<Block, AskFault> {
+    let path = format!("{path}.functionResponse");
+    let unasked = || fault(&path, &"it answers no functionCall before it");
+    let id = calls
+        .answered(response.id, &response.name)
+        .ok_or_else(unasked)?;
+    let raw = response.response.map_or("{}", RawValue::get);
+    let (text, is_error) = match serde_json::from_str(raw) {
+        Ok(Answered {
+            output: Some(text),
+            error: None,
+        }) => (text.own(), false),
+        Ok(Answered {
+            output: None,
+            error: Some(text),
+        }) => (text.own(), true),
+        _ => (raw.to_owned(), false),
+    };
+    let mut within = vec![Block::text(text)];
+    let parts = Content {
+        role: None,
+        parts: response.parts,
+    };
+    within.extend(blocks(&path, &parts, ask, &mut Calls::default())?);
+    Ok(Block::ToolResult {
+        id,
+        name: Some(response.name.own()),
+        blocks: within,
+        is_error,
+        cache: None,
+    })
+}

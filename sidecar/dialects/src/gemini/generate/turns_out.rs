@@ -1,0 +1,330 @@
+//! Turns, written as Gemini's `contents` and `systemInstruction`. Called by `write_ask`.
+//!
+//! Turns of one side that follow each other are one content: Google wants them to alternate, and the results of parallel calls together.
+//! Results stand in a content of their own, before what the user says beside them.
+
+use super::part::{
+    Content, FileData, FunctionCall, FunctionResponse, InlineData, MediaResolution, Part, Response,
+    object,
+};
+use super::thinking::Family;
+use super::turns_in::guessed;
+use super::write_ask::unsayable;
+use crate::Dialect;
+use crate::talk::{Ask, Block, Role, Sealed, Source, Turn};
+use crate::text::Text;
+use crate::translate::Unsayable;
+use std::collections::HashMap;
+
+/// Google's own word for "this call was not made by Gemini; do not validate it" (ai.google.dev/gemini-api/docs/thought-signatures).
+const NOT_OURS: &str = "skip_thought_signature_validator";
+
+pub(super) struct Turns<'a> {
+    pub(super) contents: Vec<Content<'a>>,
+    pub(super) system: Option<Content<'a>>,
+    pub(super) removed_state: bool,
+}
+
+struct Writing<'a> {
+    family: Family,
+    contents: Vec<Content<'a>>,
+    system: Vec<Part<'a>>,
+    /// Of calls, by their ids.
+    names: HashMap<&'a str, &'a str>,
+    /// The last content holds results, and nothing else may.
+    after_results: bool,
+    removed_state: bool,
+}
+
+pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
+    let mut writing = Writing {
+        family,
+        contents: Vec::new(),
+        system: Vec::new(),
+        names: HashMap::new(),
+        after_results: false,
+        removed_state: false,
+    };
+    for (index, turn) in ask.turns.iter().enumerate() {
+        writing.turn(turn, &format!("messages[{index}]"))?;
+    }
+    Ok(writing.done())
+}
+
+impl<'a> Writing<'a> {
+    fn done(mut self) -> Turns<'a> {
+        if self.family.is_third() {
+            self.contents.iter_mut().for_each(excuse);
+        }
+        let (mut contents, mut system) = (self.contents, self.system);
+        // Google answers nobody who has not spoken.
+        if contents.is_empty() {
+            contents.push(Content {
+                role: Some("user"),
+                parts: std::mem::take(&mut system),
+            });
+        }
+        let system = (!system.is_empty()).then_some(Content {
+            role: None,
+            parts: system,
+        });
+        Turns {
+            contents,
+            system,
+            removed_state: self.removed_state,
+        }
+    }
+
+    fn turn(&mut self, turn: &'a Turn, path: &str) -> Result<(), Unsayable> {
+        match turn.role {
+            Role::System | Role::Developer => {
+                for block in &turn.blocks {
+                    let Block::Text { text, .. } = block else {
+                        return Err(unsayable(path, "Gemini's instructions are text alone"));
+                    };
+                    self.system.push(Part::text(text.as_str()));
+                }
+            }
+            Role::Assistant => {
+                self.after_results = false;
+                for block in &turn.blocks {
+                    self.said(block, path)?;
+                }
+            }
+            Role::User => {
+                let is_result = |block: &&Block| matches!(block, Block::ToolResult { .. });
+                for block in turn.blocks.iter().filter(is_result) {
+                    self.result(block, path)?;
+                }
+                for block in turn.blocks.iter().filter(|block| !is_result(block)) {
+                    if let Some(part) = self.media(block, path)? {
+                        let apart = std::mem::take(&mut self.after_results);
+                        self.push("user", part, apart);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, role: &'static str, part: Part<'a>, apart: bool) {
+        match self.contents.last_mut() {
+            Some(last) if last.role == Some(role) && !apart => last.parts.push(part),
+            _ => self.contents.push(Content {
+                role: Some(role),
+                parts: vec![part],
+            }),
+        }
+    }
+
+    /// What the model said.
+    fn said(&mut self, block: &'a Block, path: &str) -> Result<(), Unsayable> {
+        let part = match block {
+            Block::ToolCall {
+                id,
+                name,
+                arguments,
+                sealed,
+                ..
+            } => {
+                self.names.insert(id, name);
+                let args = object(arguments).ok_or_else(|| {
+                    unsayable(path, "Gemini's calls have a JSON object as arguments")
+                })?;
+                Some(Part {
+                    function_call: Some(FunctionCall { id, name, args }),
+                    thought_signature: self.own(sealed.as_ref()),
+                    ..Part::default()
+                })
+            }
+            Block::Thinking { text, sealed } => self.thought(text, sealed.as_ref()),
+            Block::Redacted { .. } => {
+                self.removed_state = true;
+                None
+            }
+            Block::Refusal { text } => Some(Part::text(text.as_str())),
+            other => self.media(other, path)?,
+        };
+        if let Some(part) = part {
+            self.push("model", part, false);
+        }
+        Ok(())
+    }
+
+    /// A seal of Gemini's; another's stays here.
+    fn own(&mut self, sealed: Option<&'a Sealed>) -> Option<Text<'a>> {
+        let sealed = sealed?;
+        if sealed.origin != Dialect::Gemini {
+            self.removed_state = true;
+            return None;
+        }
+        Some(sealed.data.as_str().into())
+    }
+
+    /// Thoughts without a seal of Gemini's are not taken back. One that stands alone is that of the text before it.
+    fn thought(&mut self, text: &'a str, sealed: Option<&'a Sealed>) -> Option<Part<'a>> {
+        let Some(signature) = self.own(sealed) else {
+            self.removed_state |= !text.is_empty();
+            return None;
+        };
+        let thought_signature = Some(signature);
+        if !text.is_empty() {
+            return Some(Part {
+                thought: true,
+                thought_signature,
+                ..Part::text(text)
+            });
+        }
+        let last = self
+            .contents
+            .last_mut()
+            .filter(|last| last.role == Some("model"));
+        let text = last.and_then(|last| last.parts.last_mut());
+        match text.filter(|part| part.text.is_some() && part.thought_signature.is_none()) {
+            Some(part) => {
+                part.thought_signature = thought_signature;
+                None
+            }
+            None => Some(Part {
+                thought_signature,
+                ..Part::text("")
+            }),
+        }
+    }
+
+    fn result(&mut self, block: &'a Block, path: &str) -> Result<(), Unsayable> {
+        let Block::ToolResult {
+            id,
+            name,
+            blocks,
+            is_error,
+            ..
+        } = block
+        else {
+            return Ok(());
+        };
+        let name = name
+            .as_deref()
+            .or_else(|| self.names.get(id.as_str()).copied());
+        let name = name.ok_or_else(|| {
+            let why = format!("Gemini wants the tool's name, and no call before has the id {id:?}");
+            unsayable(path, why)
+        })?;
+        let (mut texts, mut parts) = (Vec::new(), Vec::new());
+        for block in blocks {
+            match block {
+                Block::Text { text, .. } => texts.push(text.as_str()),
+                _ if !self.family.is_third() => {
+                    let why = "tools of Gemini models before 3 answer with text alone";
+                    return Err(unsayable(path, why));
+                }
+                other => parts.extend(self.media(other, path)?),
+            }
+        }
+        let function_response = Some(FunctionResponse {
+            id,
+            name,
+            response: response(&texts, *is_error),
+            parts,
+        });
+        let part = Part {
+            function_response,
+            ..Part::default()
+        };
+        let apart = !self.after_results;
+        self.after_results = true;
+        self.push("user", part, apart);
+        Ok(())
+    }
+
+    /// Text, images, documents, sound.
+    fn media(&self, block: &'a Block, path: &str) -> Result<Option<Part<'a>>, Unsayable> {
+        Ok(Some(match block {
+            Block::Text { text, .. } if text.is_empty() => return Ok(None),
+            Block::Text { text, .. } => Part::text(text.as_str()),
+            Block::Image { source, detail, .. } => Part {
+                media_resolution: self.resolution(detail.as_deref()),
+                ..self.source(source, path)?
+            },
+            Block::Document { source, .. } => self.source(source, path)?,
+            Block::Audio { data, format } => Part {
+                inline_data: Some(InlineData {
+                    mime_type: format!("audio/{format}").into(),
+                    data,
+                }),
+                ..Part::default()
+            },
+            Block::Refusal { text } => Part::text(text.as_str()),
+            _ => return Err(unsayable(path, "it stands where Gemini takes none")),
+        }))
+    }
+
+    /// Only models from 3 on take one for each image.
+    fn resolution(&self, detail: Option<&str>) -> Option<MediaResolution> {
+        let level = match detail? {
+            "low" => "MEDIA_RESOLUTION_LOW",
+            "high" | "original" => "MEDIA_RESOLUTION_HIGH",
+            _ => return None,
+        };
+        self.family.is_third().then_some(MediaResolution { level })
+    }
+
+    fn source(&self, source: &'a Source, path: &str) -> Result<Part<'a>, Unsayable> {
+        let file = |file_uri: &'a str| Part {
+            file_data: Some(FileData {
+                mime_type: guessed(file_uri),
+                file_uri,
+            }),
+            ..Part::default()
+        };
+        match source {
+            Source::Data { media_type, data } => Ok(Part {
+                inline_data: Some(InlineData {
+                    mime_type: media_type.as_str().into(),
+                    data,
+                }),
+                ..Part::default()
+            }),
+            Source::Url(_) if self.family == Family::Thoughtless => Err(unsayable(
+                path,
+                "Gemini models before 2.5 take no addresses of files",
+            )),
+            Source::Url(url) => Ok(file(url)),
+            Source::File(uri) if uri.starts_with("https://") || uri.starts_with("gs://") => {
+                Ok(file(uri))
+            }
+            Source::File(_) => Err(unsayable(path, "the file is in another provider's store")),
+        }
+    }
+}
+
+/// Text that is a JSON object is one; other text is the output, or the error.
+fn response<'a>(texts: &[&'a str], is_error: bool) -> Response<'a> {
+    let text: Text<'a> = match texts {
+        [one] => (*one).into(),
+        many => many.join("\n").into(),
+    };
+    if is_error {
+        return Response::Error { error: text };
+    }
+    if let [one] = texts
+        && let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(one.trim())
+        && raw.get().starts_with('{')
+    {
+        return Response::Object(raw);
+    }
+    Response::Output { output: text }
+}
+
+/// The first call of a turn must be signed. One that was made elsewhere says so.
+fn excuse(content: &mut Content<'_>) {
+    let mut calls = content
+        .parts
+        .iter_mut()
+        .filter(|part| part.function_call.is_some());
+    if let Some(first) = calls.next() {
+        first
+            .thought_signature
+            .get_or_insert_with(|| NOT_OURS.into());
+    }
+}

@@ -1,0 +1,285 @@
+//! A stream, written as Gemini's: events whose data is an answer with what is new, or the elements of one JSON array. Called by `translate`.
+//!
+//! A call of a tool is written when it is whole. Reasons and usage go together into the last answer.
+
+use super::part::{Content, FunctionCall, Part, object};
+use super::write_reply::{Answer, Candidate, UsageMetadata, citations, response_id};
+use super::{finish, logprobs};
+use crate::Dialect;
+use crate::error::{ErrorBody, json, render};
+use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
+use crate::translate::Asked;
+
+/// Writes a stream.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    asked: Asked,
+    id: String,
+    open: Vec<Open>,
+    finished: Vec<(u32, Finish)>,
+    spent: Option<Spent>,
+    /// The array has an element.
+    within: bool,
+}
+
+/// A block whose contents are written when it closes, or whose seal is.
+#[derive(Debug)]
+struct Open {
+    choice: u32,
+    block: u32,
+    is_thought: bool,
+    call: Option<Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+    sealed: Option<Sealed>,
+}
+
+impl Writer {
+    /// Before the first piece.
+    pub(crate) fn new(asked: Asked) -> Writer {
+        Writer {
+            asked,
+            id: String::new(),
+            open: Vec::new(),
+            finished: Vec::new(),
+            spent: None,
+            within: false,
+        }
+    }
+
+    /// One piece of it.
+    pub(crate) fn write(&mut self, piece: &Piece, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Begin { id, spent, .. } => {
+                self.id.clone_from(id);
+                self.spent = *spent;
+            }
+            Piece::Open {
+                choice,
+                block,
+                kind,
+            } => self.opened(*choice, *block, kind, out),
+            Piece::Text {
+                choice,
+                block,
+                text,
+            } => {
+                let thought = self.is_thought(*choice, *block);
+                let part = Part {
+                    thought,
+                    ..Part::text(text.as_str())
+                };
+                self.part(*choice, part, out);
+            }
+            Piece::Arguments {
+                choice,
+                block,
+                text,
+            } => {
+                if let Some(call) = self.call(*choice, *block) {
+                    call.arguments.push_str(text);
+                }
+            }
+            Piece::Seal {
+                choice,
+                block,
+                sealed,
+            } => self.sealed(*choice, *block, sealed, out),
+            Piece::Citation {
+                choice, citation, ..
+            } => {
+                let candidate = Candidate {
+                    citation_metadata: citations([citation]),
+                    index: *choice,
+                    ..Candidate::default()
+                };
+                self.answer(vec![candidate], None, out);
+            }
+            Piece::Logprobs { choice, logprobs } => {
+                let candidate = Candidate {
+                    logprobs_result: logprobs::write(logprobs),
+                    index: *choice,
+                    ..Candidate::default()
+                };
+                self.answer(vec![candidate], None, out);
+            }
+            Piece::Close { choice, block } => self.closed(*choice, *block, out),
+            Piece::Finish { choice, finish } => self.finished(*choice, finish),
+            Piece::Spent(spent) => self.spent = Some(*spent),
+            Piece::Error {
+                status, message, ..
+            } => self.failed(*status, message, out),
+            Piece::End => self.end(out),
+        }
+    }
+
+    fn place(&self, choice: u32, block: u32) -> Option<usize> {
+        self.open
+            .iter()
+            .position(|open| open.choice == choice && open.block == block)
+    }
+
+    fn is_thought(&self, choice: u32, block: u32) -> bool {
+        let open = self
+            .place(choice, block)
+            .and_then(|place| self.open.get(place));
+        open.is_some_and(|open| open.is_thought)
+    }
+
+    fn call(&mut self, choice: u32, block: u32) -> Option<&mut Call> {
+        let place = self.place(choice, block)?;
+        self.open.get_mut(place)?.call.as_mut()
+    }
+
+    fn opened(&mut self, choice: u32, block: u32, kind: &Kind, out: &mut Vec<u8>) {
+        let call = match kind {
+            Kind::ToolCall { id, name } => Some(Call {
+                id: id.clone(),
+                name: name.clone(),
+                arguments: String::new(),
+                sealed: None,
+            }),
+            Kind::Redacted { sealed } => {
+                self.thought_of(choice, sealed, out);
+                None
+            }
+            Kind::Text | Kind::Thinking | Kind::Refusal => None,
+        };
+        self.open.push(Open {
+            choice,
+            block,
+            is_thought: matches!(kind, Kind::Thinking),
+            call,
+        });
+    }
+
+    fn sealed(&mut self, choice: u32, block: u32, sealed: &Sealed, out: &mut Vec<u8>) {
+        match self.call(choice, block) {
+            Some(call) => call.sealed = Some(sealed.clone()),
+            None => self.thought_of(choice, sealed, out),
+        }
+    }
+
+    fn thought_of(&mut self, choice: u32, sealed: &Sealed, out: &mut Vec<u8>) {
+        let part = Part {
+            thought: true,
+            thought_signature: Some(sealed.shown(Dialect::Gemini).into()),
+            ..Part::text("")
+        };
+        self.part(choice, part, out);
+    }
+
+    fn closed(&mut self, choice: u32, block: u32, out: &mut Vec<u8>) {
+        let Some(place) = self.place(choice, block) else {
+            return;
+        };
+        let Some(call) = self.open.remove(place).call else {
+            return;
+        };
+        let Some(args) = object(&call.arguments) else {
+            self.finished.push((choice, Finish::Malformed));
+            return;
+        };
+        let shown = call
+            .sealed
+            .map(|sealed| sealed.shown(Dialect::Gemini).into());
+        let part = Part {
+            function_call: Some(FunctionCall {
+                id: &call.id,
+                name: &call.name,
+                args,
+            }),
+            thought_signature: shown,
+            ..Part::default()
+        };
+        self.part(choice, part, out);
+    }
+
+    /// What was said first counts: a call that cannot be read ended it.
+    fn finished(&mut self, choice: u32, finish: &Finish) {
+        if !self.finished.iter().any(|(of, _)| *of == choice) {
+            self.finished.push((choice, finish.clone()));
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let finished = std::mem::take(&mut self.finished);
+        let candidates = finished.iter().map(|(choice, finish)| Candidate {
+            content: Some(content(Part::text(""))),
+            finish_reason: Some(finish::write(finish)),
+            index: *choice,
+            ..Candidate::default()
+        });
+        let usage = self.spent.as_ref().map(UsageMetadata::of);
+        self.answer(candidates.collect(), usage, out);
+        self.close(out);
+    }
+
+    fn failed(&mut self, status: Option<u16>, message: &str, out: &mut Vec<u8>) {
+        let body = ErrorBody {
+            status: status.unwrap_or(500),
+            kind: "server_error",
+            code: None,
+            param: None,
+            message,
+            request_id: &self.asked.request_id,
+        };
+        self.element(&render(Dialect::Gemini, &body), out);
+        self.close(out);
+    }
+
+    fn close(&self, out: &mut Vec<u8>) {
+        if self.asked.as_array {
+            out.extend_from_slice(if self.within { b"\n]\n" } else { b"[]\n" });
+        }
+    }
+
+    fn part(&mut self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
+        let candidate = Candidate {
+            content: Some(content(part)),
+            index: choice,
+            ..Candidate::default()
+        };
+        self.answer(vec![candidate], None, out);
+    }
+
+    fn answer(
+        &mut self,
+        candidates: Vec<Candidate<'_>>,
+        usage_metadata: Option<UsageMetadata>,
+        out: &mut Vec<u8>,
+    ) {
+        let data = json(&Answer {
+            candidates,
+            usage_metadata,
+            model_version: &self.asked.model,
+            response_id: response_id(&self.id, &self.asked),
+        });
+        self.element(&data, out);
+    }
+
+    /// An event, or an element of the array.
+    fn element(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        let (before, after): (&[u8], &[u8]) = match (self.asked.as_array, self.within) {
+            (true, false) => (b"[", b""),
+            (true, true) => (b",\r\n", b""),
+            (false, _) => (b"data: ", b"\r\n\r\n"),
+        };
+        self.within = true;
+        out.extend_from_slice(before);
+        out.extend_from_slice(data);
+        out.extend_from_slice(after);
+    }
+}
+
+fn content(part: Part<'_>) -> Content<'_> {
+    Content {
+        role: Some("model"),
+        parts: vec![part],
+    }
+}
