@@ -3,6 +3,9 @@
 //! Called by everything that reads what a provider answered. What `walk` refuses, `serde_json` decides. Must never
 //! fail on data: what is not JSON holds no members.
 
+pub(crate) mod look;
+pub(crate) mod pen;
+
 use crate::walk::{Spelt, Stuck, Walk};
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -22,6 +22,7 @@ mod anthropic;
 pub mod endpoint;
 pub mod error;
 pub mod estimate;
+pub mod fields;
 mod gemini;
 mod json;
 pub mod multipart;

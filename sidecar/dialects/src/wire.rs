@@ -4,9 +4,10 @@ use crate::Dialect;
 use purser_config::Endpoint;
 
 /// How a conversation is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Wire {
     /// OpenAI's chat completions.
+    #[default]
     Chat,
     /// OpenAI's completions, for callers only.
     Completions,

@@ -1,12 +1,14 @@
 //! One request. Written by the reader of the caller's API, read by the writer of the provider's. Must never hold what only one API means.
 
-use crate::Dialect;
+use crate::{Dialect, Wire};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
 /// One request for an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
+    /// How the caller wrote it: refusals name its members as they are spelt there.
+    pub wire: Wire,
     /// The model, by the caller's name for it.
     pub model: String,
     /// Whether the answer is to come in pieces.
