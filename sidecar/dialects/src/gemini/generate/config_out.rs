@@ -2,8 +2,8 @@
 
 use super::schema;
 use super::thinking::{self, Family, ThinkingConfig};
-use super::write_ask::unsayable;
-use crate::talk::{Ask, Format, Sampling};
+use crate::fields::Field;
+use crate::talk::{Ask, Format};
 use crate::translate::{Target, Unsayable};
 use serde::Serialize;
 use serde_json::Number;
@@ -56,7 +56,7 @@ pub(super) fn config<'a>(
     family: Family,
 ) -> Result<Option<Config<'a>>, Unsayable> {
     let sampling = &ask.sampling;
-    check(sampling)?;
+    check(ask)?;
     let most = [sampling.max_output, target.most_output];
     let mut config = Config {
         temperature: sampling.temperature.as_ref(),
@@ -67,79 +67,79 @@ pub(super) fn config<'a>(
         stop_sequences: &sampling.stop,
         presence_penalty: sampling.presence_penalty.as_ref(),
         frequency_penalty: sampling.frequency_penalty.as_ref(),
-        seed: seed(sampling.seed)?,
+        seed: seed(ask)?,
         response_logprobs: sampling.logprobs.is_some(),
         logprobs: sampling.logprobs.filter(|count| *count > 0),
         ..Config::default()
     };
     format(ask, family, &mut config)?;
     if let Some(reasoning) = &ask.reasoning {
-        config.thinking_config =
-            thinking::write(reasoning, family).map_err(|why| unsayable("reasoning_effort", why))?;
+        config.thinking_config = thinking::write(reasoning, family)
+            .map_err(|why| Field::Reasoning.unsayable(ask, why))?;
     }
     let says_nothing = crate::error::json(&config) == b"{}";
     Ok((!says_nothing).then_some(config))
 }
 
-fn check(sampling: &Sampling) -> Result<(), Unsayable> {
+fn check(ask: &Ask) -> Result<(), Unsayable> {
+    let sampling = &ask.sampling;
     let outside = |number: &Option<Number>, low: f64, high: f64| {
         let number = number.as_ref().and_then(Number::as_f64);
         number.is_some_and(|number| !(low..=high).contains(&number))
     };
+    let many = |count: Option<u64>, most: u64| count.is_some_and(|count| count > most);
     let refused = [
         (
+            Field::Temperature,
             outside(&sampling.temperature, 0.0, 2.0),
-            "temperature",
-            "from 0 to 2 at Gemini",
+            "its temperatures are from 0 to 2",
         ),
         (
+            Field::TopP,
             outside(&sampling.top_p, 0.0, 1.0),
-            "top_p",
-            "from 0 to 1 at Gemini",
+            "its top_p is from 0 to 1",
         ),
         (
+            Field::PresencePenalty,
             outside(&sampling.presence_penalty, -2.0, 2.0),
-            "presence_penalty",
-            "from -2 to 2 at Gemini",
+            PENALTY,
         ),
         (
+            Field::FrequencyPenalty,
             outside(&sampling.frequency_penalty, -2.0, 2.0),
-            "frequency_penalty",
-            "from -2 to 2 at Gemini",
+            PENALTY,
         ),
-        (sampling.min_p.is_some(), "min_p", "unknown to Gemini's API"),
+        (Field::MinP, sampling.min_p.is_some(), "it has no min_p"),
         (
+            Field::LogitBias,
             sampling.logit_bias.is_some(),
-            "logit_bias",
-            "unknown to Gemini's API",
+            "it has no logit_bias",
         ),
         (
+            Field::Stop,
             sampling.stop.len() > MOST_STOPS,
-            "stop",
-            "at most 5 sequences at Gemini",
+            "it takes at most 5 stop sequences",
         ),
         (
-            sampling.n.is_some_and(|n| n > MOST_ANSWERS),
-            "n",
-            "at most 8 at Gemini",
+            Field::N,
+            many(sampling.n, MOST_ANSWERS),
+            "it gives at most 8 answers",
         ),
         (
-            sampling
-                .logprobs
-                .is_some_and(|count| count > MOST_ALTERNATIVES),
-            "top_logprobs",
-            "at most 20 at Gemini",
+            Field::Logprobs,
+            many(sampling.logprobs, MOST_ALTERNATIVES),
+            "it shows at most 20 alternatives",
         ),
     ];
-    let first = refused.iter().find(|(refused, _, _)| *refused);
-    first.map_or(Ok(()), |(_, param, why)| {
-        Err(unsayable(*param, format!("{param} is {why}")))
-    })
+    let first = refused.into_iter().find(|(_, refused, _)| *refused);
+    first.map_or(Ok(()), |(field, _, why)| Err(field.unsayable(ask, why)))
 }
 
-fn seed(seed: Option<i64>) -> Result<Option<i32>, Unsayable> {
-    let small = seed.map(i32::try_from).transpose();
-    small.map_err(|_| unsayable("seed", "Gemini's seeds have 32 bits"))
+const PENALTY: &str = "its penalties are from -2 to 2";
+
+fn seed(ask: &Ask) -> Result<Option<i32>, Unsayable> {
+    let small = ask.sampling.seed.map(i32::try_from).transpose();
+    small.map_err(|_| Field::Seed.unsayable(ask, "its seeds have 32 bits"))
 }
 
 fn format<'a>(ask: &'a Ask, family: Family, config: &mut Config<'a>) -> Result<(), Unsayable> {
@@ -147,8 +147,8 @@ fn format<'a>(ask: &'a Ask, family: Family, config: &mut Config<'a>) -> Result<(
         return Ok(());
     }
     if !ask.tools.is_empty() && !family.is_third() {
-        let why = "Gemini models before 3 cannot call tools and answer in JSON";
-        return Err(unsayable("response_format", why));
+        let why = "its models before 3 cannot call tools and answer in JSON";
+        return Err(Field::Format.unsayable(ask, why));
     }
     config.response_mime_type = Some("application/json");
     if let Format::JsonSchema { schema, .. } = &ask.format {

@@ -1,6 +1,7 @@
 //! A caller's `generateContent`, into `talk`. Called by `translate`. Each member is read by itself, so that a fault can say where it is.
 
 use super::{config_in, tools_in, turns_in};
+use crate::Wire;
 use crate::json::is_empty;
 use crate::talk::{Ask, Beyond};
 use crate::text::Text;
@@ -76,6 +77,7 @@ pub(crate) fn read_ask(body: &[u8], path: Path<'_>) -> Result<Ask, AskFault> {
         model: path.model.to_owned(),
         stream: path.stream,
         wants_usage: true,
+        wire: Wire::Generate,
         ..Ask::default()
     };
     beyond(&mut ask, &request.rest, "", &HINTS);

@@ -76,12 +76,12 @@ pub(super) fn write(
     };
     match family {
         Family::Thoughtless if wants_none => return Ok(None),
-        Family::Thoughtless => return Err("Gemini models before 2.5 do not think"),
+        Family::Thoughtless => return Err("its models before 2.5 do not think"),
         Family::Budget { none: false, .. } if wants_none => {
-            return Err("Gemini 2.5 Pro cannot answer without thinking");
+            return Err("this model cannot answer without thinking");
         }
         Family::Level { .. } if wants_none => {
-            return Err("Gemini models from 3 on cannot answer without thinking");
+            return Err("its models from 3 on cannot answer without thinking");
         }
         Family::Budget { least, most, .. } => {
             config.thinking_budget = budget(reasoning, least, most);

@@ -1,7 +1,7 @@
 //! Tools and whether they must be called, written for Gemini. Called by `write_ask`.
 
 use super::schema;
-use super::write_ask::unsayable;
+use crate::fields::Field;
 use crate::talk::{Ask, Choose, Tool};
 use crate::translate::Unsayable;
 use serde::Serialize;
@@ -67,8 +67,8 @@ pub(super) fn config(ask: &Ask) -> Result<Option<ToolConfig<'_>>, Unsayable> {
         return Ok(None);
     }
     if ask.parallel_tools == Some(false) && ask.choose != Some(Choose::None) {
-        let why = "Gemini's API cannot forbid several calls at once";
-        return Err(unsayable("parallel_tool_calls", why));
+        let why = "it cannot be kept from calling several tools at once";
+        return Err(Field::ParallelTools.unsayable(ask, why));
     }
     let strict = ask.tools.iter().any(|tool| tool.strict == Some(true));
     let (mode, allowed_function_names) = match &ask.choose {

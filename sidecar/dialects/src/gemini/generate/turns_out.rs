@@ -11,6 +11,7 @@ use super::thinking::Family;
 use super::turns_in::guessed;
 use super::write_ask::unsayable;
 use crate::Dialect;
+use crate::fields;
 use crate::talk::{Ask, Block, Role, Sealed, Source, Turn};
 use crate::text::Text;
 use crate::translate::Unsayable;
@@ -46,7 +47,7 @@ pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
         removed_state: false,
     };
     for (index, turn) in ask.turns.iter().enumerate() {
-        writing.turn(turn, &format!("messages[{index}]"))?;
+        writing.turn(turn, &fields::turn(ask, index))?;
     }
     Ok(writing.done())
 }
@@ -80,7 +81,7 @@ impl<'a> Writing<'a> {
             Role::System | Role::Developer => {
                 for block in &turn.blocks {
                     let Block::Text { text, .. } = block else {
-                        return Err(unsayable(path, "Gemini's instructions are text alone"));
+                        return Err(unsayable(path, "instructions are text"));
                     };
                     self.system.push(Part::text(text.as_str()));
                 }
@@ -128,9 +129,8 @@ impl<'a> Writing<'a> {
                 ..
             } => {
                 self.names.insert(id, name);
-                let args = object(arguments).ok_or_else(|| {
-                    unsayable(path, "Gemini's calls have a JSON object as arguments")
-                })?;
+                let args = object(arguments)
+                    .ok_or_else(|| unsayable(path, "a call's arguments are a JSON object there"))?;
                 Some(Part {
                     function_call: Some(FunctionCall { id, name, args }),
                     thought_signature: self.own(sealed.as_ref()),
@@ -207,7 +207,7 @@ impl<'a> Writing<'a> {
             .as_deref()
             .or_else(|| self.names.get(id.as_str()).copied());
         let name = name.ok_or_else(|| {
-            let why = format!("Gemini wants the tool's name, and no call before has the id {id:?}");
+            let why = format!("it wants the tool's name, and no call before has the id {id:?}");
             unsayable(path, why)
         })?;
         let (mut texts, mut parts) = (Vec::new(), Vec::new());
@@ -215,7 +215,7 @@ impl<'a> Writing<'a> {
             match block {
                 Block::Text { text, .. } => texts.push(text.as_str()),
                 _ if !self.family.is_third() => {
-                    let why = "tools of Gemini models before 3 answer with text alone";
+                    let why = "tools answer its models before 3 with text alone";
                     return Err(unsayable(path, why));
                 }
                 other => parts.extend(self.media(other, path)?),
@@ -255,7 +255,7 @@ impl<'a> Writing<'a> {
                 ..Part::default()
             },
             Block::Refusal { text } => Part::text(text.as_str()),
-            _ => return Err(unsayable(path, "it stands where Gemini takes none")),
+            _ => return Err(unsayable(path, "it cannot stand there")),
         }))
     }
 
@@ -285,15 +285,14 @@ impl<'a> Writing<'a> {
                 }),
                 ..Part::default()
             }),
-            Source::Url(_) if self.family == Family::Thoughtless => Err(unsayable(
-                path,
-                "Gemini models before 2.5 take no addresses of files",
-            )),
+            Source::Url(_) if self.family == Family::Thoughtless => {
+                Err(unsayable(path, "its models before 2.5 take no addresses"))
+            }
             Source::Url(url) => Ok(file(url)),
             Source::File(uri) if uri.starts_with("https://") || uri.starts_with("gs://") => {
                 Ok(file(uri))
             }
-            Source::File(_) => Err(unsayable(path, "the file is in another provider's store")),
+            Source::File(_) => Err(unsayable(path, "its store holds no files of another's")),
         }
     }
 }

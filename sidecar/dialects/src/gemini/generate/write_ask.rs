@@ -32,7 +32,10 @@ pub(super) fn unsayable(param: impl Into<String>, why: impl Into<String>) -> Uns
 /// Writes it for a provider.
 pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsayable> {
     if let Some(beyond) = ask.beyond.first() {
-        return Err(unsayable(&beyond.param, "Gemini's API has nothing like it"));
+        return Err(unsayable(
+            &beyond.param,
+            "Gemini's API has nothing that means it",
+        ));
     }
     let family = Family::of(target.model);
     let turns = turns_out::write(ask, family)?;
