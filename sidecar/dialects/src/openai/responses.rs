@@ -1,61 +1,52 @@
-//! OpenAI's responses, read and written. Called by `translate`. So far only the shape of the room.
+//! OpenAI's responses, read and written. Called by `translate`.
+//!
+//! ```text
+//! caller  --body--> read_ask (items_in, tools_in) --Ask--> another API
+//! caller <--body--- write_reply (output) <--Reply-- another API
+//! caller <--events- writer (output, event) <--Piece-- another API
+//! ```
+//!
+//! A channel that answers responses itself gets its callers' untouched, and nothing else is translated into them: that direction is refused.
+//!
+//! Invariant: nothing is stored. What a response would have to be remembered for is `beyond`.
+
+mod event;
+mod items_in;
+mod output;
+mod read_ask;
+mod tools_in;
+mod write_reply;
+mod writer;
+
+pub(crate) use read_ask::read_ask;
+pub(crate) use write_reply::write_reply;
+pub(crate) use writer::Writer;
 
 use crate::Event;
 use crate::talk::{Ask, Piece, Reply};
-use crate::translate::{AskFault, Asked, Target, Unreadable, Unsayable, Written};
+use crate::translate::{Target, Unreadable, Unsayable, Written};
 
-fn unspoken() -> AskFault {
-    AskFault {
-        param: None,
-        message: "this API is not answered yet".into(),
-    }
-}
-
-/// Reads a caller's request.
-pub(crate) fn read_ask(_body: &[u8]) -> Result<Ask, AskFault> {
-    Err(unspoken())
-}
-
-/// Writes it for a provider.
+/// Refuses: no channel is spoken to in responses by callers of another API.
 pub(crate) fn write_ask(_ask: &Ask, _target: &Target<'_>) -> Result<Written, Unsayable> {
     Err(Unsayable {
         param: "model".into(),
-        why: "this API is not called yet".into(),
+        why: "this channel is called by its chat API".into(),
     })
 }
 
-/// Reads a provider's whole answer.
+/// Refuses.
 pub(crate) fn read_reply(_body: &[u8]) -> Result<Reply, Unreadable> {
-    Err(Unreadable("this API is not read yet".into()))
+    Err(Unreadable("responses are passed on, not translated".into()))
 }
 
-/// Writes it for the caller.
-pub(crate) fn write_reply(_reply: &Reply, _asked: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads a stream.
+/// Reads nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {}
 
 impl Reader {
-    /// One event of it.
+    /// One event.
     pub(crate) fn read(&mut self, _event: &Event, _pieces: &mut Vec<Piece>) {}
 
-    /// The end of its bytes.
+    /// The end.
     pub(crate) fn finish(&mut self, _pieces: &mut Vec<Piece>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub(crate) struct Writer {}
-
-impl Writer {
-    /// Before the first piece.
-    pub(crate) fn new(_asked: Asked) -> Writer {
-        Writer {}
-    }
-
-    /// One piece of it.
-    pub(crate) fn write(&mut self, _piece: &Piece, _out: &mut Vec<u8>) {}
 }

@@ -2,13 +2,15 @@
 //!
 //! Called by writers of answers, which show it, and by readers of requests, which get it back. Must never change what was sealed.
 
-use super::Sealed;
+use super::{Block, Sealed};
 use crate::Dialect;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 const MARK: &str = "purser:";
+/// Of thoughts that nobody but their origin can read ([`Block::Redacted`]).
+const HIDDEN: &str = "purser-hidden:";
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
@@ -23,7 +25,16 @@ impl Sealed {
         if self.origin == home {
             return self.data.clone();
         }
-        let marked = format!("{MARK}{}:{}", self.origin.as_str(), self.data);
+        self.marked(MARK, home)
+    }
+
+    /// The same of redacted thoughts, in an API that does not tell them from others.
+    pub fn shown_hidden(&self, home: Dialect) -> String {
+        self.marked(HIDDEN, home)
+    }
+
+    fn marked(&self, mark: &str, home: Dialect) -> String {
+        let marked = format!("{mark}{}:{}", self.origin.as_str(), self.data);
         match home {
             Dialect::Gemini => PLAIN.encode(marked),
             Dialect::OpenAI | Dialect::Anthropic => marked,
@@ -32,11 +43,18 @@ impl Sealed {
 
     /// What such a caller gives back; without a mark it is of `home`'s own.
     pub fn given(home: Dialect, shown: &str) -> Sealed {
-        let decoded = (home == Dialect::Gemini).then(|| decode(shown)).flatten();
-        marked(decoded.as_deref().unwrap_or(shown)).unwrap_or_else(|| Sealed {
-            origin: home,
-            data: shown.to_owned(),
-        })
+        read(home, shown).0
+    }
+
+    /// The thoughts that come back with it.
+    pub fn thoughts(home: Dialect, text: String, shown: &str) -> Block {
+        match read(home, shown) {
+            (sealed, true) => Block::Redacted { sealed },
+            (sealed, false) => Block::Thinking {
+                text,
+                sealed: Some(sealed),
+            },
+        }
     }
 }
 
@@ -45,8 +63,21 @@ fn decode(shown: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn marked(text: &str) -> Option<Sealed> {
-    let (origin, data) = text.strip_prefix(MARK)?.split_once(':')?;
+/// And whether it is of redacted thoughts.
+fn read(home: Dialect, shown: &str) -> (Sealed, bool) {
+    let decoded = (home == Dialect::Gemini).then(|| decode(shown)).flatten();
+    let text = decoded.as_deref().unwrap_or(shown);
+    let hidden = || Some((marked(HIDDEN, text)?, true));
+    let own = || Sealed {
+        origin: home,
+        data: shown.to_owned(),
+    };
+    let plain = || marked(MARK, text).map(|sealed| (sealed, false));
+    hidden().or_else(plain).unwrap_or_else(|| (own(), false))
+}
+
+fn marked(mark: &str, text: &str) -> Option<Sealed> {
+    let (origin, data) = text.strip_prefix(mark)?.split_once(':')?;
     let all = [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini];
     let origin = all.into_iter().find(|dialect| dialect.as_str() == origin)?;
     let data = data.to_owned();
@@ -71,6 +102,20 @@ mod tests {
                     assert_eq!(Sealed::given(home, &sealed.shown(home)), sealed);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn redacted_thoughts_come_back_as_redacted() {
+        let sealed = Sealed {
+            origin: Dialect::Anthropic,
+            data: "EroBC==".into(),
+        };
+        for home in [Dialect::OpenAI, Dialect::Gemini] {
+            let back = Sealed::thoughts(home, String::new(), &sealed.shown_hidden(home));
+            assert!(matches!(back, Block::Redacted { sealed: back } if back == sealed));
+            let back = Sealed::thoughts(home, "t".into(), &sealed.shown(home));
+            assert!(matches!(back, Block::Thinking { sealed: Some(back), .. } if back == sealed));
         }
     }
 

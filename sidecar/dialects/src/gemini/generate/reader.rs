@@ -215,11 +215,6 @@ impl Reader {
             state.begin(choice, Kind::ToolCall { id, name }, pieces);
             state.calls_tools = true;
             let block = state.block();
-            pieces.push(Piece::Arguments {
-                choice,
-                block,
-                text,
-            });
             if let Some(sealed) = sealed.take() {
                 pieces.push(Piece::Seal {
                     choice,
@@ -227,6 +222,11 @@ impl Reader {
                     sealed,
                 });
             }
+            pieces.push(Piece::Arguments {
+                choice,
+                block,
+                text,
+            });
             pieces.push(Piece::Close { choice, block });
         }
         if let Some(text) = part.text.filter(|text| !text.is_empty()) {

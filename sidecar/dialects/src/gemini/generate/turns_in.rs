@@ -207,14 +207,13 @@ fn push(
     ask: &mut Ask,
     (blocks, calls): (&mut Vec<Block>, &mut Calls),
 ) -> Result<(), AskFault> {
-    let signature = part.thought_signature.filter(|text| !text.is_empty());
-    let mut sealed = signature.map(|text| Sealed::given(Dialect::Gemini, &text));
+    let mut signature = part.thought_signature.filter(|text| !text.is_empty());
     if let Some(call) = part.function_call {
         blocks.push(Block::ToolCall {
             id: calls.called(call.id, &call.name),
             name: call.name.own(),
             arguments: call.args.map_or("{}", RawValue::get).to_owned(),
-            sealed: sealed.take(),
+            sealed: signature.take().map(|text| Sealed::given(HOME, &text)),
             cache: None,
         });
     }
@@ -232,24 +231,36 @@ fn push(
     }
     match (part.text, part.thought.unwrap_or(false)) {
         (Some(text), true) => {
-            let (text, sealed) = (text.own(), sealed.take());
-            blocks.push(Block::Thinking { text, sealed });
+            thought(text, signature, blocks);
+            return Ok(());
         }
         (Some(text), false) if !text.is_empty() => blocks.push(Block::text(text.own())),
         _ => {}
     }
-    if let Some(sealed) = sealed {
-        blocks.push(thoughts(sealed));
+    // The seal of a text before it, or of thoughts that are not shown.
+    if let Some(shown) = signature {
+        blocks.push(Sealed::thoughts(HOME, String::new(), &shown));
     }
     Ok(())
 }
 
-/// A seal that stands alone: of a text before it, or of thoughts that are not shown. A mark may say that only its origin reads it.
-fn thoughts(sealed: Sealed) -> Block {
-    Block::Thinking {
-        text: String::new(),
-        sealed: Some(sealed),
+const HOME: Dialect = Dialect::Gemini;
+
+/// Thoughts come back in the parts that they were streamed in, and the seal in the last of them.
+fn thought(text: Text<'_>, signature: Option<Text<'_>>, blocks: &mut Vec<Block>) {
+    let mut all = String::new();
+    if let Some(Block::Thinking { text, sealed: None }) = blocks.last_mut() {
+        all = std::mem::take(text);
+        blocks.pop();
     }
+    all.push_str(&text);
+    blocks.push(match signature {
+        Some(shown) => Sealed::thoughts(HOME, all, &shown),
+        None => Block::Thinking {
+            text: all,
+            sealed: None,
+        },
+    });
 }
 
 /// As OpenAI's `detail`.

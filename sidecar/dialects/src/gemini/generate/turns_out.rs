@@ -34,6 +34,8 @@ struct Writing<'a> {
     names: HashMap<&'a str, &'a str>,
     /// The last content holds results, and nothing else may.
     after_results: bool,
+    /// A seal that came alone: of the call that follows it, else of the text before it.
+    seal: Option<&'a str>,
     removed_state: bool,
 }
 
@@ -44,6 +46,7 @@ pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
         system: Vec::new(),
         names: HashMap::new(),
         after_results: false,
+        seal: None,
         removed_state: false,
     };
     for (index, turn) in ask.turns.iter().enumerate() {
@@ -91,6 +94,7 @@ impl<'a> Writing<'a> {
                 for block in &turn.blocks {
                     self.said(block, path)?;
                 }
+                self.seal();
             }
             Role::User => {
                 let is_result = |block: &&Block| matches!(block, Block::ToolResult { .. });
@@ -129,11 +133,15 @@ impl<'a> Writing<'a> {
                 ..
             } => {
                 self.names.insert(id, name);
-                let args = object(arguments)
-                    .ok_or_else(|| unsayable(path, "a call's arguments are a JSON object there"))?;
+                let why = "a call's arguments are a JSON object there";
+                let args = object(arguments).ok_or_else(|| unsayable(path, why))?;
+                let own = self.own(sealed.as_ref());
+                if own.is_some() {
+                    self.seal();
+                }
                 Some(Part {
                     function_call: Some(FunctionCall { id, name, args }),
-                    thought_signature: self.own(sealed.as_ref()),
+                    thought_signature: own.or_else(|| self.seal.take()).map(Text::from),
                     ..Part::default()
                 })
             }
@@ -146,49 +154,60 @@ impl<'a> Writing<'a> {
             other => self.media(other, path)?,
         };
         if let Some(part) = part {
+            self.seal();
             self.push("model", part, false);
         }
         Ok(())
     }
 
     /// A seal of Gemini's; another's stays here.
-    fn own(&mut self, sealed: Option<&'a Sealed>) -> Option<Text<'a>> {
+    fn own(&mut self, sealed: Option<&'a Sealed>) -> Option<&'a str> {
         let sealed = sealed?;
         if sealed.origin != Dialect::Gemini {
             self.removed_state = true;
             return None;
         }
-        Some(sealed.data.as_str().into())
+        Some(&sealed.data)
     }
 
-    /// Thoughts without a seal of Gemini's are not taken back. One that stands alone is that of the text before it.
+    /// Thoughts without a seal of Gemini's are not taken back.
     fn thought(&mut self, text: &'a str, sealed: Option<&'a Sealed>) -> Option<Part<'a>> {
         let Some(signature) = self.own(sealed) else {
             self.removed_state |= !text.is_empty();
             return None;
         };
-        let thought_signature = Some(signature);
-        if !text.is_empty() {
-            return Some(Part {
-                thought: true,
-                thought_signature,
-                ..Part::text(text)
-            });
+        if text.is_empty() {
+            self.seal();
+            self.seal = Some(signature);
+            return None;
         }
+        Some(Part {
+            thought: true,
+            thought_signature: Some(signature.into()),
+            ..Part::text(text)
+        })
+    }
+
+    /// Gives the seal that came alone to the text before it, or to an empty one.
+    fn seal(&mut self) {
+        let Some(signature) = self.seal.take() else {
+            return;
+        };
         let last = self
             .contents
             .last_mut()
             .filter(|last| last.role == Some("model"));
-        let text = last.and_then(|last| last.parts.last_mut());
-        match text.filter(|part| part.text.is_some() && part.thought_signature.is_none()) {
-            Some(part) => {
-                part.thought_signature = thought_signature;
-                None
+        let part = last.and_then(|last| last.parts.last_mut());
+        let text = part.filter(|part| part.text.is_some() && part.thought_signature.is_none());
+        match text {
+            Some(part) => part.thought_signature = Some(signature.into()),
+            None => {
+                let part = Part {
+                    thought_signature: Some(signature.into()),
+                    ..Part::text("")
+                };
+                self.push("model", part, false);
             }
-            None => Some(Part {
-                thought_signature,
-                ..Part::text("")
-            }),
         }
     }
 

@@ -129,7 +129,7 @@ fn part(block: &Block) -> Option<Part<'_>> {
         }),
         Block::Redacted { sealed } => Some(Part {
             thought: true,
-            thought_signature: Some(sealed.shown(Dialect::Gemini).into()),
+            thought_signature: Some(sealed.shown_hidden(Dialect::Gemini).into()),
             ..Part::text("")
         }),
         Block::ToolCall {

@@ -145,7 +145,7 @@ impl Writer {
                 sealed: None,
             }),
             Kind::Redacted { sealed } => {
-                self.thought_of(choice, sealed, out);
+                self.thought_of(choice, sealed.shown_hidden(Dialect::Gemini), out);
                 None
             }
             Kind::Text | Kind::Thinking | Kind::Refusal => None,
@@ -161,14 +161,14 @@ impl Writer {
     fn sealed(&mut self, choice: u32, block: u32, sealed: &Sealed, out: &mut Vec<u8>) {
         match self.call(choice, block) {
             Some(call) => call.sealed = Some(sealed.clone()),
-            None => self.thought_of(choice, sealed, out),
+            None => self.thought_of(choice, sealed.shown(Dialect::Gemini), out),
         }
     }
 
-    fn thought_of(&mut self, choice: u32, sealed: &Sealed, out: &mut Vec<u8>) {
+    fn thought_of(&mut self, choice: u32, shown: String, out: &mut Vec<u8>) {
         let part = Part {
             thought: true,
-            thought_signature: Some(sealed.shown(Dialect::Gemini).into()),
+            thought_signature: Some(shown.into()),
             ..Part::text("")
         };
         self.part(choice, part, out);
