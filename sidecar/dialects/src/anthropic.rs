@@ -1,5 +1,6 @@
 //! Anthropic's API: its error body here, its messages in a room of their own.
 
+mod claude;
 pub(crate) mod messages;
 
 use crate::ErrorBody;

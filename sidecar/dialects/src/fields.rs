@@ -30,10 +30,38 @@ pub enum Field {
     Turns,
 }
 
+type Name = &'static str;
+
+/// In chat, responses, messages and `generateContent`; empty where there is none.
+#[rustfmt::skip]
+const NAMES: [(Field, Name, Name, Name, Name); 18] = [
+    (Field::MaxOutput, "max_completion_tokens", "max_output_tokens", "max_tokens", "generationConfig.maxOutputTokens"),
+    (Field::Stop, "stop", "", "stop_sequences", "generationConfig.stopSequences"),
+    (Field::Temperature, "temperature", "temperature", "temperature", "generationConfig.temperature"),
+    (Field::TopP, "top_p", "top_p", "top_p", "generationConfig.topP"),
+    (Field::TopK, "top_k", "", "top_k", "generationConfig.topK"),
+    (Field::MinP, "min_p", "", "", ""),
+    (Field::FrequencyPenalty, "frequency_penalty", "", "", "generationConfig.frequencyPenalty"),
+    (Field::PresencePenalty, "presence_penalty", "", "", "generationConfig.presencePenalty"),
+    (Field::Seed, "seed", "", "", "generationConfig.seed"),
+    (Field::N, "n", "", "", "generationConfig.candidateCount"),
+    (Field::Logprobs, "logprobs", "top_logprobs", "", "generationConfig.responseLogprobs"),
+    (Field::LogitBias, "logit_bias", "", "", ""),
+    (Field::Tools, "tools", "tools", "tools", "tools"),
+    (Field::ToolChoice, "tool_choice", "tool_choice", "tool_choice", "toolConfig"),
+    (Field::ParallelTools, "parallel_tool_calls", "parallel_tool_calls", "tool_choice.disable_parallel_tool_use", ""),
+    (Field::Format, "response_format", "text.format", "output_config.format", "generationConfig.responseMimeType"),
+    (Field::Reasoning, "reasoning_effort", "reasoning", "thinking", "generationConfig.thinkingConfig"),
+    (Field::Turns, "messages", "input", "messages", "contents"),
+];
+
 impl Field {
     /// Its name in that API; that of the chat where it has none.
     pub fn name(self, wire: Wire) -> &'static str {
-        let [chat, responses, messages, generate] = self.names();
+        let row = NAMES.iter().find(|(field, ..)| *field == self);
+        let Some((_, chat, responses, messages, generate)) = row else {
+            return "";
+        };
         let name = match wire {
             Wire::Chat | Wire::Completions => chat,
             Wire::Responses => responses,
@@ -41,75 +69,6 @@ impl Field {
             Wire::Generate => generate,
         };
         if name.is_empty() { chat } else { name }
-    }
-
-    /// In chat, responses, messages and `generateContent`; empty where there is none.
-    fn names(self) -> [&'static str; 4] {
-        match self {
-            Field::MaxOutput => [
-                "max_completion_tokens",
-                "max_output_tokens",
-                "max_tokens",
-                "generationConfig.maxOutputTokens",
-            ],
-            Field::Stop => [
-                "stop",
-                "",
-                "stop_sequences",
-                "generationConfig.stopSequences",
-            ],
-            Field::Temperature => [
-                "temperature",
-                "temperature",
-                "temperature",
-                "generationConfig.temperature",
-            ],
-            Field::TopP => ["top_p", "top_p", "top_p", "generationConfig.topP"],
-            Field::TopK => ["top_k", "", "top_k", "generationConfig.topK"],
-            Field::MinP => ["min_p", "", "", ""],
-            Field::FrequencyPenalty => [
-                "frequency_penalty",
-                "",
-                "",
-                "generationConfig.frequencyPenalty",
-            ],
-            Field::PresencePenalty => [
-                "presence_penalty",
-                "",
-                "",
-                "generationConfig.presencePenalty",
-            ],
-            Field::Seed => ["seed", "", "", "generationConfig.seed"],
-            Field::N => ["n", "", "", "generationConfig.candidateCount"],
-            Field::Logprobs => [
-                "logprobs",
-                "top_logprobs",
-                "",
-                "generationConfig.responseLogprobs",
-            ],
-            Field::LogitBias => ["logit_bias", "", "", ""],
-            Field::Tools => ["tools", "tools", "tools", "tools"],
-            Field::ToolChoice => ["tool_choice", "tool_choice", "tool_choice", "toolConfig"],
-            Field::ParallelTools => [
-                "parallel_tool_calls",
-                "parallel_tool_calls",
-                "tool_choice.disable_parallel_tool_use",
-                "",
-            ],
-            Field::Format => [
-                "response_format",
-                "text.format",
-                "output_config.format",
-                "generationConfig.responseMimeType",
-            ],
-            Field::Reasoning => [
-                "reasoning_effort",
-                "reasoning",
-                "thinking",
-                "generationConfig.thinkingConfig",
-            ],
-            Field::Turns => ["messages", "input", "messages", "contents"],
-        }
     }
 
     /// A refusal of it.

@@ -73,6 +73,14 @@ pub(crate) fn any_element<'a>(text: &'a str, mut test: impl FnMut(&'a str) -> bo
     walk().unwrap_or(false)
 }
 
+/// Each element, if `text` is an array; what is no JSON holds no more.
+pub(crate) fn each_element<'a>(text: &'a str, mut each: impl FnMut(&'a str)) {
+    any_element(text, |element| {
+        each(element);
+        false
+    });
+}
+
 /// The text of a JSON string.
 pub(crate) fn string(raw: Option<&str>) -> Option<String> {
     decode(raw?).ok()

@@ -31,6 +31,7 @@ pub mod provider;
 pub mod scan;
 pub mod splice;
 pub mod sse;
+mod stream_error;
 pub mod talk;
 mod text;
 pub mod translate;

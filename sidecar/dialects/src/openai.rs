@@ -6,4 +6,5 @@ pub mod endpoint;
 pub(crate) mod error;
 pub mod output_limit;
 pub(crate) mod responses;
+pub(crate) mod tool_id;
 pub mod usage_option;

@@ -41,12 +41,52 @@ pub struct Quirks {
     pub echoes_reasoning: bool,
     /// Chat: whether `response_format: json_schema` is known.
     pub json_schema: bool,
-    /// Chat: whether `reasoning_effort` is known.
-    pub reasoning_effort: bool,
+    /// Chat: how it is told how much to think.
+    pub thinks: Thinks,
     /// Chat: whether `parallel_tool_calls` is known.
     pub parallel_tools: bool,
+    /// Chat: whether `tool_choice: allowed_tools` is known; else the other tools are left out.
+    pub allowed_tools: bool,
     /// Chat: the most stop sequences.
     pub most_stops: usize,
+    /// Chat: whether `top_k` is known.
+    pub top_k: bool,
+    /// Chat: whether `min_p` is known.
+    pub min_p: bool,
+    /// Chat: whether `logit_bias` is known.
+    pub logit_bias: bool,
+    /// Chat: whether `stream_options` is known; what does not know it sends usage in any case.
+    pub stream_options: bool,
+    /// Chat: whether `user` is known.
+    pub user: bool,
+    /// Chat: whether instructions may come in parts; else they are joined.
+    pub text_parts: bool,
+    /// Chat: how a PDF is given.
+    pub documents: Documents,
+    /// Chat: whether a user may speak right after a tool; else what is said goes with the tool's answer.
+    pub user_after_tool: bool,
+}
+
+/// How a chat is told how much to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinks {
+    /// `reasoning_effort`.
+    Effort,
+    /// `thinking: {type}` switches it, and `reasoning_effort` says how much (DeepSeek).
+    Switch,
+    /// `enable_thinking` and `thinking_budget` (DashScope).
+    Budget,
+}
+
+/// How a chat is given a PDF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Documents {
+    /// `file`, in base64.
+    File,
+    /// `document_url`, which may be a data URL (Mistral).
+    Url,
+    /// Not at all.
+    None,
 }
 
 const OPENAI: Quirks = Quirks {
@@ -60,9 +100,18 @@ const OPENAI: Quirks = Quirks {
     any_tool: "required",
     echoes_reasoning: false,
     json_schema: true,
-    reasoning_effort: true,
+    thinks: Thinks::Effort,
     parallel_tools: true,
+    allowed_tools: true,
     most_stops: 4,
+    top_k: false,
+    min_p: false,
+    logit_bias: true,
+    stream_options: true,
+    user: true,
+    text_parts: true,
+    documents: Documents::File,
+    user_after_tool: true,
 };
 
 const AZURE: Quirks = Quirks {
@@ -75,8 +124,28 @@ const OTHERS: Quirks = Quirks {
     responses: false,
     max_completion_tokens: false,
     developer: false,
+    allowed_tools: false,
     most_stops: 16,
+    logit_bias: false,
+    user: false,
+    text_parts: false,
+    documents: Documents::None,
     ..OPENAI
+};
+
+/// vLLM, SGLang, llama.cpp and Ollama know the samplers of open models.
+const COMPATIBLE: Quirks = Quirks {
+    top_k: true,
+    min_p: true,
+    logit_bias: true,
+    documents: Documents::File,
+    ..OTHERS
+};
+
+const DASHSCOPE: Quirks = Quirks {
+    thinks: Thinks::Budget,
+    top_k: true,
+    ..OTHERS
 };
 
 const ANTHROPIC: Quirks = Quirks {
@@ -95,6 +164,10 @@ const MISTRAL: Quirks = Quirks {
     seed: Some("random_seed"),
     short_tool_ids: true,
     any_tool: "any",
+    top_k: true,
+    stream_options: false,
+    documents: Documents::Url,
+    user_after_tool: false,
     ..OTHERS
 };
 
@@ -102,12 +175,15 @@ const DEEPSEEK: Quirks = Quirks {
     seed: None,
     echoes_reasoning: true,
     json_schema: false,
+    thinks: Thinks::Switch,
     parallel_tools: false,
     ..OTHERS
 };
 
 const XAI: Quirks = Quirks {
     responses: true,
+    max_completion_tokens: true,
+    user: true,
     ..OTHERS
 };
 
@@ -122,7 +198,8 @@ impl Quirks {
             Provider::Mistral => &MISTRAL,
             Provider::DeepSeek => &DEEPSEEK,
             Provider::XAI => &XAI,
-            Provider::DashScope | Provider::OpenAICompatible => &OTHERS,
+            Provider::DashScope => &DASHSCOPE,
+            Provider::OpenAICompatible => &COMPATIBLE,
         }
     }
 }

@@ -306,3 +306,8 @@ fn bounded(text: &str, most: usize) -> String {
     }
     text.get(..end).unwrap_or_default().to_owned()
 }
+
+/// What a stream says of an error, without our credentials and hosts.
+pub(crate) fn clean(text: &str) -> String {
+    bounded(&redact(text, MAX_MESSAGE), MAX_MESSAGE)
+}

@@ -1,61 +1,60 @@
-//! Anthropic's messages, read and written. Called by `translate`. So far only the shape of the room.
+//! Anthropic's messages, read and written. Called by `translate`, for callers and for Anthropic.
 
-use crate::Event;
-use crate::talk::{Ask, Piece, Reply};
-use crate::translate::{AskFault, Asked, Target, Unreadable, Unsayable, Written};
+mod blocks;
+mod read_ask;
+mod read_reply;
+mod reader;
+mod source;
+mod thinks;
+mod tools;
+mod usage;
+mod write_ask;
+mod write_blocks;
+mod write_reply;
+mod write_turns;
+mod writer;
 
-fn unspoken() -> AskFault {
-    AskFault {
-        param: None,
-        message: "this API is not answered yet".into(),
+pub(crate) use read_ask::read_ask;
+pub(crate) use read_reply::read_reply;
+pub(crate) use reader::Reader;
+pub(crate) use write_ask::write_ask;
+pub(crate) use write_reply::write_reply;
+pub(crate) use writer::Writer;
+
+use crate::talk::Finish;
+
+/// The tool by which a model gives an answer in JSON that it could not be bound to otherwise. Its calls are read as that answer.
+const ANSWER: &str = "purser_answer";
+
+/// What Anthropic calls an end; `calls`: whether tools were called before it.
+fn stop_reason(finish: &Finish, calls: bool) -> &'static str {
+    match finish {
+        Finish::Length => "max_tokens",
+        Finish::Context => "model_context_window_exceeded",
+        Finish::Sequence(Some(_)) => "stop_sequence",
+        Finish::Tools => "tool_use",
+        Finish::Filtered | Finish::Refused => "refusal",
+        Finish::Paused => "pause_turn",
+        Finish::Stop | Finish::Sequence(None) | Finish::Malformed => {
+            if calls {
+                "tool_use"
+            } else {
+                "end_turn"
+            }
+        }
     }
 }
 
-/// Reads a caller's request.
-pub(crate) fn read_ask(_body: &[u8]) -> Result<Ask, AskFault> {
-    Err(unspoken())
-}
-
-/// Writes it for a provider.
-pub(crate) fn write_ask(_ask: &Ask, _target: &Target<'_>) -> Result<Written, Unsayable> {
-    Err(Unsayable {
-        param: "model".into(),
-        why: "this API is not called yet".into(),
-    })
-}
-
-/// Reads a provider's whole answer.
-pub(crate) fn read_reply(_body: &[u8]) -> Result<Reply, Unreadable> {
-    Err(Unreadable("this API is not read yet".into()))
-}
-
-/// Writes it for the caller.
-pub(crate) fn write_reply(_reply: &Reply, _asked: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {}
-
-impl Reader {
-    /// One event of it.
-    pub(crate) fn read(&mut self, _event: &Event, _pieces: &mut Vec<Piece>) {}
-
-    /// The end of its bytes.
-    pub(crate) fn finish(&mut self, _pieces: &mut Vec<Piece>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub(crate) struct Writer {}
-
-impl Writer {
-    /// Before the first piece.
-    pub(crate) fn new(_asked: Asked) -> Writer {
-        Writer {}
+/// The same, read. `answered`: the only tool was [`ANSWER`].
+fn finish(reason: &str, sequence: Option<String>, answered: bool) -> Finish {
+    match reason {
+        "max_tokens" => Finish::Length,
+        "model_context_window_exceeded" => Finish::Context,
+        "stop_sequence" => Finish::Sequence(sequence),
+        "tool_use" if answered => Finish::Stop,
+        "tool_use" => Finish::Tools,
+        "pause_turn" => Finish::Paused,
+        "refusal" => Finish::Refused,
+        _ => Finish::Stop,
     }
-
-    /// One piece of it.
-    pub(crate) fn write(&mut self, _piece: &Piece, _out: &mut Vec<u8>) {}
 }

@@ -81,11 +81,6 @@ impl<'o> List<'o> {
         self.first
     }
 
-    pub(crate) fn element(&mut self, is: &(impl Serialize + ?Sized)) {
-        self.next();
-        value(self.out, is);
-    }
-
     pub(crate) fn object(&mut self) -> Object<'_> {
         self.next();
         Object::open(self.out)

@@ -1,61 +1,52 @@
-//! OpenAI's chat completions, read and written. Called by `translate`. So far only the shape of the room.
+//! OpenAI's chat completions, read and written. Called by `translate`, for callers and for every provider of that family.
 
-use crate::Event;
-use crate::talk::{Ask, Piece, Reply};
-use crate::translate::{AskFault, Asked, Target, Unreadable, Unsayable, Written};
+mod blocks;
+mod calls;
+mod lasting;
+mod read_ask;
+mod read_reply;
+mod read_turn;
+mod reader;
+pub(crate) mod reasoning;
+mod usage;
+mod write_ask;
+mod write_reply;
+mod write_turn;
+mod writer;
 
-fn unspoken() -> AskFault {
-    AskFault {
-        param: None,
-        message: "this API is not answered yet".into(),
+pub(crate) use read_ask::{beyond, read_ask, sampling as read_sampling, wants_usage};
+pub(crate) use read_reply::read_reply;
+pub(crate) use reader::Reader;
+pub(crate) use usage::{read_spent, write_last, write_spent};
+pub(crate) use write_ask::write_ask;
+pub(crate) use write_reply::{id as reply_id, write_reply};
+pub(crate) use writer::Writer;
+
+use crate::talk::Finish;
+
+/// What OpenAI calls an end; `calls`: whether tools were called before it.
+pub(crate) fn finish_reason(finish: &Finish, calls: bool) -> &'static str {
+    match finish {
+        Finish::Length | Finish::Context => "length",
+        Finish::Filtered | Finish::Refused => "content_filter",
+        Finish::Tools => "tool_calls",
+        Finish::Stop | Finish::Sequence(_) | Finish::Paused | Finish::Malformed => {
+            if calls {
+                "tool_calls"
+            } else {
+                "stop"
+            }
+        }
     }
 }
 
-/// Reads a caller's request.
-pub(crate) fn read_ask(_body: &[u8]) -> Result<Ask, AskFault> {
-    Err(unspoken())
-}
-
-/// Writes it for a provider.
-pub(crate) fn write_ask(_ask: &Ask, _target: &Target<'_>) -> Result<Written, Unsayable> {
-    Err(Unsayable {
-        param: "model".into(),
-        why: "this API is not called yet".into(),
-    })
-}
-
-/// Reads a provider's whole answer.
-pub(crate) fn read_reply(_body: &[u8]) -> Result<Reply, Unreadable> {
-    Err(Unreadable("this API is not read yet".into()))
-}
-
-/// Writes it for the caller.
-pub(crate) fn write_reply(_reply: &Reply, _asked: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {}
-
-impl Reader {
-    /// One event of it.
-    pub(crate) fn read(&mut self, _event: &Event, _pieces: &mut Vec<Piece>) {}
-
-    /// The end of its bytes.
-    pub(crate) fn finish(&mut self, _pieces: &mut Vec<Piece>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub(crate) struct Writer {}
-
-impl Writer {
-    /// Before the first piece.
-    pub(crate) fn new(_asked: Asked) -> Writer {
-        Writer {}
+/// The same, read. Servers that say `stop` after tool calls mean those.
+pub(crate) fn finish(reason: &str, calls: bool) -> Finish {
+    match reason {
+        "stop" | "eos" | "end_turn" if calls => Finish::Tools,
+        "length" | "max_tokens" | "model_length" => Finish::Length,
+        "tool_calls" | "function_call" => Finish::Tools,
+        "content_filter" | "sensitive" => Finish::Filtered,
+        _ => Finish::Stop,
     }
-
-    /// One piece of it.
-    pub(crate) fn write(&mut self, _piece: &Piece, _out: &mut Vec<u8>) {}
 }

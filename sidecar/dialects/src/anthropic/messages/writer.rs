@@ -1,0 +1,275 @@
+//! A stream, written for a caller of Anthropic's API. Called by `translate`, piece by piece.
+//!
+//! Blocks keep the provider's order under numbers of their own. The last two events wait for the end, since other APIs say what was used
+//! after why it ended. Must never end a stream that did not end.
+
+use super::usage::write_usage;
+use super::write_reply::{citation, of_call, write_stop};
+use crate::Dialect;
+use crate::json::pen::Object;
+use crate::openai::chat::reply_id;
+use crate::stream_error;
+use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
+use crate::translate::Asked;
+
+/// Writes a stream.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    asked: Asked,
+    begun: bool,
+    next: u64,
+    open: Vec<Open>,
+    calls: bool,
+    refused: bool,
+    finish: Option<Finish>,
+    spent: Option<Spent>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    block: u32,
+    index: u64,
+    is: Is,
+    /// A call's seal, which is told after it.
+    later: Option<String>,
+}
+
+#[derive(Debug)]
+enum Is {
+    Text,
+    Thinking,
+    Call(String),
+}
+
+impl Writer {
+    /// Before the first piece.
+    pub(crate) fn new(asked: Asked) -> Writer {
+        Writer {
+            asked,
+            begun: false,
+            next: 0,
+            open: Vec::new(),
+            calls: false,
+            refused: false,
+            finish: None,
+            spent: None,
+            over: false,
+        }
+    }
+
+    /// One piece of it.
+    pub(crate) fn write(&mut self, piece: &Piece, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match piece {
+            Piece::Begin { id, spent, .. } => {
+                self.spent = *spent;
+                self.begin(id, out);
+            }
+            Piece::Open {
+                choice: 0,
+                block,
+                kind,
+            } => self.open(*block, kind, out),
+            Piece::Text {
+                choice: 0,
+                block,
+                text,
+            } => self.text(*block, text, out),
+            Piece::Arguments {
+                choice: 0,
+                block,
+                text,
+            } => self.delta(*block, ["input_json_delta", "partial_json"], text, out),
+            Piece::Seal {
+                choice: 0,
+                block,
+                sealed,
+            } => self.seal(*block, sealed, out),
+            Piece::Citation {
+                choice: 0,
+                block,
+                citation: is,
+            } => {
+                let is = citation(is, "");
+                self.write_delta(*block, out, |delta| {
+                    delta.member("type", "citations_delta");
+                    delta.member("citation", &is);
+                });
+            }
+            Piece::Close { choice: 0, block } => self.close(*block, out),
+            Piece::Finish { choice: 0, finish } => self.finish = Some(finish.clone()),
+            Piece::Spent(spent) => self.spent = Some(*spent),
+            Piece::Error { .. } => {
+                self.over = true;
+                let request_id = &self.asked.request_id;
+                out.extend(stream_error::write(Dialect::Anthropic, piece, request_id));
+            }
+            Piece::End => self.end(out),
+            // One answer is all that can be asked for there, and it has no log probabilities.
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, id: &str, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        let (asked, spent) = (&self.asked, self.spent);
+        event(out, "message_start", |object| {
+            let mut message = object.object("message");
+            message.member("id", &reply_id(id, asked, "msg_"));
+            message.member("type", "message");
+            message.member("role", "assistant");
+            message.member("model", &asked.model);
+            message.raw("content", "[]");
+            message.raw("stop_reason", "null");
+            message.raw("stop_sequence", "null");
+            write_usage(&mut message, spent.as_ref());
+        });
+    }
+
+    fn open(&mut self, block: u32, kind: &Kind, out: &mut Vec<u8>) {
+        self.begin("", out);
+        let index = self.next;
+        self.next += 1;
+        event(out, "content_block_start", |object| {
+            object.member("index", &index);
+            write_start(&mut object.object("content_block"), kind);
+        });
+        let is = match kind {
+            Kind::Text | Kind::Redacted { .. } => Is::Text,
+            Kind::Thinking => Is::Thinking,
+            Kind::Refusal => {
+                self.refused = true;
+                Is::Text
+            }
+            Kind::ToolCall { id, .. } => {
+                self.calls = true;
+                Is::Call(id.clone())
+            }
+        };
+        self.open.push(Open {
+            block,
+            index,
+            is,
+            later: None,
+        });
+    }
+
+    fn text(&mut self, block: u32, text: &str, out: &mut Vec<u8>) {
+        let open = self.open.iter().find(|open| open.block == block);
+        match open.map(|open| &open.is) {
+            Some(Is::Text) => self.delta(block, ["text_delta", "text"], text, out),
+            Some(Is::Thinking) => self.delta(block, ["thinking_delta", "thinking"], text, out),
+            Some(Is::Call(_)) | None => {}
+        }
+    }
+
+    fn seal(&mut self, block: u32, sealed: &Sealed, out: &mut Vec<u8>) {
+        let Some(open) = self.open.iter_mut().find(|open| open.block == block) else {
+            return;
+        };
+        match &open.is {
+            Is::Call(id) => open.later = Some(of_call(id, sealed)),
+            Is::Text | Is::Thinking => {
+                let shown = sealed.shown(Dialect::Anthropic);
+                self.delta(block, ["signature_delta", "signature"], &shown, out);
+            }
+        }
+    }
+
+    fn delta(&mut self, block: u32, [kind, name]: [&str; 2], text: &str, out: &mut Vec<u8>) {
+        self.write_delta(block, out, |delta| {
+            delta.member("type", kind);
+            delta.member(name, text);
+        });
+    }
+
+    fn write_delta(&mut self, block: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+        if let Some(open) = self.open.iter().find(|open| open.block == block) {
+            event(out, "content_block_delta", |object| {
+                object.member("index", &open.index);
+                write(&mut object.object("delta"));
+            });
+        }
+    }
+
+    fn close(&mut self, block: u32, out: &mut Vec<u8>) {
+        let Some(at) = self.open.iter().position(|open| open.block == block) else {
+            return;
+        };
+        let open = self.open.remove(at);
+        stop(out, open.index);
+        if let Some(data) = open.later {
+            let index = self.next;
+            self.next += 1;
+            event(out, "content_block_start", |object| {
+                object.member("index", &index);
+                let mut block = object.object("content_block");
+                block.member("type", "redacted_thinking");
+                block.member("data", &data);
+            });
+            stop(out, index);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.begin("", out);
+        self.over = true;
+        for open in self.open.drain(..) {
+            stop(out, open.index);
+        }
+        event(out, "message_delta", |object| {
+            let mut delta = object.object("delta");
+            write_stop(&mut delta, self.finish.as_ref(), self.calls, self.refused);
+            drop(delta);
+            write_usage(object, self.spent.as_ref());
+        });
+        event(out, "message_stop", |_| {});
+    }
+}
+
+fn stop(out: &mut Vec<u8>, index: u64) {
+    event(out, "content_block_stop", |object| {
+        object.member("index", &index)
+    });
+}
+
+fn event(out: &mut Vec<u8>, kind: &str, write: impl FnOnce(&mut Object<'_>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    {
+        let mut object = Object::open(out);
+        object.member("type", kind);
+        write(&mut object);
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+fn write_start(object: &mut Object<'_>, kind: &Kind) {
+    match kind {
+        Kind::Text | Kind::Refusal => {
+            object.member("type", "text");
+            object.member("text", "");
+        }
+        Kind::Thinking => {
+            object.member("type", "thinking");
+            object.member("thinking", "");
+            object.member("signature", "");
+        }
+        Kind::Redacted { sealed } => {
+            object.member("type", "redacted_thinking");
+            object.member("data", &sealed.shown(Dialect::Anthropic));
+        }
+        Kind::ToolCall { id, name } => {
+            object.member("type", "tool_use");
+            object.member("id", id);
+            object.member("name", name);
+            object.raw("input", "{}");
+        }
+    }
+}
