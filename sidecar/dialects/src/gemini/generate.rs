@@ -15,6 +15,7 @@ mod config_out;
 mod finish;
 mod ids;
 mod logprobs;
+mod media_in;
 mod part;
 mod read_ask;
 mod read_reply;

@@ -87,7 +87,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// Its arguments as one JSON object.
     pub(super) fn arguments(&self) -> String {
-        self.args.map_or("{}", RawValue::get).to_owned()
+        super::part::compact(self.args.map_or("{}", RawValue::get))
     }
 }
 

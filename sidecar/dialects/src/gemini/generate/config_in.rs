@@ -1,7 +1,7 @@
 //! A caller's `generationConfig`, into sampling, format and reasoning. Called by `read_ask`. What stands at its default is absent.
 
 use super::read_ask::{Rest, beyond, fault, part};
-use super::{schema, thinking, turns_in};
+use super::{media_in, schema, thinking};
 use crate::json;
 use crate::talk::{Ask, Beyond, Block, Format, Reasoning};
 use crate::text::Text;
@@ -178,7 +178,7 @@ fn media(config: &Config<'_>, ask: &mut Ask) {
     let Some(all) = config
         .media_resolution
         .as_deref()
-        .and_then(turns_in::detail)
+        .and_then(media_in::detail)
     else {
         return;
     };

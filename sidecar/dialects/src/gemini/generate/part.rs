@@ -99,3 +99,19 @@ pub(super) fn object(arguments: &str) -> Option<&RawValue> {
     let raw: &RawValue = serde_json::from_str(arguments).ok()?;
     raw.get().starts_with('{').then_some(raw)
 }
+
+/// Without the space between its tokens: Google writes whole answers for people to read.
+pub(super) fn compact(json: &str) -> String {
+    let (mut within, mut escaped) = (false, false);
+    let keep = |sign: &char| {
+        match (within, escaped, sign) {
+            (true, true, _) => escaped = false,
+            (true, false, '\\') => escaped = true,
+            (_, _, '"') => within = !within,
+            (false, _, sign) => return !sign.is_ascii_whitespace(),
+            _ => {}
+        }
+        true
+    };
+    json.chars().filter(keep).collect()
+}

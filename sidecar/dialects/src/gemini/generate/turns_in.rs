@@ -4,9 +4,11 @@
 //! its name that has none yet.
 
 use super::ids;
+use super::media_in::{FileData, InlineData, MediaResolution, detail, file, inline};
+use super::part::compact;
 use super::read_ask::{Rest, beyond, fault, part};
 use crate::Dialect;
-use crate::talk::{Ask, Beyond, Block, Role, Sealed, Source, Turn};
+use crate::talk::{Ask, Block, Role, Sealed, Turn};
 use crate::text::Text;
 use crate::translate::AskFault;
 use serde::Deserialize;
@@ -41,32 +43,6 @@ struct Part<'a> {
     media_resolution: Option<MediaResolution<'a>>,
     #[serde(flatten, borrow)]
     rest: Rest<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct InlineData<'a> {
-    #[serde(borrow, alias = "mime_type")]
-    mime_type: Text<'a>,
-    #[serde(borrow)]
-    data: Text<'a>,
-    #[serde(borrow, default, alias = "display_name")]
-    display_name: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FileData<'a> {
-    #[serde(borrow, default, alias = "mime_type")]
-    mime_type: Option<Text<'a>>,
-    #[serde(borrow, alias = "file_uri")]
-    file_uri: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct MediaResolution<'a> {
-    #[serde(borrow, default)]
-    level: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -212,7 +188,7 @@ fn push(
         blocks.push(Block::ToolCall {
             id: calls.called(call.id, &call.name),
             name: call.name.own(),
-            arguments: call.args.map_or("{}", RawValue::get).to_owned(),
+            arguments: compact(call.args.map_or("{}", RawValue::get)),
             sealed: signature.take().map(|text| Sealed::given(HOME, &text)),
             cache: None,
         });
@@ -263,111 +239,6 @@ fn thought(text: Text<'_>, signature: Option<Text<'_>>, blocks: &mut Vec<Block>)
     });
 }
 
-/// As OpenAI's `detail`.
-pub(super) fn detail(level: &str) -> Option<String> {
-    match level {
-        "MEDIA_RESOLUTION_LOW" => Some("low".into()),
-        "MEDIA_RESOLUTION_HIGH" | "MEDIA_RESOLUTION_ULTRA_HIGH" => Some("high".into()),
-        _ => None,
-    }
-}
-
-/// Google reads both alphabets of base64 and its Python SDK writes the one for URLs; others know the plain one alone.
-fn plain(data: Text<'_>) -> String {
-    let mut data = data.own();
-    if data.contains(['-', '_']) {
-        data = data.replace('-', "+").replace('_', "/");
-    }
-    while data.len() % 4 != 0 && !data.ends_with("===") {
-        data.push('=');
-    }
-    data
-}
-
-fn inline(
-    data: InlineData<'_>,
-    detail: Option<String>,
-    path: &str,
-    ask: &mut Ask,
-) -> Option<Block> {
-    let media_type = data.mime_type.to_ascii_lowercase();
-    let (kind, format) = media_type.split_once('/').unwrap_or_default();
-    if kind == "audio" {
-        let format = match format {
-            "mpeg" => "mp3",
-            "x-wav" | "wave" => "wav",
-            other => other,
-        };
-        return Some(Block::Audio {
-            data: plain(data.data),
-            format: format.to_owned(),
-        });
-    }
-    let name = data.display_name.map(Text::own);
-    let source = Source::Data {
-        media_type: media_type.clone(),
-        data: plain(data.data),
-    };
-    media(&media_type, source, (detail, name), path, ask)
-}
-
-fn file(data: FileData<'_>, detail: Option<String>, path: &str, ask: &mut Ask) -> Option<Block> {
-    let uri = data.file_uri.own();
-    let said = data.mime_type.map(|text| text.to_ascii_lowercase());
-    let media_type = said.unwrap_or_else(|| guessed(&uri).unwrap_or("image/*").into());
-    let is_stored = uri.starts_with("https://generativelanguage.googleapis.com/")
-        || uri.starts_with("gs://")
-        || uri.starts_with("files/");
-    let source = match is_stored {
-        true => Source::File(uri),
-        false => Source::Url(uri),
-    };
-    media(&media_type, source, (detail, None), path, ask)
-}
-
-/// What a file is by its name.
-pub(super) fn guessed(uri: &str) -> Option<&'static str> {
-    let path = uri.split(['?', '#']).next().unwrap_or_default();
-    let (_, ending) = path.rsplit_once('.')?;
-    Some(match ending.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "pdf" => "application/pdf",
-        "txt" => "text/plain",
-        _ => return None,
-    })
-}
-
-fn media(
-    media_type: &str,
-    source: Source,
-    (detail, name): (Option<String>, Option<String>),
-    path: &str,
-    ask: &mut Ask,
-) -> Option<Block> {
-    if media_type.starts_with("image/") {
-        let cache = None;
-        return Some(Block::Image {
-            source,
-            detail,
-            cache,
-        });
-    }
-    if media_type == "application/pdf" || media_type.starts_with("text/") {
-        let cache = None;
-        return Some(Block::Document {
-            source,
-            name,
-            cache,
-        });
-    }
-    let param = path.to_owned();
-    ask.beyond.push(Beyond { param });
-    None
-}
-
 fn result(
     response: FunctionResponse<'_>,
     path: &str,
@@ -389,7 +260,7 @@ fn result(
             output: None,
             error: Some(text),
         }) => (text.own(), true),
-        _ => (raw.to_owned(), false),
+        _ => (compact(raw), false),
     };
     let mut within = vec![Block::text(text)];
     let parts = Content {

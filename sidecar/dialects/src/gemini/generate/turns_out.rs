@@ -3,12 +3,12 @@
 //! Turns of one side that follow each other are one content: Google wants them to alternate, and the results of parallel calls together.
 //! Results stand in a content of their own, before what the user says beside them.
 
+use super::media_in::guessed;
 use super::part::{
     Content, FileData, FunctionCall, FunctionResponse, InlineData, MediaResolution, Part, Response,
     object,
 };
 use super::thinking::Family;
-use super::turns_in::guessed;
 use super::write_ask::unsayable;
 use crate::Dialect;
 use crate::fields;
