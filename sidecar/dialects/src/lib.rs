@@ -19,6 +19,8 @@
 //! Invariant: any way of cutting a stream into chunks gives the same answers.
 
 mod anthropic;
+pub mod count;
+pub mod embed;
 pub mod endpoint;
 pub mod error;
 pub mod estimate;
