@@ -7,7 +7,7 @@ mod call;
 mod fill;
 
 use super::event::{At, Event};
-use super::output::{COMPLETED, Failure, IN_PROGRESS, Item, Part, Response, Summary};
+use super::output::{COMPLETED, Failure, IN_PROGRESS, Item, Part, Response};
 use super::output::{annotation, id, logprobs};
 use crate::Dialect;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
