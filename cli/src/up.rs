@@ -67,7 +67,7 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
     if !desk.begin(&sources) {
         return Ok(ExitCode::from(2));
     }
-    authority.hello()?;
+    authority.hello().await?;
     let listen = Listen {
         gateway: args.listen,
         admin: args.admin,

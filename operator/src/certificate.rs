@@ -253,10 +253,16 @@ impl Certificates {
         if let Some(turned) = authorities.turned(now, || new_authority(now))? {
             let mut secret = self.api.get(SECRET).await?;
             secret.data = Some(turned.data());
-            self.api
+            let replaced = self
+                .api
                 .replace(SECRET, &PostParams::default(), &secret)
-                .await?;
-            authorities = turned;
+                .await;
+            authorities = match replaced {
+                Ok(_) => turned,
+                // Another replica turned it first: followed.
+                Err(kube::Error::Api(status)) if status.is_conflict() => stored(&self.api).await?,
+                Err(error) => return Err(error.into()),
+            };
         }
         let before = self.bundle();
         self.current

@@ -1,28 +1,26 @@
-//! Everything that only the holder of the Lease does, put together. `run` starts it when the Lease is taken and drops it when
-//! the operator ends.
+//! Everything that an operator does once it may serve, put together. `run` starts it, when the Lease is taken or at once where replicas
+//! share their stores, and drops it when the operator ends. What writes to the API server is in `effects`.
+
+mod effects;
 
 use crate::admin::Ready;
-use crate::apply::{self, Applier};
 use crate::args::Run;
 use crate::certificate::{self, Certificates};
 use crate::clock::Clock;
-use crate::credit::Creditor;
 use crate::lease::Tenure;
 use crate::metrics::Metrics;
-use crate::reconcile::{Publication, Reconciler, effects};
+use crate::reconcile::{Publication, Reconciler};
 use crate::run::Failure;
 use crate::secrets::Secrets;
-use crate::serve::{Hub, Reviewer, Server};
-use crate::status::{self, Reporter, Usage};
+use crate::serve::{Hub, Note, Reviewer, Server};
 use crate::stores::{self, Opened};
 use crate::sweep::Sweeper;
 use crate::watch::{Dirty, Watched};
 use crate::world::Guards;
-use kube::runtime::events::{Recorder, Reporter as Source};
+use effects::Effects;
 use kube::{Api, Client};
 use purser_authority::Activations;
 use purser_compile::{Gateway, Options};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,6 +29,8 @@ use tokio::task::JoinSet;
 
 /// How long after a failure windows and ledger are opened again.
 const OPENS_AGAIN: Duration = Duration::from_secs(2);
+/// How often replicas tell each other who is connected, and look what others wrote into the ledger.
+const TELLS_OTHERS: Duration = Duration::from_secs(1);
 
 /// What it starts from.
 pub(crate) struct Lead {
@@ -46,8 +46,10 @@ pub(crate) struct Lead {
     pub(crate) ready: Ready,
     /// What the cluster holds.
     pub(crate) watched: Arc<Watched>,
-    /// The Lease.
+    /// By what right it answers.
     pub(crate) tenure: Tenure,
+    /// Whether this is the one that writes.
+    pub(crate) leads: watch::Receiver<bool>,
     /// Who we are.
     pub(crate) identity: String,
 }
@@ -93,12 +95,16 @@ impl Lead {
         let (mut reconciler, publications) = self.reconciler(&shared);
         reconciler.start().await;
         tasks.spawn(reconciler.run());
-        tasks.spawn(self.effects(&shared, publications));
+        let effects = self.effects(&shared);
+        tasks.spawn(effects.run(publications, self.leads.clone()));
         tasks.spawn(turn_certificates(
             Arc::clone(&shared.certificates),
             Arc::clone(&shared.report),
         ));
         tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
+        if self.tenure.is_shared() {
+            tasks.spawn(tell_others(Arc::clone(&shared.hub)));
+        }
         tasks.spawn(self.sweeper(&shared).run());
         tasks.spawn(mark_begun(
             shared.hub.authority().begun(),
@@ -173,40 +179,18 @@ impl Lead {
         })
     }
 
-    fn effects(
-        &self,
-        shared: &Shared,
-        publications: Publications,
-    ) -> impl Future<Output = ()> + use<> {
-        let applier = Applier {
+    fn effects(&self, shared: &Shared) -> Effects {
+        Effects {
             client: self.client.clone(),
             hub: Arc::clone(&shared.hub),
             certificates: Arc::clone(&shared.certificates),
             secrets: shared.secrets.clone(),
             metrics: Arc::clone(&self.metrics),
+            report: Arc::clone(&shared.report),
             clock: self.clock,
-            creditor: Creditor {
-                client: self.client.clone(),
-                hub: Arc::clone(&shared.hub),
-                clock: self.clock,
-                told: HashSet::new(),
-            },
-            memory: apply::Memory::default(),
-        };
-        let source = Source {
-            controller: "purser-operator".into(),
-            instance: Some(self.identity.clone()),
-        };
-        let reporter = Reporter {
-            events: Recorder::new(self.client.clone(), source),
-            client: self.client.clone(),
-            hub: Arc::clone(&shared.hub),
-            metrics: Arc::clone(&self.metrics),
-            clock: self.clock,
-            usage: Usage::new(self.run.usage_status_every),
-            memory: status::Memory::default(),
-        };
-        effects(publications, Arc::clone(&shared.report), applier, reporter)
+            identity: self.identity.clone(),
+            usage_every: self.run.usage_status_every,
+        }
     }
 }
 
@@ -260,5 +244,24 @@ async fn tell_shares(hub: Arc<Hub>) {
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         hub.tell_shares();
+        hub.recall();
+    }
+}
+
+/// What replicas must know of each other: whose sidecars run what, and which keys began to be valid.
+async fn tell_others(hub: Arc<Hub>) {
+    loop {
+        tokio::time::sleep(TELLS_OTHERS).await;
+        let note = hub.note().and_then(|note| serde_json::to_string(&note));
+        let Ok(note) = note.inspect_err(|error| tracing::error!(%error, "counting sidecars"))
+        else {
+            continue;
+        };
+        let told = hub.authority().post(Some(&note)).await;
+        let notes = told.iter().map(|note| serde_json::from_str::<Note>(note));
+        hub.hear(notes.filter_map(Result::ok).collect());
+        if let Err(error) = hub.authority().catch_up().await {
+            tracing::debug!(%error, "what other replicas wrote is not seen for now");
+        }
     }
 }

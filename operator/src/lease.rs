@@ -54,9 +54,26 @@ pub(crate) struct Tenure {
     pub(crate) fresh: bool,
     clock: Clock,
     valid_until_ms: Arc<AtomicU64>,
+    shared: bool,
 }
 
 impl Tenure {
+    /// One that needs no Lease, because a store that all replicas ask decides what holds.
+    pub(crate) fn shared(clock: Clock) -> Self {
+        Tenure {
+            epoch: 0,
+            fresh: false,
+            clock,
+            valid_until_ms: Arc::new(AtomicU64::new(u64::MAX)),
+            shared: true,
+        }
+    }
+
+    /// Whether other replicas answer, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// Whether nobody else can hold the Lease at this moment. Asked before each answer of the authority.
     pub(crate) fn holds(&self) -> bool {
         (self.clock.now().as_millis() as u64) < self.valid_until_ms.load(Ordering::Relaxed)
@@ -70,6 +87,7 @@ impl Tenure {
             fresh: true,
             clock,
             valid_until_ms: Arc::default(),
+            shared: false,
         };
         tenure.extend(clock.now(), Duration::from_secs(3_600));
         tenure
@@ -191,6 +209,7 @@ impl Election {
             fresh,
             clock,
             valid_until_ms: Arc::default(),
+            shared: false,
         };
         tenure.extend(asked, self.duration);
         tenure

@@ -129,7 +129,7 @@ impl Reconciler {
             .set(i64::try_from(objects.held).unwrap_or(i64::MAX));
         // 3. publish (to sidecars and the authority)
         let configuration = self.publish(configuration, before);
-        self.hub.pods_are(objects.pods.clone());
+        self.hub.pods_are(objects.pods.clone()).await;
         self.hub
             .forget_scopes(&objects.audiences().into_iter().collect());
         // 4. hand over (apply and status, in their own time)

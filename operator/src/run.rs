@@ -2,22 +2,25 @@
 //!
 //! Order: watches and the admin port at once; then the Lease; then, in `lead`, a first publication; only then streams. At the
 //! end: streams first, so that sidecars look for the successor; the Lease last, so that there is one only when we have ended.
+//! Where replicas share their stores, all of them serve at once, and the Lease says only which one writes.
 
 use crate::admin::{self, Ready};
 use crate::args::{Args, Run};
 use crate::certificate;
 use crate::clock::Clock;
 use crate::lead::Lead;
-use crate::lease::{self, Election};
+use crate::lease::{self, Election, Tenure};
 use crate::metrics::Metrics;
 use crate::stores;
 use crate::watch::{Gone, Watched};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Why the operator could not run on.
@@ -65,41 +68,105 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     tasks.spawn(admin::run(admin, Arc::clone(&metrics), ready.clone()));
     let watched = Arc::new(Watched::start(&client, &run.watch_namespaces, &mut tasks));
     let election = election(&run, &client);
-    tracing::info!(
-        identity = election.identity,
-        lease = election.name,
-        "waiting for the lease"
-    );
-    let (tenure, lease) = tokio::select! {
-        taken = election.take(clock) => taken,
-        () = signals.end() => return Ok(()),
-    };
-    tracing::info!(epoch = tenure.epoch, fresh = tenure.fresh, "leading");
-    metrics.leader.set(1);
     let identity = election.identity.clone();
+    tracing::info!(identity, lease = election.name, "waiting for the lease");
+    let shared = run.windows.is_some();
+    let (leads, led) = watch::channel(!shared);
+    let term = match shared {
+        true => None,
+        false => tokio::select! {
+            taken = election.take(clock) => Some(taken),
+            () = signals.end() => return Ok(()),
+        },
+    };
+    if let Some((tenure, _)) = &term {
+        tracing::info!(epoch = tenure.epoch, fresh = tenure.fresh, "leading");
+        metrics.leader.set(1);
+    }
+    let tenure = term.as_ref().map(|(tenure, _)| tenure.clone());
     let lead = Lead {
         run,
         client,
         clock,
-        metrics,
+        metrics: Arc::clone(&metrics),
         ready,
         watched,
-        tenure: tenure.clone(),
+        tenure: tenure.unwrap_or_else(|| Tenure::shared(clock)),
+        leads: led,
         identity,
+    };
+    let office = Office {
+        election,
+        clock,
+        leads,
+        metrics,
+        held: Mutex::default(),
     };
     // From here on the Lease must be kept, whatever takes how long. Leaving the `select` drops every other part, and so
     // every stream.
     let result = tokio::select! {
-        failure = election.keep(&tenure, lease) => Err(failure.into()),
+        failure = office.hold(term) => Err(failure.into()),
         ended = lead.serve(streams, tasks) => ended,
         () = signals.end() => Ok(()),
     };
-    tenure.end();
-    if result.is_ok() {
-        tracing::info!("ending, and giving the lease back");
-        let _ = tokio::time::timeout(Duration::from_secs(2), election.release(&tenure)).await;
-    }
+    office.leave(result.is_ok()).await;
     result
+}
+
+/// The Lease, while this process has it or wants it.
+struct Office {
+    election: Election,
+    clock: Clock,
+    leads: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
+    held: Mutex<Option<Tenure>>,
+}
+
+impl Office {
+    /// Keeps the term. `None`: takes one whenever there is one to be had, for ever; else its loss is the end.
+    async fn hold(&self, term: Option<(Tenure, Lease)>) -> lease::Failure {
+        if let Some((tenure, lease)) = term {
+            self.holds(Some(tenure.clone()));
+            return self.election.keep(&tenure, lease).await;
+        }
+        loop {
+            let (tenure, lease) = self.election.take(self.clock).await;
+            tracing::info!(epoch = tenure.epoch, "leading: this replica writes");
+            self.holds(Some(tenure.clone()));
+            self.tell(true);
+            let failure = self.election.keep(&tenure, lease).await;
+            tracing::warn!(%failure, "this replica writes no more");
+            self.holds(None);
+            self.tell(false);
+        }
+    }
+
+    fn tell(&self, leads: bool) {
+        self.metrics.leader.set(i64::from(leads));
+        self.leads.send_replace(leads);
+    }
+
+    fn holds(&self, tenure: Option<Tenure>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = tenure;
+    }
+
+    /// Answers nothing more, and gives the Lease back if all went well.
+    async fn leave(&self, well: bool) {
+        let held = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(tenure) = held else {
+            return;
+        };
+        tenure.end();
+        if well {
+            tracing::info!("ending, and giving the lease back");
+            let release = self.election.release(&tenure);
+            let _ = tokio::time::timeout(Duration::from_secs(2), release).await;
+        }
+    }
 }
 
 fn election(run: &Run, client: &Client) -> Election {

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::lease::Tenure;
 use purser_authority::journal::{Journal, JournalFault, boot};
 use purser_authority::ledger::{Ledger, LedgerError};
+use purser_authority::redis::{RedisError, RedisWindows};
 use purser_authority::{Authority, Debit, Memory, Past, Windows};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -22,11 +23,14 @@ const TERM: &str = "term";
 /// What could not be opened, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A store that this version does not have.
+    /// Windows that replicas share, and a ledger that they do not.
     #[error(
-        "--windows is not there yet: windows are kept in memory, and in --data-dir across restarts; leave --windows out"
+        "--windows alone would let every replica keep its own credits: name a PostgreSQL that all of them reach with --ledger, too"
     )]
-    NotYet,
+    NoSharedLedger,
+    /// The shared windows.
+    #[error(transparent)]
+    Windows(#[from] RedisError),
     /// The data directory.
     #[error(
         "cannot use {0}: {1}; give --data-dir a folder, or the process a temporary one, that this user can write to"
@@ -45,7 +49,9 @@ impl Failure {
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
-            Failure::NotYet | Failure::Ledger(LedgerError::Address { .. })
+            Failure::NoSharedLedger
+                | Failure::Windows(RedisError::Address { .. })
+                | Failure::Ledger(LedgerError::Address { .. })
         )
     }
 }
@@ -59,14 +65,17 @@ pub(crate) struct Opened {
 
 /// What the command line says cannot be done, before anything is begun.
 pub(crate) fn check(run: &Run) -> Result<(), Failure> {
-    match run.windows {
-        Some(_) => Err(Failure::NotYet),
-        None => Ok(()),
+    match (&run.windows, &run.ledger) {
+        (Some(_), None) => Err(Failure::NoSharedLedger),
+        _ => Ok(()),
     }
 }
 
 /// Opens both.
 pub(crate) async fn open(run: &Run, tenure: &Tenure, clock: Clock) -> Result<Opened, Failure> {
+    if let (Some(url), Some(ledger)) = (&run.windows, &run.ledger) {
+        return together(run, url, ledger).await;
+    }
     let (windows, journal) = match &run.data_dir {
         Some(folder) => {
             let (journal, past) = Journal::open(&folder.join(WINDOWS), &boot()?)?;
@@ -89,6 +98,17 @@ pub(crate) async fn open(run: &Run, tenure: &Tenure, clock: Clock) -> Result<Ope
     Ok(Opened {
         authority: Arc::new(authority),
         _fresh: fresh,
+    })
+}
+
+/// What all replicas of one namespace share: two installations may use one Redis.
+async fn together(run: &Run, windows: &str, ledger: &str) -> Result<Opened, Failure> {
+    let prefix = format!("purser:{}", run.namespace);
+    let windows = RedisWindows::open(windows, &prefix).await?;
+    let ledger = Ledger::postgres(ledger).await?;
+    Ok(Opened {
+        authority: Arc::new(Authority::together(windows, ledger).await?),
+        _fresh: None,
     })
 }
 

@@ -82,7 +82,7 @@ impl Local {
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub(crate) fn hello(&self) -> anyhow::Result<()> {
+    pub(crate) async fn hello(&self) -> anyhow::Result<()> {
         let instance = random()?;
         let hello = Hello {
             instance: format!("{instance:016x}"),
@@ -93,8 +93,8 @@ impl Local {
             tokens: Vec::new(),
             spool: String::new(),
         };
-        self.decides.lost(journal::since_boot(), SELF, true);
-        self.decides.hello(self.moment(), SELF, &hello, None);
+        self.decides.lost(journal::since_boot(), SELF, true).await;
+        self.decides.hello(self.moment(), SELF, &hello, None).await;
         Ok(())
     }
 
@@ -140,8 +140,8 @@ impl Authority for Local {
     fn ask(&self, ask: Ask) -> Answer<Grant> {
         let at = self.moment();
         match self.decides.ask_now(at, SELF, &ask) {
-            Ok(grant) => Box::pin(std::future::ready(Ok(grant))),
-            Err(_) => {
+            Some(grant) => Box::pin(std::future::ready(Ok(grant))),
+            None => {
                 let decides = Arc::clone(&self.decides);
                 Box::pin(async move { Ok(decides.ask(at, SELF, &ask).await) })
             }
@@ -149,7 +149,12 @@ impl Authority for Local {
     }
 
     fn give_back(&self, unused: Return) {
-        self.decides.give_back(journal::since_boot(), SELF, &unused);
+        let decides = Arc::clone(&self.decides);
+        tokio::spawn(async move {
+            decides
+                .give_back(journal::since_boot(), SELF, &unused)
+                .await;
+        });
     }
 
     fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
@@ -220,7 +225,7 @@ mod tests {
             requests_per_minute: Some(2),
             ..Plan::default()
         }));
-        local.hello().unwrap();
+        local.hello().await.unwrap();
         local
     }
 

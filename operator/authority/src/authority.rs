@@ -5,23 +5,24 @@
 //! A call never waits for the ledger unless its plan is metered, or its key begins to be valid with this very call.
 
 mod answers;
+mod counting;
 mod office;
+mod reserving;
+mod together;
 
 use crate::journal::Journal;
-use crate::ledger::{
-    Activate, Activation, KeepRefused, Ledger, LedgerError, ReserveCredits, Sender,
-};
+use crate::ledger::{Activate, Activation, KeepRefused, Ledger, LedgerError, Sender};
+use crate::redis::{Answers, RedisWindows};
 use crate::terms::{KeyTerms, Terms};
 use crate::windows::{Moment, Windows};
-use answers::{later, not_held, over, refused, too_many};
-use purser_config::quota::{
-    Ask, Grant, Reserve, ReserveVerdict, Reserved, Return, Settle, Share, Verdict,
-};
+use answers::{later, over, refused, too_many};
+use counting::Counting;
+use purser_config::quota::{Ask, Grant, Return, Settle, Share, Verdict};
 use purser_config::stream::Hello;
 use purser_config::usage::Batch;
-use purser_config::{Configuration, Credits, Name, Starts};
+use purser_config::{Configuration, Name, Starts};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -30,18 +31,10 @@ pub type Activations = BTreeMap<(Name, String), u64>;
 
 /// Windows and ledger.
 pub struct Authority {
-    counted: Mutex<Counted>,
+    counting: Counting,
     ledger: Ledger,
     terms: RwLock<Arc<Terms>>,
     begun: watch::Sender<Arc<Activations>>,
-}
-
-/// Windows, and where each change of them is written before it is answered.
-struct Counted {
-    windows: Windows,
-    journal: Option<Journal>,
-    /// Why the last change could not be written.
-    fault: Option<String>,
 }
 
 /// Whether a key may be asked for at all.
@@ -54,30 +47,6 @@ enum Valid {
     Over(u64),
 }
 
-impl Counted {
-    /// Decides, and writes what changed before anybody hears of it; `None`: it was not written, and may not be told. What is taken stays
-    /// taken then, which errs on the safe side.
-    fn decide<T>(&mut self, decide: impl FnOnce(&mut Windows) -> T) -> Option<T> {
-        let decided = decide(&mut self.windows);
-        let Some(journal) = &mut self.journal else {
-            return Some(decided);
-        };
-        match journal.keep(&mut self.windows) {
-            Ok(()) => {
-                self.fault = None;
-                Some(decided)
-            }
-            Err(error) => {
-                if self.fault.is_none() {
-                    tracing::error!(%error, "calls of limited keys are not granted");
-                }
-                self.fault = Some(error.to_string());
-                None
-            }
-        }
-    }
-}
-
 impl Authority {
     /// Windows as they are, and a ledger. `journal`: where the windows are kept for the next process; `None`: they are not.
     ///
@@ -88,13 +57,22 @@ impl Authority {
         journal: Option<Journal>,
         ledger: Ledger,
     ) -> Result<Self, LedgerError> {
+        Authority::over(Counting::alone(windows, journal), ledger).await
+    }
+
+    /// The same over windows that other replicas count in, too. The ledger must be one that they share.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn together(windows: RedisWindows, ledger: Ledger) -> Result<Self, LedgerError> {
+        let together = together::Together::new(windows);
+        Authority::over(Counting::Together(Box::new(together)), ledger).await
+    }
+
+    async fn over(counting: Counting, ledger: Ledger) -> Result<Self, LedgerError> {
         let begun = ledger.activations().await?;
         Ok(Authority {
-            counted: Mutex::new(Counted {
-                windows,
-                journal,
-                fault: None,
-            }),
+            counting,
             ledger,
             terms: RwLock::default(),
             begun: watch::Sender::new(Arc::new(begun)),
@@ -105,66 +83,103 @@ impl Authority {
     pub fn configure(&self, at: Moment, configuration: &Configuration) {
         let terms = Terms::of(configuration);
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms.clone());
-        self.counted()
-            .decide(|windows| windows.configure(at.now, terms));
+        self.counting.configure(at.now, terms);
     }
 
     /// A sidecar's connection begins; `scope`: the namespace that its token speaks for, `None`: all.
-    pub fn hello(&self, at: Moment, sidecar: &str, hello: &Hello, scope: Option<&str>) {
-        self.counted()
-            .decide(|windows| windows.hello(at, sidecar, hello, scope));
+    pub async fn hello(&self, at: Moment, sidecar: &str, hello: &Hello, scope: Option<&str>) {
+        self.counting.hello(at, sidecar, (hello, scope)).await;
     }
 
     /// It ended; `gone`: its process too.
-    pub fn lost(&self, now: Duration, sidecar: &str, gone: bool) {
-        self.counted()
-            .decide(|windows| windows.lost(now, sidecar, gone));
+    pub async fn lost(&self, now: Duration, sidecar: &str, gone: bool) {
+        self.counting.lost(now, sidecar, gone).await;
     }
 
-    /// The term; goes with every answer.
-    pub fn epoch(&self) -> u64 {
-        self.counted().windows.epoch()
+    /// Whether a connected sidecar must say Hello again before it is answered: its connection is to be closed.
+    pub fn must_return(&self, sidecar: &str) -> bool {
+        self.counting.must_return(sidecar)
+    }
+
+    /// May these keys make requests? All answers hold in one term.
+    pub async fn ask_all(&self, at: Moment, sidecar: &str, asks: &[Ask]) -> Answers<Grant> {
+        let told = asks.iter().map(|ask| self.asked(at, sidecar, ask));
+        let told = futures::future::join_all(told).await;
+        let epoch = self.counting.epoch();
+        let answers = told.into_iter().zip(asks).map(|((of, grant), ask)| {
+            if of == epoch {
+                grant
+            } else {
+                refused(&ask.key, later())
+            }
+        });
+        let answers = answers.collect();
+        Answers { epoch, answers }
     }
 
     /// May this key make requests?
     pub async fn ask(&self, at: Moment, sidecar: &str, ask: &Ask) -> Grant {
-        match self.ask_now(at, sidecar, ask) {
-            Ok(grant) => grant,
-            Err(terms) => self.begin(at, sidecar, (ask, &terms)).await,
-        }
+        self.asked(at, sidecar, ask).await.1
     }
 
-    /// The same where it can be said at once: for every call but the one with which a key begins to be valid.
-    ///
-    /// # Errors
-    /// That one, with the key's terms.
-    pub fn ask_now(&self, at: Moment, sidecar: &str, ask: &Ask) -> Result<Grant, Box<KeyTerms>> {
+    async fn asked(&self, at: Moment, sidecar: &str, ask: &Ask) -> (u64, Grant) {
         let terms = self.terms();
         let Some(of_key) = terms.keys.get(&ask.key) else {
-            return Ok(self.window(at, sidecar, ask));
+            return self.window(at, sidecar, ask).await;
         };
         match self.valid(at, &ask.key, of_key) {
-            Valid::Until(expires_at_ms) => Ok(Grant {
-                expires_at_ms,
-                ..self.window(at, sidecar, ask)
-            }),
-            Valid::Over(ended) => Ok(refused(&ask.key, over(of_key, ended))),
-            Valid::Unbegun => Err(Box::new(of_key.clone())),
+            Valid::Until(expires_at_ms) => {
+                let (epoch, grant) = self.window(at, sidecar, ask).await;
+                let grant = Grant {
+                    expires_at_ms,
+                    ..grant
+                };
+                (epoch, grant)
+            }
+            Valid::Over(ended) => self.now(refused(&ask.key, over(of_key, ended))),
+            Valid::Unbegun => self.begin(at, sidecar, (ask, of_key)).await,
         }
     }
 
-    fn window(&self, at: Moment, sidecar: &str, ask: &Ask) -> Grant {
-        let granted = self
-            .counted()
-            .decide(|windows| windows.ask(at, sidecar, ask));
-        granted.unwrap_or_else(|| refused(&ask.key, later()))
+    /// The same where it can be said at once: by windows in this process, for every call but the one with which a key begins to be
+    /// valid. `None`: `ask` says it.
+    pub fn ask_now(&self, at: Moment, sidecar: &str, ask: &Ask) -> Option<Grant> {
+        let terms = self.terms();
+        let mut expires_at_ms = None;
+        if let Some(of_key) = terms.keys.get(&ask.key) {
+            match self.valid(at, &ask.key, of_key) {
+                Valid::Until(until) => expires_at_ms = until,
+                Valid::Over(ended) => return Some(refused(&ask.key, over(of_key, ended))),
+                Valid::Unbegun => return None,
+            }
+        }
+        let told = self.counting.ask_now(at, sidecar, ask)?;
+        let grant = told.map_or_else(|| refused(&ask.key, later()), |(_, grant)| grant);
+        Some(Grant {
+            expires_at_ms,
+            ..grant
+        })
+    }
+
+    fn now<T>(&self, answer: T) -> (u64, T) {
+        (self.counting.epoch(), answer)
+    }
+
+    async fn window(&self, at: Moment, sidecar: &str, ask: &Ask) -> (u64, Grant) {
+        let told = self.counting.ask(at, sidecar, ask).await;
+        told.unwrap_or_else(|| self.now(refused(&ask.key, later())))
     }
 
     /// The first call of a key: its window admits it, then its time begins, durably, then it is granted.
-    async fn begin(&self, at: Moment, sidecar: &str, (ask, terms): (&Ask, &KeyTerms)) -> Grant {
-        let grant = self.window(at, sidecar, ask);
+    async fn begin(
+        &self,
+        at: Moment,
+        sidecar: &str,
+        (ask, terms): (&Ask, &KeyTerms),
+    ) -> (u64, Grant) {
+        let (epoch, grant) = self.window(at, sidecar, ask).await;
         let Verdict::Granted { token, count, .. } = grant.verdict else {
-            return grant;
+            return (epoch, grant);
         };
         let key = &ask.key;
         let refusal = match self.activate(at, key, terms).await {
@@ -173,10 +188,11 @@ impl Authority {
                 match ends {
                     Some(ends) if at.unix_ms >= ends => over(terms, ends),
                     expires_at_ms => {
-                        return Grant {
+                        let grant = Grant {
                             expires_at_ms,
                             ..grant
                         };
+                        return (epoch, grant);
                     }
                 }
             }
@@ -191,8 +207,8 @@ impl Authority {
             token,
             count,
         };
-        self.give_back(at.now, sidecar, &back);
-        refused(key, refusal)
+        self.give_back(at.now, sidecar, &back).await;
+        (epoch, refused(key, refusal))
     }
 
     async fn activate(
@@ -230,87 +246,13 @@ impl Authority {
     }
 
     /// Requests that were granted and not used.
-    pub fn give_back(&self, now: Duration, sidecar: &str, back: &Return) {
-        self.counted()
-            .decide(|windows| windows.give_back(now, sidecar, back));
-    }
-
-    /// Holds all that a call needs beyond its window, or nothing.
-    pub async fn reserve(&self, at: Moment, sidecar: &str, reserve: &Reserve) -> Reserved {
-        let terms = self.terms();
-        let of_key = terms.keys.get(&reserve.key);
-        if let Some(of_key) = of_key
-            && let Valid::Over(ended) = self.valid(at, &reserve.key, of_key)
-            && let Verdict::Refused { code, message } = over(of_key, ended)
-        {
-            return not_held(reserve, ReserveVerdict::Refused { code, message });
-        }
-        let held = self
-            .counted()
-            .decide(|windows| windows.hold(at.now, sidecar, reserve));
-        let Some(held) = held else {
-            return not_held(reserve, ReserveVerdict::Unavailable);
-        };
-        let channel = match &held.verdict {
-            ReserveVerdict::Held { channel, .. } if reserve.credits > 0 => *channel,
-            _ => return held,
-        };
-        let Some((of_key, credits)) = of_key.and_then(|terms| Some((terms, terms.credits?))) else {
-            return held;
-        };
-        let verdict = match self.pay(at, reserve, (of_key, credits)).await {
-            Ok((credits, left)) => {
-                return Reserved {
-                    verdict: ReserveVerdict::Held { channel, credits },
-                    credits_left: Some(left),
-                    ..held
-                };
-            }
-            Err(verdict) => verdict,
-        };
-        let unsent = Settle {
-            id: reserve.id.clone(),
-            key: reserve.key.clone(),
-            tokens: None,
-        };
-        self.counted()
-            .decide(|windows| windows.settle(at.now, sidecar, &unsent));
-        not_held(reserve, verdict)
-    }
-
-    /// Credits for a call, and what is left.
-    async fn pay(
-        &self,
-        at: Moment,
-        reserve: &Reserve,
-        (terms, credits): (&KeyTerms, Credits),
-    ) -> Result<(u64, u64), ReserveVerdict> {
-        let wanted = ReserveCredits {
-            id: reserve.id.clone(),
-            key: reserve.key.clone(),
-            plan: terms.plan.clone(),
-            credits,
-            max_keys: terms.max_keys_per_namespace,
-            amount: reserve.credits,
-            allowance: reserve.allowance,
-            spool: reserve.spool.clone(),
-            unconfirmed_pays: terms.unconfirmed_pays,
-            wall_ms: at.unix_ms,
-        };
-        match self.ledger.reserve(wanted).await {
-            Ok(Ok(held)) => Ok((held.credits, held.left)),
-            Ok(Err(refused)) => Err(ReserveVerdict::NoCredits { left: refused.left }),
-            Err(error) => {
-                tracing::error!(key = %reserve.key, %error, "a call is refused: its credits cannot be reserved");
-                Err(ReserveVerdict::Unavailable)
-            }
-        }
+    pub async fn give_back(&self, now: Duration, sidecar: &str, back: &Return) {
+        self.counting.give_back(now, sidecar, back).await;
     }
 
     /// A call ended, or was never sent; then its credits go back.
     pub async fn settle(&self, at: Moment, sidecar: &str, settle: &Settle) {
-        self.counted()
-            .decide(|windows| windows.settle(at.now, sidecar, settle));
+        self.counting.settle(at.now, sidecar, settle).await;
         let metered = |terms: &KeyTerms| terms.credits.is_some();
         let metered = self.terms().keys.get(&settle.key).is_some_and(metered);
         if settle.tokens.is_some() || !metered {
@@ -340,21 +282,18 @@ impl Authority {
     }
 
     /// Shares that a sidecar confirms.
-    pub fn shares_held(&self, now: Duration, sidecar: &str, shares: &[Share]) {
-        self.counted()
-            .decide(|windows| windows.shares_held(now, sidecar, shares));
+    pub async fn shares_held(&self, now: Duration, sidecar: &str, shares: &[Share]) {
+        self.counting.shares_held(now, sidecar, shares).await;
     }
 
     /// The shares to send now: to be called after each event and at least every second.
     pub fn shares_to_tell(&self, now: Duration) -> Vec<(String, Vec<Share>)> {
-        self.counted()
-            .decide(|windows| windows.shares_to_tell(now))
-            .unwrap_or_default()
+        self.counting.shares_to_tell(now)
     }
 
     /// Why the windows cannot be kept now, and so grant nothing; `None`: they can.
     pub fn fault(&self) -> Option<String> {
-        self.counted().fault.clone()
+        self.counting.fault()
     }
 
     /// When keys began to be valid; changes when one does.
@@ -369,10 +308,6 @@ impl Authority {
 
     fn terms(&self) -> Arc<Terms> {
         Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn valid(&self, at: Moment, key: &Name, terms: &KeyTerms) -> Valid {

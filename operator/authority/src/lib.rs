@@ -38,6 +38,7 @@ mod windows;
 mod fleet;
 
 pub use authority::{Activations, Authority};
+pub use redis::Answers;
 pub use terms::{KeyTerms, Terms};
 pub use window::Owner;
 pub use windows::{Debit, Hold, Log, Moment, Past, Seat, Sidecar, Windows};

@@ -13,6 +13,7 @@
 //! Scripts read the term and who lives besides one key's own names; a Redis Cluster is therefore refused.
 
 mod ask;
+mod board;
 mod clock;
 mod error;
 mod hold;

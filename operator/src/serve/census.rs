@@ -1,6 +1,7 @@
 //! How many sidecars run what they should. `hub` takes it, `status` reads it. Pure.
 
 use crate::serve::health::{Diagnosis, Health};
+use crate::serve::others::{self, Note};
 use crate::serve::scope::Scope;
 use purser_config::{Configuration, Fault, Name, Resource};
 use std::collections::HashMap;
@@ -82,6 +83,42 @@ impl Census {
             namespaces,
             diagnoses,
             total,
+        }
+    }
+
+    /// The same as another replica can be told it.
+    pub(crate) fn note(&self) -> Note {
+        let groups = self.namespaces.iter().flat_map(|(namespace, (_, groups))| {
+            groups.iter().map(|group| others::Group {
+                namespace: namespace.clone(),
+                count: group.count,
+                hash: group.holds.as_ref().map(|scope| scope.version.hash.clone()),
+                faults: group.faults.as_ref().clone(),
+            })
+        });
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_by(|a, b| (&a.namespace, &a.hash).cmp(&(&b.namespace, &b.hash)));
+        let diagnoses = self.diagnoses.clone().into_iter().collect();
+        Note { groups, diagnoses }
+    }
+
+    /// Counts in what another replica told. Whoever runs another version than ours counts as not running it: that passes.
+    pub(crate) fn add(&mut self, note: &Note) {
+        for group in &note.groups {
+            let Some((scope, groups)) = self.namespaces.get_mut(&group.namespace) else {
+                continue;
+            };
+            self.total += group.count;
+            let ours = group.hash.as_ref() == Some(&scope.version.hash);
+            groups.push(Group {
+                count: group.count,
+                holds: ours.then(|| Arc::clone(scope)),
+                faults: Arc::new(group.faults.clone()),
+            });
+        }
+        for (channel, told) in &note.diagnoses {
+            let own = self.diagnoses.entry(channel.clone()).or_default();
+            own.add(told);
         }
     }
 

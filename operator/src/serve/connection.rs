@@ -52,8 +52,10 @@ pub(crate) async fn carry(
         FromSidecar::Hello(hello) if is_hello(&hello) => hello,
         _ => return Err(Ended::NoHello),
     };
+    hub.catches_up(&caller.namespace, hello.version.as_ref())
+        .await;
     let scope = hub.scope(&caller.namespace)?;
-    let (seat, lines) = hub.join(&caller, &hello)?;
+    let (seat, lines) = hub.join(&caller, &hello).await?;
     tracing::info!(sidecar = %seat.name, service_account = %caller.service_account, "a sidecar is connected");
     let now = Instant::now();
     let mut stream = Stream {
@@ -71,7 +73,7 @@ pub(crate) async fn carry(
     };
     let result = stream.run(input).await;
     let closed = matches!(result, Ok(()) | Err(Ended::Broken(_) | Ended::Closed));
-    hub.leave(&seat, closed);
+    hub.leave(&seat, closed).await;
     tracing::info!(sidecar = %seat.name, why = result.as_ref().err().map(tracing::field::display), "a sidecar is gone");
     result
 }
@@ -191,14 +193,14 @@ impl Stream<'_> {
             message @ (FromSidecar::Ask { .. }
             | FromSidecar::Reserve { .. }
             | FromSidecar::Settle(_)
+            | FromSidecar::Return(_)
+            | FromSidecar::SharesHeld(_)
             | FromSidecar::Usage(_)) => {
                 if let Some(done) = self.work.begin(message) {
                     self.tell(done).await?;
                 }
             }
-            FromSidecar::Return(returns) => self.hub.give_back(self.seat, &returns),
             FromSidecar::Health(told) => self.hub.health(self.seat, told),
-            FromSidecar::SharesHeld(shares) => self.hub.shares_held(self.seat, &shares),
         }
         Ok(())
     }

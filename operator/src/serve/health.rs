@@ -5,6 +5,7 @@
 
 use purser_config::Name;
 use purser_config::stream::{Ailment, ChannelHealth, Trouble};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const MOST_CHANNELS: usize = 10_000;
@@ -53,7 +54,7 @@ fn plain(about: String) -> String {
 }
 
 /// What all sidecars that use a channel find.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Diagnosis {
     /// Sidecars that have called it.
     pub(crate) uses: usize,
@@ -64,7 +65,7 @@ pub(crate) struct Diagnosis {
 }
 
 /// One kind of trouble.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ail {
     /// Sidecars that have it.
     pub(crate) sidecars: usize,
@@ -77,6 +78,23 @@ pub(crate) struct Ail {
 }
 
 impl Diagnosis {
+    /// Counts in what another replica's sidecars find.
+    pub(crate) fn add(&mut self, told: &Diagnosis) {
+        self.uses += told.uses;
+        self.works += told.works;
+        for (ailment, theirs) in &told.ails {
+            let ail = self.ails.entry(*ailment).or_insert_with(|| Ail {
+                since_ms: theirs.since_ms,
+                ..Ail::default()
+            });
+            ail.sidecars += theirs.sidecars;
+            ail.stopped += theirs.stopped;
+            ail.since_ms = ail.since_ms.min(theirs.since_ms);
+            let room = MOST_NAMED.saturating_sub(ail.about.len());
+            ail.about.extend(theirs.about.iter().take(room).cloned());
+        }
+    }
+
     /// Counts one sidecar in.
     pub(crate) fn count(&mut self, found: &Found) {
         self.uses += 1;

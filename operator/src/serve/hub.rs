@@ -1,28 +1,32 @@
 //! Where publications, sidecars and the authority meet. `reconcile` publishes here, `connection` speaks for one sidecar,
-//! `status` asks how many run what. Three locks: the authority's own (asked for every call), the fleet's and the scopes'. Only the
-//! fleet's is ever held while another is taken, the authority's: who comes and who goes reaches both in one order.
+//! `status` asks how many run what. The fleet's lock and the scopes' are never held while anything waits; `doors` are: who comes and
+//! who goes by one name reaches fleet and authority in one order.
 //!
 //! Invariant: the authority knows a publication's limits before any sidecar knows the publication.
-//! Invariant: the authority is asked only while the Lease is surely ours.
+//! Invariant: the authority is asked only while its tenure holds.
 
 use crate::clock::Clock;
 use crate::lease::Tenure;
 use crate::serve::census::{Census, Member};
+use crate::serve::doors::Doors;
 use crate::serve::health::{self, Health};
 use crate::serve::lines;
+use crate::serve::others::Note;
 use crate::serve::scope::{Scope, Scopes};
 use crate::serve::token::Caller;
 use bytes::Bytes;
 use purser_authority::{Authority, Moment};
-use purser_config::quota::{Return, Share};
-use purser_config::stream::{ChannelHealth, FromOperator, Hello};
+use purser_config::stream::{ChannelHealth, FromOperator, Hello, Version};
 use purser_config::{Configuration, Fault};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Lines that wait for a connection beyond its own; what does not fit is told again.
 const WAITING: usize = 64;
+/// How long a replica waits for its own watches before it tells a sidecar what is older than what that has.
+const CATCHES_UP: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct Sidecar {
@@ -60,8 +64,11 @@ pub(crate) struct Hub {
     clock: Clock,
     tenure: Tenure,
     authority: Arc<Authority>,
+    doors: Doors,
     scopes: Mutex<Scopes>,
     fleet: Mutex<Fleet>,
+    /// What other replicas last said of their sidecars.
+    others: Mutex<Vec<Note>>,
     published: watch::Sender<u64>,
     report: Arc<Notify>,
 }
@@ -83,8 +90,10 @@ impl Hub {
             clock,
             tenure,
             authority,
+            doors: Doors::default(),
             scopes: Mutex::default(),
             fleet: Mutex::default(),
+            others: Mutex::default(),
             published,
             report,
         }
@@ -103,7 +112,7 @@ impl Hub {
         self.published.subscribe()
     }
 
-    /// Whether the Lease is surely ours, so that an answer may be given.
+    /// Whether an answer may be given: where one operator alone answers, whether the Lease is surely ours.
     pub(crate) fn answers(&self) -> bool {
         self.tenure.holds()
     }
@@ -125,30 +134,35 @@ impl Hub {
     }
 
     /// A connection said `Hello`. With its seat comes what to send beside answers; that ends when another connection took its name.
-    pub(crate) fn join(
+    pub(crate) async fn join(
         &self,
         caller: &Caller,
         hello: &Hello,
     ) -> serde_json::Result<(Seat, mpsc::Receiver<Bytes>)> {
         let name = format!("{}/{}", caller.namespace, hello.instance);
         let (sender, lines) = mpsc::channel(WAITING);
-        let connection = {
-            // Held until the authority knows, too: or the end of the sidecar's old connection could overtake this beginning,
-            // and the authority would deny a sidecar that is connected.
+        // Held until the authority knows, too: or the end of the sidecar's old connection could overtake this beginning, and the
+        // authority would deny a sidecar that is connected.
+        let door = self.doors.of(&name).lock().await;
+        let (connection, replaced, gone) = {
             let mut fleet = lock(&self.fleet);
-            let (connection, replaced, gone) = fleet.join(&name, caller, sender);
+            let joined = fleet.join(&name, caller, sender);
             if let Some(sidecar) = fleet.connected.get_mut(&name) {
                 sidecar.spool.clone_from(&hello.spool);
             }
-            let (authority, at) = (&self.authority, self.moment());
-            if replaced {
-                authority.lost(at.now, &name, false);
-            }
-            gone.iter()
-                .for_each(|sidecar| authority.lost(at.now, sidecar, true));
-            authority.hello(at, &name, hello, Some(&caller.namespace));
-            connection
+            joined
         };
+        let (authority, at) = (&self.authority, self.moment());
+        if replaced {
+            authority.lost(at.now, &name, false).await;
+        }
+        for sidecar in &gone {
+            authority.lost(at.now, sidecar, true).await;
+        }
+        authority
+            .hello(at, &name, hello, Some(&caller.namespace))
+            .await;
+        drop(door);
         if let Some(version) = &hello.version
             && lock(&self.scopes).catch_up(&caller.namespace, version, self.clock.unix_ms())?
         {
@@ -166,26 +180,69 @@ impl Hub {
 
     /// A connection ended; `closed`: by its other end, and not in silence. Of a sidecar without a pod nothing more will ever be
     /// heard, so its connection's end counts as its own, or each restart would withhold a share for 10 minutes.
-    pub(crate) fn leave(&self, seat: &Seat, closed: bool) {
+    pub(crate) async fn leave(&self, seat: &Seat, closed: bool) {
         let gone = closed && !seat.bound;
-        {
-            let mut fleet = lock(&self.fleet);
-            if !fleet.leave(&seat.name, seat.connection) {
-                return; // Its name belongs to a newer connection.
-            }
-            self.authority.lost(self.clock.now(), &seat.name, gone);
+        let door = self.doors.of(&seat.name).lock().await;
+        if !lock(&self.fleet).leave(&seat.name, seat.connection) {
+            return; // Its name belongs to a newer connection.
         }
+        self.authority
+            .lost(self.clock.now(), &seat.name, gone)
+            .await;
+        drop(door);
         self.tell_shares();
         self.report.notify_one();
     }
 
     /// Which pods are there: a sidecar whose pod is gone will not use its share again.
-    pub(crate) fn pods_are(&self, pods: HashSet<String>) {
-        let mut fleet = lock(&self.fleet);
-        let gone = fleet.pods_are(pods);
+    pub(crate) async fn pods_are(&self, pods: HashSet<String>) {
+        let gone = lock(&self.fleet).pods_are(pods);
         let now = self.clock.now();
-        gone.iter()
-            .for_each(|sidecar| self.authority.lost(now, sidecar, true));
+        for sidecar in &gone {
+            self.authority.lost(now, sidecar, true).await;
+        }
+    }
+
+    /// Closes the connections of sidecars that must say Hello again. To be called every second or so.
+    pub(crate) fn recall(&self) {
+        let names: Vec<String> = lock(&self.fleet).connected.keys().cloned().collect();
+        for name in names {
+            if !self.authority.must_return(&name) {
+                continue;
+            }
+            // Who is just coming or going is looked at the next time.
+            if let Ok(_door) = self.doors.of(&name).try_lock()
+                && self.authority.must_return(&name)
+            {
+                lock(&self.fleet).connected.remove(&name);
+            }
+        }
+    }
+
+    /// Waits, for two seconds at most, while this replica is behind what a sidecar got from another: its watches are late, and what it
+    /// would say holds keys that are deleted.
+    pub(crate) async fn catches_up(&self, namespace: &str, theirs: Option<&Version>) {
+        let Some(theirs) = theirs.filter(|_| self.tenure.is_shared()) else {
+            return;
+        };
+        let mut publications = self.publications();
+        let level = async {
+            loop {
+                let ours = self.scope(namespace).map(|scope| scope.version.clone());
+                let behind = ours.is_ok_and(|ours| {
+                    ours.hash != theirs.hash && ours.published_ms < theirs.published_ms
+                });
+                if !behind || publications.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(CATCHES_UP, level).await.is_err() {
+            tracing::warn!(
+                namespace,
+                "a sidecar knows a later configuration than this replica, and is sent an older one"
+            );
+        }
     }
 
     /// A sidecar runs `scope`, but for `faults`.
@@ -232,21 +289,6 @@ impl Hub {
         Moment { now, unix_ms }
     }
 
-    /// Grants that were not used.
-    pub(crate) fn give_back(&self, seat: &Seat, returns: &[Return]) {
-        let now = self.clock.now();
-        returns
-            .iter()
-            .for_each(|back| self.authority.give_back(now, &seat.name, back));
-    }
-
-    /// Shares that a sidecar confirms.
-    pub(crate) fn shares_held(&self, seat: &Seat, shares: &[Share]) {
-        self.authority
-            .shares_held(self.clock.now(), &seat.name, shares);
-        self.tell_shares();
-    }
-
     /// Sends the shares that are to be told now. Called after every event here, and every second.
     pub(crate) fn tell_shares(&self) {
         let told = self.authority.shares_to_tell(self.clock.now());
@@ -264,17 +306,37 @@ impl Hub {
         }
     }
 
-    /// Who is connected and runs what.
+    /// Who is connected anywhere and runs what.
     pub(crate) fn census(&self) -> serde_json::Result<Census> {
+        let others = lock(&self.others).clone();
+        let mut census = self.own_census(&others)?;
+        others.iter().for_each(|note| census.add(note));
+        Ok(census)
+    }
+
+    /// What other replicas are to know of the sidecars here.
+    pub(crate) fn note(&self) -> serde_json::Result<Note> {
+        Ok(self.own_census(&[])?.note())
+    }
+
+    /// What other replicas said.
+    pub(crate) fn hear(&self, notes: Vec<Note>) {
+        let mut others = lock(&self.others);
+        if *others != notes {
+            *others = notes;
+            self.report.notify_one();
+        }
+    }
+
+    fn own_census(&self, others: &[Note]) -> serde_json::Result<Census> {
         let members: Vec<Member> = lock(&self.fleet)
             .connected
             .values()
             .map(Sidecar::member)
             .collect();
-        let namespaces: HashSet<&str> = members
-            .iter()
-            .map(|member| member.namespace.as_str())
-            .collect();
+        let here = members.iter().map(|member| member.namespace.as_str());
+        let elsewhere = others.iter().flat_map(Note::namespaces);
+        let namespaces: HashSet<&str> = here.chain(elsewhere).collect();
         let scopes = namespaces
             .into_iter()
             .map(|namespace| Ok((namespace.to_owned(), self.scope(namespace)?)));

@@ -1,21 +1,23 @@
 //! What one stream asks of the authority, each message by itself: answers that are there at once are given at once, and one that waits
 //! for the ledger holds up none of the messages after it. `connection` begins it and sends what comes of it.
 //!
-//! Invariant: work begins, and takes from the windows what it takes, before the stream's next message is read: who settles what it has
-//! just reserved finds it held.
-//! Invariant: nothing is answered unless the Lease was surely ours before it was decided and is when the answer leaves.
+//! Invariant: work begins before the stream's next message is read, and what settles or gives back waits for the reserves before it:
+//! who settles what it has just reserved finds it held.
+//! Invariant: nothing is answered unless the tenure held before it was decided and holds when the answer leaves.
 
 use crate::metrics::Metrics;
 use crate::serve::bounds::shortened;
 use crate::serve::ended::Ended;
 use crate::serve::hub::{Hub, Seat};
 use crate::serve::lines;
+use crate::serve::order::Order;
 use crate::serve::token::Caller;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
+use purser_authority::Answers;
 use purser_authority::ledger::{KeepRefused, Sender};
-use purser_config::quota::{Ask, Reserve, Settle};
+use purser_config::quota::{Ask, Reserve, Return, Settle, Share};
 use purser_config::stream::{FromOperator, FromSidecar};
 use purser_config::usage::Batch;
 use std::time::Duration;
@@ -35,6 +37,7 @@ pub(super) struct Work<'a> {
     /// The sidecar's name, as the windows know it.
     sidecar: &'a str,
     sender: Sender,
+    reserves: Order,
     /// Each with the number of its entries.
     waiting: FuturesUnordered<BoxFuture<'a, (usize, Done)>>,
     entries: usize,
@@ -61,6 +64,7 @@ impl<'a> Work<'a> {
             metrics,
             sidecar: &seat.name,
             sender,
+            reserves: Order::default(),
             waiting: FuturesUnordered::new(),
             entries: 0,
         }
@@ -77,10 +81,28 @@ impl<'a> Work<'a> {
         let (entries, mut work) = match message {
             FromSidecar::Ask { seq, asks } => (asks.len(), ask(hub, sidecar, (seq, asks)).boxed()),
             FromSidecar::Reserve { seq, reserves } => {
-                let entries = reserves.len();
-                (entries, reserve(hub, sidecar, (seq, reserves)).boxed())
+                let (entries, turn) = (reserves.len(), self.reserves.begin());
+                let work = async move {
+                    let done = reserve(hub, sidecar, (seq, reserves)).await;
+                    drop(turn);
+                    done
+                };
+                (entries, work.boxed())
             }
-            FromSidecar::Settle(settles) => (settles.len(), settle(hub, sidecar, settles).boxed()),
+            FromSidecar::Settle(settles) => {
+                let (entries, before) = (settles.len(), self.reserves.before());
+                let work = async move {
+                    before.await;
+                    settle(hub, sidecar, settles).await
+                };
+                (entries, work.boxed())
+            }
+            FromSidecar::Return(returns) => {
+                (returns.len(), give_back(hub, sidecar, returns).boxed())
+            }
+            FromSidecar::SharesHeld(shares) => {
+                (shares.len(), shares_held(hub, sidecar, shares).boxed())
+            }
             FromSidecar::Usage(batch) => {
                 let records: Vec<_> = batch.records.into_iter().map(shortened).collect();
                 let (entries, batch) = (records.len(), Batch { records, ..batch });
@@ -126,21 +148,18 @@ fn told(hub: &Hub, message: &FromOperator) -> Done {
 async fn ask(hub: &Hub, sidecar: &str, (seq, asks): (u64, Vec<Ask>)) -> Done {
     leads(hub)?;
     let (authority, at) = (hub.authority(), hub.moment());
-    let grants = asks.iter().map(|ask| authority.ask(at, sidecar, ask));
-    let grants = join_all(grants).await;
-    let epoch = authority.epoch();
+    let answered = authority.ask_all(at, sidecar, &asks).await;
+    let Answers {
+        epoch,
+        answers: grants,
+    } = answered;
     told(hub, &FromOperator::Answer { seq, epoch, grants })
 }
 
-/// All at once, so that the ledger keeps all of them with one commit.
 async fn reserve(hub: &Hub, sidecar: &str, (seq, reserves): (u64, Vec<Reserve>)) -> Done {
     leads(hub)?;
     let (authority, at) = (hub.authority(), hub.moment());
-    let answers = reserves
-        .iter()
-        .map(|reserve| authority.reserve(at, sidecar, reserve));
-    let answers = join_all(answers).await;
-    let epoch = authority.epoch();
+    let Answers { epoch, answers } = authority.reserve_all(at, sidecar, &reserves).await;
     told(
         hub,
         &FromOperator::Reserved {
@@ -149,6 +168,22 @@ async fn reserve(hub: &Hub, sidecar: &str, (seq, reserves): (u64, Vec<Reserve>))
             answers,
         },
     )
+}
+
+/// Grants that were not used.
+async fn give_back(hub: &Hub, sidecar: &str, returns: Vec<Return>) -> Done {
+    let (authority, now) = (hub.authority(), hub.moment().now);
+    let returns = returns.iter();
+    join_all(returns.map(|back| authority.give_back(now, sidecar, back))).await;
+    Ok(None)
+}
+
+/// Shares that a sidecar confirms.
+async fn shares_held(hub: &Hub, sidecar: &str, shares: Vec<Share>) -> Done {
+    let (authority, now) = (hub.authority(), hub.moment().now);
+    authority.shares_held(now, sidecar, &shares).await;
+    hub.tell_shares();
+    Ok(None)
 }
 
 async fn settle(hub: &Hub, sidecar: &str, settles: Vec<Settle>) -> Done {

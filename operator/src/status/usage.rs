@@ -87,7 +87,7 @@ impl Usage {
         match accounts {
             Ok(facts) => {
                 self.facts = facts;
-                self.left_today = authority.left_today(at);
+                self.left_today = authority.left_today(at).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "reading accounts for statuses; they stay as they are")

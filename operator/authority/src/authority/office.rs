@@ -37,7 +37,12 @@ impl Authority {
     }
 
     /// How many requests each key with a limit for the day has left of it.
-    pub fn left_today(&self, at: Moment) -> BTreeMap<Name, u32> {
-        self.counted().windows.left_today(at)
+    pub async fn left_today(&self, at: Moment) -> BTreeMap<Name, u32> {
+        self.counting.left_today(at).await
+    }
+
+    /// Tells the other replicas `note`, if there is one, and says what they last told. Nothing where this process is the only one.
+    pub async fn post(&self, note: Option<&str>) -> Vec<String> {
+        self.counting.post(note).await
     }
 }

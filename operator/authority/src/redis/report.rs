@@ -29,7 +29,7 @@ struct Told<'a> {
 }
 
 impl RedisWindows {
-    /// A connection begins. `scope` is the namespace that its token speaks for; `None`: all.
+    /// A connection begins. `scope` is the namespace that its token speaks for; `None`: all. Says in which term.
     ///
     /// # Errors
     /// When the store cannot be asked: the connection is to be closed, so that the sidecar says it again.
@@ -38,7 +38,7 @@ impl RedisWindows {
         sidecar: &str,
         hello: &Hello,
         scope: Option<&str>,
-    ) -> Result<(), Unreachable> {
+    ) -> Result<u64, Unreachable> {
         let store = &self.inner.store;
         let office = store.office()?;
         let mut call = store.call(&office, Script::Join, &store.of_people());
@@ -59,7 +59,7 @@ impl RedisWindows {
         self.report(&office, &person, hello).await?;
         self.joined(&office, (sidecar, &person)).await?;
         self.inner.people().put(sidecar, person);
-        Ok(())
+        Ok(office.epoch)
     }
 
     async fn report(

@@ -2,8 +2,7 @@
 
 use super::testing::{hello, hub_of};
 use super::*;
-use purser_config::quota::Ask;
-use purser_config::quota::Verdict;
+use purser_config::quota::{Ask, Share, Verdict};
 use purser_config::{Key, Name, Plan, Standing, WhenQuotaUnreachable};
 
 fn caller(pod: &str) -> Caller {
@@ -45,10 +44,8 @@ fn a_deleted_pods_lost_sidecar_has_ended() {
     assert_eq!(fleet.pods_are(HashSet::new()), ["shop/a"]);
 }
 
-fn hub() -> (Hub, tempfile::TempDir) {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.build().unwrap();
-    let (hub, folder) = runtime.block_on(hub_of(Tenure::fresh(Clock)));
+async fn hub() -> (Hub, tempfile::TempDir) {
+    let (hub, folder) = hub_of(Tenure::fresh(Clock)).await;
     let plan = Plan {
         requests_per_minute: Some(1_000_000),
         allow: vec!["*".into()],
@@ -85,79 +82,84 @@ fn is_granted(hub: &Hub, seat: &Seat) -> bool {
         ttl_ms: 0,
     };
     let grant = hub.authority().ask_now(hub.moment(), &seat.name, &ask);
-    grant.is_ok_and(|grant| matches!(grant.verdict, Verdict::Granted { .. }))
+    grant.is_some_and(|grant| matches!(grant.verdict, Verdict::Granted { .. }))
 }
 
-#[test]
-fn a_deleted_key_is_denied_as_soon_as_its_deletion_is_published() {
-    let (hub, _folder) = hub();
-    let seat = hub.join(&caller("pod"), &hello()).unwrap().0;
+#[tokio::test]
+async fn a_deleted_key_is_denied_as_soon_as_its_deletion_is_published() {
+    let (hub, _folder) = hub().await;
+    let seat = hub.join(&caller("pod"), &hello()).await.unwrap().0;
     assert!(is_granted(&hub, &seat));
     hub.publish(Arc::default());
     assert!(!is_granted(&hub, &seat));
 }
 
-#[test]
-fn the_spools_of_connected_sidecars_are_alive() {
-    let (hub, _folder) = hub();
+#[tokio::test]
+async fn the_spools_of_connected_sidecars_are_alive() {
+    let (hub, _folder) = hub().await;
     let hello = Hello {
         spool: "s-1".into(),
         ..hello()
     };
-    let seat = hub.join(&caller("pod"), &hello).unwrap().0;
+    let seat = hub.join(&caller("pod"), &hello).await.unwrap().0;
     assert_eq!(hub.spools(), ["s-1".to_owned()].into());
-    hub.leave(&seat, true);
+    hub.leave(&seat, true).await;
     assert!(hub.spools().is_empty());
 }
 
-#[test]
-fn a_sidecar_of_another_namespace_is_denied() {
-    let (hub, _folder) = hub();
+#[tokio::test]
+async fn a_sidecar_of_another_namespace_is_denied() {
+    let (hub, _folder) = hub().await;
     let other = Caller {
         namespace: "other".into(),
         ..caller("pod")
     };
-    let seat = hub.join(&other, &hello()).unwrap().0;
+    let seat = hub.join(&other, &hello()).await.unwrap().0;
     assert!(!is_granted(&hub, &seat));
 }
 
-#[test]
-fn a_sidecar_that_reconnects_while_its_old_connection_ends_is_granted() {
-    let (hub, _folder) = hub();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_that_reconnects_while_its_old_connection_ends_is_granted() {
+    let (hub, _folder) = hub().await;
+    let hub = Arc::new(hub);
     for _ in 0..2_000 {
-        let old = hub.join(&caller("pod"), &hello()).unwrap().0;
-        let new = std::thread::scope(|threads| {
-            threads.spawn(|| hub.leave(&old, true));
-            hub.join(&caller("pod"), &hello()).unwrap().0
-        });
+        let old = hub.join(&caller("pod"), &hello()).await.unwrap().0;
+        let ending = Arc::clone(&hub);
+        let ends = tokio::spawn(async move { ending.leave(&old, true).await });
+        let new = hub.join(&caller("pod"), &hello()).await.unwrap().0;
+        ends.await.unwrap();
         assert!(is_granted(&hub, &new));
-        hub.leave(&new, true);
+        hub.leave(&new, true).await;
     }
 }
 
-#[test]
-fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_of_the_end() {
-    let freed = |pod: Option<&str>, closed| {
-        let (hub, _folder) = hub();
+#[tokio::test]
+async fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_of_the_end() {
+    let freed = async |pod: Option<&str>, closed| {
+        let (hub, _folder) = hub().await;
         let own = Caller {
             pod: pod.map(str::to_owned),
             ..caller("")
         };
-        let seat = hub.join(&own, &hello()).unwrap().0;
+        let seat = hub.join(&own, &hello()).await.unwrap().0;
         let share = Share {
             key: Name::new("shop", "a"),
             requests: 1_000_000,
         };
-        hub.shares_held(&seat, &[share]);
-        hub.leave(&seat, closed);
+        let (authority, now) = (hub.authority(), hub.moment().now);
+        authority.shares_held(now, &seat.name, &[share]).await;
+        hub.leave(&seat, closed).await;
         let next = Hello {
             instance: "two".into(),
             ..hello()
         };
-        let next = hub.join(&caller("another"), &next).unwrap().0;
+        let next = hub.join(&caller("another"), &next).await.unwrap().0;
         is_granted(&hub, &next)
     };
-    assert!(freed(None, true));
-    assert!(!freed(None, false), "silent, it may still use its share");
-    assert!(!freed(Some("pod"), true), "its pod may still use it");
+    assert!(freed(None, true).await);
+    assert!(
+        !freed(None, false).await,
+        "silent, it may still use its share"
+    );
+    assert!(!freed(Some("pod"), true).await, "its pod may still use it");
 }

@@ -102,7 +102,7 @@ fn is_granted(done: Done) -> bool {
 async fn a_question_is_answered_while_a_reservation_waits_for_the_ledger() {
     let (hub, _folder) = hub(&Tenure::fresh(Clock)).await;
     let metrics = Metrics::new().unwrap();
-    let (seat, _lines) = hub.join(&caller(), &hello()).unwrap();
+    let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
     assert!(work.begin(reserve_for("a")).is_none(), "it waits");
     assert!(is_granted(work.begin(ask_for("open")).unwrap()), "at once");
@@ -133,7 +133,7 @@ async fn a_question_is_answered_while_a_reservation_waits_for_the_ledger() {
 async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
     let (hub, _folder) = hub(&Tenure::fresh(Clock)).await;
     let metrics = Metrics::new().unwrap();
-    let (seat, _lines) = hub.join(&caller(), &hello()).unwrap();
+    let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
     assert!(work.begin(reserve_for("a")).is_none());
     let (id, key, tokens) = ("a".to_owned(), key("metered"), None);
@@ -157,7 +157,7 @@ async fn without_the_lease_nothing_is_answered_though_it_was_decided_before() {
     let tenure = Tenure::fresh(Clock);
     let (hub, _folder) = hub(&tenure).await;
     let metrics = Metrics::new().unwrap();
-    let (seat, _lines) = hub.join(&caller(), &hello()).unwrap();
+    let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
     assert!(
         work.begin(reserve_for("a")).is_none(),

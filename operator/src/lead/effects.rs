@@ -1,0 +1,84 @@
+//! What only one operator does, whoever else serves: writing Secrets and statuses. Started by `lead`; begins anew, with nothing
+//! remembered, each time that this process is the one.
+
+use crate::apply::{self, Applier};
+use crate::certificate::Certificates;
+use crate::clock::Clock;
+use crate::credit::Creditor;
+use crate::metrics::Metrics;
+use crate::reconcile::{Publication, effects};
+use crate::secrets::Secrets;
+use crate::serve::Hub;
+use crate::status::{self, Reporter, Usage};
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter as Source};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// What the writers need.
+pub(super) struct Effects {
+    pub(super) client: Client,
+    pub(super) hub: Arc<Hub>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) secrets: Secrets,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) report: Arc<Notify>,
+    pub(super) clock: Clock,
+    pub(super) identity: String,
+    pub(super) usage_every: Duration,
+}
+
+impl Effects {
+    /// Writes whenever `leads` says so.
+    pub(super) async fn run(
+        self,
+        publications: watch::Receiver<Option<Arc<Publication>>>,
+        mut leads: watch::Receiver<bool>,
+    ) {
+        while leads.wait_for(|leads| *leads).await.is_ok() {
+            let mut publications = publications.clone();
+            publications.mark_changed();
+            let report = Arc::clone(&self.report);
+            tokio::select! {
+                () = effects(publications, report, self.applier(), self.reporter()) => return,
+                _ = leads.wait_for(|leads| !*leads) => {}
+            }
+        }
+    }
+
+    fn applier(&self) -> Applier {
+        Applier {
+            client: self.client.clone(),
+            hub: Arc::clone(&self.hub),
+            certificates: Arc::clone(&self.certificates),
+            secrets: self.secrets.clone(),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock,
+            creditor: Creditor {
+                client: self.client.clone(),
+                hub: Arc::clone(&self.hub),
+                clock: self.clock,
+                told: HashSet::new(),
+            },
+            memory: apply::Memory::default(),
+        }
+    }
+
+    fn reporter(&self) -> Reporter {
+        let source = Source {
+            controller: "purser-operator".into(),
+            instance: Some(self.identity.clone()),
+        };
+        Reporter {
+            events: Recorder::new(self.client.clone(), source),
+            client: self.client.clone(),
+            hub: Arc::clone(&self.hub),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock,
+            usage: Usage::new(self.usage_every),
+            memory: status::Memory::default(),
+        }
+    }
+}
