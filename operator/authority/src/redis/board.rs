@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 const STALE_MS: u64 = 10_000;
 const DAY_S: u64 = 86_400;
 
+/// Seconds and microseconds of `TIME`; a day's number and what was used of it.
+type Pair = (Option<u64>, Option<u64>);
+
 impl RedisWindows {
     /// Puts this replica's note on the board, or leaves it as it is, and reads those of the others.
     ///
@@ -35,11 +38,9 @@ impl RedisWindows {
             at.arg(&own).arg(&number).arg(now_ms);
             calls.extend([put, at]);
         }
-        let mut told: Vec<redis::Value> = Vec::new();
         if !calls.is_empty() {
-            told = self.inner.store.fetch(&office, calls, PATIENCE).await?;
+            let _told: Vec<u64> = self.inner.store.fetch(&office, calls, PATIENCE).await?;
         }
-        drop(told);
         let all = |name: &str| {
             let mut all = redis::cmd("HGETALL");
             all.arg(name);
@@ -78,7 +79,7 @@ impl RedisWindows {
             day.arg("day").arg("used");
             day
         }));
-        let read: Result<Vec<(Option<u64>, Option<u64>)>, Unreachable> =
+        let read: Result<Vec<Pair>, Unreachable> =
             self.inner.store.fetch(&office, calls, PATIENCE).await;
         let Ok([(seconds, _), days @ ..]) = read.as_deref() else {
             return BTreeMap::new();

@@ -100,7 +100,10 @@ async fn pressed(server: &Server, limit: u32, want: u32, minutes: u64) -> (f64, 
                 continue;
             }
             let asks = vec![ask(want); asks_a_step];
-            let answers = windows.ask(&at.to_string(), &asks).await.unwrap();
+            // A machine that stood still for longer than the patience made an answer late: nothing may be used of it.
+            let Ok(answers) = windows.ask(&at.to_string(), &asks).await else {
+                continue;
+            };
             for grant in &answers.answers {
                 uses.extend((0..count(grant)).map(|_| now));
                 if let Verdict::Denied { next_free_ms, .. } = grant.verdict {
