@@ -34,6 +34,7 @@ fn differences(case: &Case) -> Vec<String> {
 #[test]
 fn every_case_comes_out_as_written() {
     report(cases().iter().flat_map(differences).collect());
+    assert!(std::env::var_os("GOLDEN").is_some() || cases().len() >= 150);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::read_reply::thought;
 use super::{finish, read_spent};
 use crate::Event;
 use crate::json::{each_element, members, number, string};
-use crate::talk::{Finish, Kind, Piece};
+use crate::talk::{Finish, Kind, Piece, Spent};
 use serde_json::Value;
 
 /// More choices than anybody asks for.
@@ -62,11 +62,12 @@ impl Reader {
                 pieces.push(read_error(error.unwrap_or(text)));
                 return;
             }
-            self.begin(id, model, created, pieces);
+            let spent = usage.and_then(read_spent);
+            self.begin(&[id, model, created], spent, pieces);
             each_element(choices.unwrap_or_default(), |choice| {
                 self.choice(choice, pieces)
             });
-            pieces.extend(usage.and_then(read_spent).map(Piece::Spent));
+            pieces.extend(spent.map(Piece::Spent));
         }
     }
 
@@ -76,25 +77,24 @@ impl Reader {
     /// At the first event that names its model: Azure sends one of filters before.
     fn begin(
         &mut self,
-        id: Option<&str>,
-        model: Option<&str>,
-        created: Option<&str>,
+        [id, model, created]: &[Option<&str>; 3],
+        spent: Option<Spent>,
         pieces: &mut Vec<Piece>,
     ) {
         if self.begun {
             return;
         }
-        let model = string(model).unwrap_or_default();
+        let model = string(*model).unwrap_or_default();
         if model.is_empty() && id.is_none_or(|id| id == "\"\"") {
             return;
         }
         self.begun = true;
-        self.id = string(id).unwrap_or_default();
+        self.id = string(*id).unwrap_or_default();
         pieces.push(Piece::Begin {
             id: self.id.clone(),
             model,
-            created: number(created).filter(|seconds| *seconds > 0),
-            spent: None,
+            created: number(*created).filter(|seconds| *seconds > 0),
+            spent,
         });
     }
 

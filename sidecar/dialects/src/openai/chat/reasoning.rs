@@ -102,6 +102,7 @@ pub(crate) fn thinking(value: Look<'_, '_>, ask: &mut Ask) -> Result<(), AskFaul
         Some("enabled") => {}
         Some("adaptive") => reasoning.adaptive = true,
         Some("disabled") => reasoning.budget = Some(0),
+        Some("between_tools") => ask.beyond.push(super::beyond(value)),
         Some(_) => return Err(value.is_none_of("the type enabled, adaptive or disabled")),
         None => return Err(value.lacks("type")),
     }

@@ -5,7 +5,7 @@ use super::write_turn::Turns;
 use crate::fields::Field;
 use crate::json::pen::Object;
 use crate::provider::{Quirks, Thinks};
-use crate::talk::{Ask, Choose, Effort, Format, Reasoning, Tool};
+use crate::talk::{Ask, Choose, Effort, Format, Tool};
 use crate::translate::{Target, Unsayable, Written};
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsay
     write_tools(&mut object, ask, target.quirks)?;
     write_sampling(&mut object, ask, target)?;
     write_format(&mut object, ask, target.quirks)?;
-    write_reasoning(&mut object, ask.reasoning.as_ref(), target);
+    write_reasoning(&mut object, ask, target)?;
     if target.quirks.user {
         object.some("user", ask.user.as_ref());
     }
@@ -228,11 +228,21 @@ fn can_be_strict(schema: &str) -> bool {
     serde_json::from_str(schema).is_ok_and(|schema: Value| each(&schema))
 }
 
-fn write_reasoning(object: &mut Object<'_>, reasoning: Option<&Reasoning>, target: &Target<'_>) {
-    let Some(reasoning) = reasoning else { return };
+fn write_reasoning(
+    object: &mut Object<'_>,
+    ask: &Ask,
+    target: &Target<'_>,
+) -> Result<(), Unsayable> {
+    let Some(reasoning) = &ask.reasoning else {
+        return Ok(());
+    };
     let effort = reasoning.effort.or(reasoning.budget.map(Effort::of_budget));
     match (target.quirks.thinks, effort) {
-        // How a model that always thinks, and how one that never does, is told not to, is the provider's to say.
+        (Thinks::Effort, Some(Effort::None)) if never_thinks(target.model) => {}
+        (Thinks::Effort, Some(_)) if never_thinks(target.model) => {
+            return Err(Field::Reasoning.unsayable(ask, "this model does not think first"));
+        }
+        // How one that always thinks is told not to is the provider's to say.
         (Thinks::Effort, effort) => object.some("reasoning_effort", effort.map(Effort::as_str)),
         (Thinks::Switch, Some(Effort::None)) => object.raw("thinking", r#"{"type":"disabled"}"#),
         (Thinks::Switch, effort) => {
@@ -248,4 +258,12 @@ fn write_reasoning(object: &mut Object<'_>, reasoning: Option<&Reasoning>, targe
             );
         }
     }
+    Ok(())
+}
+
+/// OpenAI's models before its reasoning ones, which answer 400 to `reasoning_effort`.
+fn never_thinks(model: &str) -> bool {
+    ["gpt-3.5", "gpt-4", "chatgpt-4o"]
+        .iter()
+        .any(|name| model.starts_with(name))
 }
