@@ -2,6 +2,7 @@
 
 use super::schema;
 use super::thinking::{self, Family, ThinkingConfig};
+use crate::Wire;
 use crate::fields::Field;
 use crate::talk::{Ask, Format};
 use crate::translate::{Target, Unsayable};
@@ -74,7 +75,9 @@ pub(super) fn config<'a>(
     };
     format(ask, family, &mut config)?;
     if let Some(reasoning) = &ask.reasoning {
-        config.thinking_config = thinking::write(reasoning, family)
+        // Who asks Anthropic's API to think is shown what it thinks.
+        let shown = ask.wire == Wire::Messages;
+        config.thinking_config = thinking::write(reasoning, family, shown)
             .map_err(|why| Field::Reasoning.unsayable(ask, why))?;
     }
     let says_nothing = crate::error::json(&config) == b"{}";

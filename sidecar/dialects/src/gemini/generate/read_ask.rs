@@ -32,13 +32,24 @@ struct Request<'a> {
 /// Members that have no place in `talk`, and whether they say anything.
 pub(super) type Rest<'a> = BTreeMap<Text<'a>, Says>;
 
-/// Whether a value says something: null, false, `""`, `[]` and `{}` do not.
-pub(super) struct Says(bool);
+/// How much a value says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// `null`.
+    Null,
+    /// `false`, `""`, `[]` or `{}`: nothing, but in a tool, which is asked for by an empty object.
+    Empty,
+    Something,
+}
 
 impl<'de> Deserialize<'de> for Says {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Says, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(Says(!is_empty(Some(&value.to_string()))))
+        Ok(match &value {
+            serde_json::Value::Null => Says::Null,
+            value if is_empty(Some(&value.to_string())) => Says::Empty,
+            _ => Says::Something,
+        })
     }
 }
 
@@ -48,6 +59,9 @@ pub(super) fn part<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Res
 }
 
 pub(super) fn fault(path: &str, why: &dyn std::fmt::Display) -> AskFault {
+    let why = why.to_string();
+    // serde_json counts lines from the member's own beginning.
+    let why = why.split(" at line ").next().unwrap_or_default();
     AskFault {
         param: Some(path.to_owned()),
         message: format!("{path} cannot be read: {why}"),
@@ -56,7 +70,14 @@ pub(super) fn fault(path: &str, why: &dyn std::fmt::Display) -> AskFault {
 
 /// Those that say something, but for hints.
 pub(super) fn beyond(ask: &mut Ask, rest: &Rest<'_>, within: &str, hints: &[&str]) {
-    let saying = rest.iter().filter(|(_, says)| says.0);
+    let least = if within.starts_with("tools[") {
+        Says::Null
+    } else {
+        Says::Empty
+    };
+    let saying = rest
+        .iter()
+        .filter(|(_, says)| **says != Says::Null && **says != least);
     for (name, _) in saying.filter(|(name, _)| !hints.contains(&&***name)) {
         let dot = if within.is_empty() { "" } else { "." };
         let param = format!("{within}{dot}{}", &**name);

@@ -64,14 +64,15 @@ pub(super) struct ThinkingConfig {
     pub(super) include_thoughts: bool,
 }
 
-/// What a model is to be told, or why it cannot be.
+/// What a model is to be told, or why it cannot be. `shown`: whether thoughts are where the caller says nothing of it.
 pub(super) fn write(
     reasoning: &Reasoning,
     family: Family,
+    shown: bool,
 ) -> Result<Option<ThinkingConfig>, &'static str> {
     let wants_none = reasoning.effort == Some(Effort::None) || reasoning.budget == Some(0);
     let mut config = ThinkingConfig {
-        include_thoughts: reasoning.show == Some(true) && !wants_none,
+        include_thoughts: reasoning.show.unwrap_or(shown) && !wants_none,
         ..ThinkingConfig::default()
     };
     match family {

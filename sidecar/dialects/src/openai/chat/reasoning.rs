@@ -51,7 +51,7 @@ impl Effort {
         match tokens {
             0 => Effort::None,
             1..=2_047 => Effort::Low,
-            2_048..=8_191 => Effort::Medium,
+            2_048..=8_192 => Effort::Medium,
             _ => Effort::High,
         }
     }
