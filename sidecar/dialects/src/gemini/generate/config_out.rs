@@ -4,7 +4,7 @@ use super::schema;
 use super::thinking::{self, Family, ThinkingConfig};
 use crate::Wire;
 use crate::fields::Field;
-use crate::talk::{Ask, Format};
+use crate::talk::{Ask, Format, Sampling};
 use crate::translate::{Target, Unsayable};
 use serde::Serialize;
 use serde_json::Number;
@@ -86,32 +86,8 @@ pub(super) fn config<'a>(
 
 fn check(ask: &Ask) -> Result<(), Unsayable> {
     let sampling = &ask.sampling;
-    let outside = |number: &Option<Number>, low: f64, high: f64| {
-        let number = number.as_ref().and_then(Number::as_f64);
-        number.is_some_and(|number| !(low..=high).contains(&number))
-    };
     let many = |count: Option<u64>, most: u64| count.is_some_and(|count| count > most);
     let refused = [
-        (
-            Field::Temperature,
-            outside(&sampling.temperature, 0.0, 2.0),
-            "its temperatures are from 0 to 2",
-        ),
-        (
-            Field::TopP,
-            outside(&sampling.top_p, 0.0, 1.0),
-            "its top_p is from 0 to 1",
-        ),
-        (
-            Field::PresencePenalty,
-            outside(&sampling.presence_penalty, -2.0, 2.0),
-            PENALTY,
-        ),
-        (
-            Field::FrequencyPenalty,
-            outside(&sampling.frequency_penalty, -2.0, 2.0),
-            PENALTY,
-        ),
         (Field::MinP, sampling.min_p.is_some(), "it has no min_p"),
         (
             Field::LogitBias,
@@ -134,8 +110,47 @@ fn check(ask: &Ask) -> Result<(), Unsayable> {
             "it shows at most 20 alternatives",
         ),
     ];
-    let first = refused.into_iter().find(|(_, refused, _)| *refused);
+    let outside = ranges(sampling).map(|(field, number, (low, high), why)| {
+        let number = number.as_ref().and_then(Number::as_f64);
+        let is_outside = number.is_some_and(|number| !(low..=high).contains(&number));
+        (field, is_outside, why)
+    });
+    let first = refused
+        .into_iter()
+        .chain(outside)
+        .find(|(_, refused, _)| *refused);
     first.map_or(Ok(()), |(field, _, why)| Err(field.unsayable(ask, why)))
+}
+
+type Range<'a> = (Field, &'a Option<Number>, (f64, f64), &'static str);
+
+fn ranges(sampling: &Sampling) -> [Range<'_>; 4] {
+    [
+        (
+            Field::Temperature,
+            &sampling.temperature,
+            (0.0, 2.0),
+            "its temperatures are from 0 to 2",
+        ),
+        (
+            Field::TopP,
+            &sampling.top_p,
+            (0.0, 1.0),
+            "its top_p is from 0 to 1",
+        ),
+        (
+            Field::PresencePenalty,
+            &sampling.presence_penalty,
+            (-2.0, 2.0),
+            PENALTY,
+        ),
+        (
+            Field::FrequencyPenalty,
+            &sampling.frequency_penalty,
+            (-2.0, 2.0),
+            PENALTY,
+        ),
+    ]
 }
 
 const PENALTY: &str = "its penalties are from -2 to 2";

@@ -45,7 +45,7 @@ fn plain(data: Text<'_>) -> String {
     if data.contains(['-', '_']) {
         data = data.replace('-', "+").replace('_', "/");
     }
-    while data.len() % 4 != 0 && !data.ends_with("===") {
+    while !data.len().is_multiple_of(4) && !data.ends_with("===") {
         data.push('=');
     }
     data

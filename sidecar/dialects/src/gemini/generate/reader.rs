@@ -3,11 +3,11 @@
 //! Each event is a whole answer with what is new. Nothing says that the stream is over: it is when its bytes end and each candidate has
 //! said why it ended. A call of a tool comes whole.
 
-use super::answer::{Answer, Candidate, Fault, Piece as Part, UsageMetadata};
+use super::answer::{Answer, Call, Candidate, Fault, Piece as Part, UsageMetadata};
 use super::read_reply::own_seal;
 use super::{finish, ids, logprobs};
 use crate::Event;
-use crate::talk::{Finish, Kind, Piece};
+use crate::talk::{Finish, Kind, Piece, Sealed};
 use crate::text::Text;
 
 /// Reads a stream.
@@ -202,43 +202,18 @@ impl Reader {
 
     fn part(&mut self, part: Part<'_>, choice: u32, pieces: &mut Vec<Piece>) {
         let mut sealed = part.thought_signature.map(own_seal);
-        let (seed, place) = (self.seed, self.calls);
-        self.calls += usize::from(part.function_call.is_some());
+        if let Some(call) = part.function_call {
+            self.call(&call, sealed.take(), choice, pieces);
+        }
         let Some(state) = self.state(choice) else {
             return;
         };
-        if let Some(call) = part.function_call {
-            let text = call.arguments();
-            let given = call.id.filter(|id| !id.is_empty()).map(Text::own);
-            let id = given.unwrap_or_else(|| ids::of_answer(seed, place));
-            let name = call.name.own();
-            state.begin(choice, Kind::ToolCall { id, name }, pieces);
-            state.calls_tools = true;
-            let block = state.block();
-            if let Some(sealed) = sealed.take() {
-                pieces.push(Piece::Seal {
-                    choice,
-                    block,
-                    sealed,
-                });
-            }
-            pieces.push(Piece::Arguments {
-                choice,
-                block,
-                text,
-            });
-            pieces.push(Piece::Close { choice, block });
-        }
         if let Some(text) = part.text.filter(|text| !text.is_empty()) {
-            state.open(
-                choice,
-                if part.thought {
-                    Open::Thinking
-                } else {
-                    Open::Text
-                },
-                pieces,
-            );
+            let kind = match part.thought {
+                true => Open::Thinking,
+                false => Open::Text,
+            };
+            state.open(choice, kind, pieces);
             let (block, text) = (state.block(), text.own());
             pieces.push(Piece::Text {
                 choice,
@@ -256,6 +231,37 @@ impl Reader {
             });
             state.close(choice, pieces);
         }
+    }
+
+    /// Its seal comes before its arguments: some APIs have a place for it only before the call.
+    fn call(
+        &mut self,
+        call: &Call<'_>,
+        sealed: Option<Sealed>,
+        choice: u32,
+        pieces: &mut Vec<Piece>,
+    ) {
+        let given = call.id.as_deref().filter(|id| !id.is_empty());
+        let id = given.map_or_else(|| ids::of_answer(self.seed, self.calls), str::to_owned);
+        self.calls += 1;
+        let Some(state) = self.state(choice) else {
+            return;
+        };
+        let name = call.name.to_string();
+        state.begin(choice, Kind::ToolCall { id, name }, pieces);
+        state.calls_tools = true;
+        let (block, text) = (state.block(), call.arguments());
+        pieces.extend(sealed.map(|sealed| Piece::Seal {
+            choice,
+            block,
+            sealed,
+        }));
+        pieces.push(Piece::Arguments {
+            choice,
+            block,
+            text,
+        });
+        pieces.push(Piece::Close { choice, block });
     }
 }
 

@@ -86,6 +86,12 @@ fn schema(raw: &RawValue, out: &mut String) -> serde_json::Result<()> {
     Ok(())
 }
 
+fn put(name: &str, out: &mut String) {
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
+}
+
 /// One member, or nothing where another says it.
 fn member(
     name: &str,
@@ -93,61 +99,62 @@ fn member(
     (nullable, order): (bool, &[String]),
     out: &mut String,
 ) -> serde_json::Result<()> {
-    let mut put = |name: &str| {
-        out.push('"');
-        out.push_str(name);
-        out.push_str("\":");
-    };
     match name {
         "nullable" | "propertyOrdering" | "property_ordering" => {}
         "type" => kind(value, nullable, out),
         "format" if value.get() == "\"enum\"" => {}
         "properties" => {
-            put("properties");
+            put("properties", out);
             map(value, order, out)?;
         }
         "defs" | "$defs" => {
-            put("$defs");
+            put("$defs", out);
             map(value, &[], out)?;
         }
-        "items" | "additionalProperties" | "additional_properties" => {
-            put(if name == "items" {
-                "items"
-            } else {
-                "additionalProperties"
-            });
+        "items" => {
+            put("items", out);
+            either(value, out)?;
+        }
+        "additionalProperties" | "additional_properties" => {
+            put("additionalProperties", out);
             either(value, out)?;
         }
         "anyOf" | "any_of" => {
-            put("anyOf");
+            put("anyOf", out);
             list(value, nullable, out)?;
         }
+        _ => leaf(name, value, nullable, out),
+    }
+    Ok(())
+}
+
+/// A member that holds no schema.
+fn leaf(name: &str, value: &RawValue, nullable: bool, out: &mut String) {
+    match name {
         "ref" => {
-            put("$ref");
+            put("$ref", out);
             out.push_str(value.get());
         }
         "example" => {
-            put("examples");
+            put("examples", out);
             out.push('[');
             out.push_str(value.get());
             out.push(']');
         }
         "enum" if nullable => {
-            put("enum");
+            put("enum", out);
             out.push_str(value.get().trim_end_matches(']').trim_end());
             out.push_str(",null]");
         }
         _ => {
-            put(&camel(name));
+            put(&camel(name), out);
             let is_count = name.starts_with("max") || name.starts_with("min");
-            out.push_str(if is_count {
-                value.get().trim_matches('"')
-            } else {
-                value.get()
+            out.push_str(match is_count {
+                true => value.get().trim_matches('"'),
+                false => value.get(),
             });
         }
     }
-    Ok(())
 }
 
 fn camel(name: &str) -> String {

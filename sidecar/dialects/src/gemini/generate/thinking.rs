@@ -111,7 +111,7 @@ fn budget(reasoning: &Reasoning, least: u64, most: u64) -> Option<i64> {
 fn level(reasoning: &Reasoning, pro: bool) -> Option<&'static str> {
     let of_budget = reasoning.budget.map(|tokens| match tokens {
         ..=1_024 => Effort::Low,
-        ..=8_192 => Effort::Medium,
+        1_025..=8_192 => Effort::Medium,
         _ => Effort::High,
     });
     Some(match reasoning.effort.or(of_budget)? {

@@ -9,6 +9,7 @@ use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
+use serde_json::Value;
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -68,14 +69,7 @@ impl Writer {
                 choice,
                 block,
                 text,
-            } => {
-                let thought = self.is_thought(*choice, *block);
-                let part = Part {
-                    thought,
-                    ..Part::text(text.as_str())
-                };
-                self.part(*choice, part, out);
-            }
+            } => self.text(*choice, *block, text, out),
             Piece::Arguments {
                 choice,
                 block,
@@ -92,22 +86,8 @@ impl Writer {
             } => self.sealed(*choice, *block, sealed, out),
             Piece::Citation {
                 choice, citation, ..
-            } => {
-                let candidate = Candidate {
-                    citation_metadata: citations([citation]),
-                    index: *choice,
-                    ..Candidate::default()
-                };
-                self.answer(vec![candidate], None, out);
-            }
-            Piece::Logprobs { choice, logprobs } => {
-                let candidate = Candidate {
-                    logprobs_result: logprobs::write(logprobs),
-                    index: *choice,
-                    ..Candidate::default()
-                };
-                self.answer(vec![candidate], None, out);
-            }
+            } => self.cited(*choice, citation, out),
+            Piece::Logprobs { choice, logprobs } => self.logprobs(*choice, logprobs, out),
             Piece::Close { choice, block } => self.closed(*choice, *block, out),
             Piece::Finish { choice, finish } => self.finished(*choice, finish),
             Piece::Spent(spent) => self.spent = Some(*spent),
@@ -115,6 +95,36 @@ impl Writer {
                 status, message, ..
             } => self.failed(*status, message, out),
             Piece::End => self.end(out),
+        }
+    }
+
+    fn text(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
+        let part = Part {
+            thought: self.is_thought(choice, block),
+            ..Part::text(text)
+        };
+        self.part(choice, part, out);
+    }
+
+    fn cited(&mut self, index: u32, citation: &Value, out: &mut Vec<u8>) {
+        let candidate = Candidate {
+            citation_metadata: citations([citation]),
+            index,
+            ..Candidate::default()
+        };
+        if candidate.citation_metadata.is_some() {
+            self.answer(vec![candidate], None, out);
+        }
+    }
+
+    fn logprobs(&mut self, index: u32, logprobs: &Value, out: &mut Vec<u8>) {
+        let candidate = Candidate {
+            logprobs_result: logprobs::write(logprobs),
+            index,
+            ..Candidate::default()
+        };
+        if candidate.logprobs_result.is_some() {
+            self.answer(vec![candidate], None, out);
         }
     }
 
