@@ -2,6 +2,8 @@
 //!
 //! Called by writers of requests, which know what they cannot say and not who asked. Must never decide what can be said.
 
+pub mod table;
+
 use crate::Wire;
 use crate::talk::{Ask, Role};
 use crate::translate::Unsayable;

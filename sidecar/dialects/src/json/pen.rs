@@ -28,12 +28,13 @@ impl<'o> Object<'o> {
         Object { out, first: true }
     }
 
+    /// Names are ours, and plain: none needs an escape.
     fn name(&mut self, name: &str) {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-        value(self.out, name);
-        self.out.push(b':');
+        let opening: &[u8] = if self.first { b"\"" } else { b",\"" };
+        self.first = false;
+        self.out.extend_from_slice(opening);
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
     pub(crate) fn member(&mut self, name: &str, is: &(impl Serialize + ?Sized)) {

@@ -1,0 +1,186 @@
+//! `docs/translation.md` is what the code does: each sample of the table is read and written, and what is refused says why in the writer's
+//! own words. `UPDATE_GOLDEN=1 cargo test -p purser-dialects --test translation_page` writes it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
+
+use purser_config::Provider;
+use purser_dialects::Wire;
+use purser_dialects::fields::table::{BOOKS, Row, SHAPE, TURNS, WORDS};
+use purser_dialects::provider::Quirks;
+use purser_dialects::translate::{Path, Target, read_ask, write_ask};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/translation.md");
+/// Those that callers speak, and those that channels are called by where they differ.
+const FROM: [Wire; 4] = [Wire::Chat, Wire::Responses, Wire::Messages, Wire::Generate];
+const TO: [Wire; 3] = [Wire::Chat, Wire::Messages, Wire::Generate];
+
+fn base(wire: Wire) -> Value {
+    match wire {
+        Wire::Responses => json!({"model": "m", "input": "x"}),
+        Wire::Messages => {
+            json!({"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "x"}]})
+        }
+        Wire::Generate => json!({"contents": [{"role": "user", "parts": [{"text": "x"}]}]}),
+        Wire::Chat | Wire::Completions => {
+            json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})
+        }
+    }
+}
+
+fn sample(row: &Row, wire: Wire) -> &'static str {
+    match wire {
+        Wire::Responses => row.responses,
+        Wire::Messages => row.messages,
+        Wire::Generate => row.generate,
+        Wire::Chat | Wire::Completions => row.chat,
+    }
+}
+
+fn way(row: &Row, wire: Wire) -> &'static str {
+    let way = match wire {
+        Wire::Messages => row.to_messages,
+        Wire::Generate => row.to_generate,
+        Wire::Chat | Wire::Completions | Wire::Responses => row.to_chat,
+    };
+    if way.is_empty() { "carried" } else { way }
+}
+
+/// The answer to the sample: none if it is sent, or why not.
+fn refusal(row: &Row, from: Wire, to: Wire) -> Option<String> {
+    let mut body = base(from);
+    let members: Value = serde_json::from_str(sample(row, from)).unwrap();
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let provider = match to {
+        Wire::Messages => Provider::Anthropic,
+        Wire::Generate => Provider::Gemini,
+        _ => Provider::OpenAI,
+    };
+    let target = Target {
+        quirks: Quirks::of(provider),
+        model: match to {
+            Wire::Messages => "claude-sonnet-4-5",
+            Wire::Generate => "gemini-2.5-pro",
+            _ => "gpt-5.1",
+        },
+        most_output: Some(20_000),
+    };
+    let path = Path {
+        model: "m",
+        stream: false,
+    };
+    let ask = match read_ask(from, body.to_string().as_bytes(), path) {
+        Ok(ask) => ask,
+        Err(fault) => return Some(fault.message),
+    };
+    write_ask(&ask, &target).err().map(|refused| refused.why)
+}
+
+fn called(wire: Wire) -> &'static str {
+    match wire {
+        Wire::Responses => "Responses",
+        Wire::Messages => "Messages",
+        Wire::Generate => "Gemini",
+        Wire::Chat | Wire::Completions => "Chat",
+    }
+}
+
+/// The names of the members that say it, without their values.
+fn spelling(sample: &str) -> String {
+    if sample.is_empty() {
+        return "–".into();
+    }
+    let value: Value = serde_json::from_str(sample).unwrap();
+    let mut names: Vec<String> = Vec::new();
+    for (name, value) in value.as_object().unwrap() {
+        match value.as_object() {
+            Some(inner) if name == "generationConfig" || name == "text" => {
+                names.extend(inner.keys().map(|within| format!("`{name}.{within}`")));
+            }
+            _ => names.push(format!("`{name}`")),
+        }
+    }
+    names.join(", ")
+}
+
+/// What becomes of it on its way from every API that can say it.
+fn cell(row: &Row, to: Wire) -> String {
+    let from: Vec<Wire> = FROM
+        .into_iter()
+        .filter(|from| *from != to && !sample(row, *from).is_empty())
+        .collect();
+    let refused: Vec<(Wire, String)> = from
+        .iter()
+        .filter_map(|from| Some((*from, refusal(row, *from, to)?)))
+        .collect();
+    match refused.as_slice() {
+        _ if from.is_empty() => "–".into(),
+        [] => way(row, to).into(),
+        [(_, why), ..] if refused.len() == from.len() => format!("**refused**: {why}"),
+        some => {
+            let mut text = way(row, to).to_owned();
+            for (wire, why) in some {
+                write!(text, "; **refused** from {}: {why}", called(*wire)).unwrap();
+            }
+            text
+        }
+    }
+}
+
+fn page() -> String {
+    let mut page = String::from(HEAD);
+    for (title, rows) in [
+        ("The conversation", TURNS),
+        ("Tools, and the shape of the answer", SHAPE),
+        ("How it writes", WORDS),
+        ("Bookkeeping", BOOKS),
+    ] {
+        write!(page, "\n## {title}\n\n").unwrap();
+        page.push_str("| what | Chat | Responses | Messages | Gemini | to a chat | to Anthropic | to Gemini |\n");
+        page.push_str("|---|---|---|---|---|---|---|---|\n");
+        for row in rows {
+            write!(page, "| {} |", row.what).unwrap();
+            for wire in FROM {
+                write!(page, " {} |", spelling(sample(row, wire))).unwrap();
+            }
+            for wire in TO {
+                write!(page, " {} |", cell(row, wire)).unwrap();
+            }
+            page.push('\n');
+        }
+    }
+    page
+}
+
+const HEAD: &str = "\
+# What becomes of a request that goes to another API
+
+Written by `UPDATE_GOLDEN=1 cargo test -p purser-dialects --test translation_page`; do not edit. A pair of one API passes untouched; Responses go to
+other channels by what these are called by.
+*Carried*: said as it is. Else it is said how it is mapped. *Refused*: the channel is skipped, and where no other can, the answer is 400
+`unsupported_parameter`; the reasons are the code's, found by translating a sample to OpenAI (`gpt-5.1`), Anthropic
+(`claude-sonnet-4-5`) and Gemini (`gemini-2.5-pro`). *Hint*: left out, since it changes cost, speed or bookkeeping only.
+A member at its API's default is carried by omission. Completions say what chats do, with one prompt for a user's turn.
+";
+
+#[test]
+fn the_page_is_what_the_code_does() {
+    let page = page();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(PAGE).parent().unwrap()).unwrap();
+        std::fs::write(PAGE, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(PAGE).unwrap_or_default();
+    assert!(
+        page == written,
+        "docs/translation.md is not what the code does; now it is\n{page}"
+    );
+}
