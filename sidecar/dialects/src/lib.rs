@@ -4,6 +4,7 @@
 //! caller --path-->  endpoint          which call is it
 //!        --body-->  scan, multipart   its model and limits   --splice--> what this provider must be told instead
 //!                   estimate          what it may cost
+//!                   needs, schema     what it asks of a model beyond text, and whether its tools' schemas are such
 //! provider --stream--> sse::Gate      may it be shown yet    --sse::Tail--> did it end as it should, what did it use
 //!                                     --sse::UsageFilter--> without the usage that only we asked for
 //!          --error---> upstream_error whose fault is it
@@ -28,9 +29,11 @@ pub mod fields;
 mod gemini;
 mod json;
 pub mod multipart;
+pub mod needs;
 pub mod openai;
 pub mod provider;
 pub mod scan;
+pub mod schema;
 pub mod splice;
 pub mod sse;
 mod stream_error;
@@ -46,12 +49,13 @@ pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use gemini::path::{Named, Verb};
 pub use multipart::{boundary, scan_multipart};
+pub use needs::{Medium, Needs, Sense, check_tools, needs};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
     Limit, OutputLimits, limit_output, output_limit, output_limit_member,
 };
 pub use openai::usage_option::{StreamOptions, asks_usage};
-pub use scan::{Member, Scan, ScanFault, scan_json};
+pub use scan::{Member, Says, Scan, ScanFault, scan_json};
 pub use splice::{Edit, replace_model, splice};
 pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict};
 pub use upstream_error::UpstreamError;

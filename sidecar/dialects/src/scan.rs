@@ -40,6 +40,27 @@ pub struct Scan {
     pub best_of: Option<u64>,
     /// How many prompts a list of them holds: each is answered.
     pub prompts: Option<u64>,
+    /// Which members stand there that may ask more of a model than text.
+    pub says: Says,
+}
+
+/// Whether any member stands in a body that may ask more of a model than text; what it says is `needs`' to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    tools: bool,
+    other: bool,
+}
+
+impl Says {
+    /// None does.
+    pub fn is_plain(self) -> bool {
+        !self.tools && !self.other
+    }
+
+    /// Tools do.
+    pub fn has_tools(self) -> bool {
+        self.tools
+    }
 }
 
 impl Scan {
@@ -215,6 +236,8 @@ enum Read {
     N,
     BestOf,
     Prompt,
+    Tools,
+    More,
 }
 
 /// A `match`, since it compares lengths first: this is asked of every member.
@@ -231,6 +254,10 @@ fn member_read(name: &str) -> Option<Read> {
         "n" => Some(Read::N),
         "best_of" => Some(Read::BestOf),
         "prompt" => Some(Read::Prompt),
+        "tools" | "functions" => Some(Read::Tools),
+        "response_format" | "text" | "reasoning" | "reasoning_effort" | "modalities"
+        | "thinking" | "output_format" | "output_config" | "generationConfig"
+        | "generation_config" => Some(Read::More),
         _ => None,
     }
 }
@@ -278,6 +305,8 @@ impl<'a> Top<'a> {
             Read::N => scan.n = answers(raw),
             Read::BestOf => scan.best_of = answers(raw),
             Read::Prompt => scan.prompts = prompts(raw),
+            Read::Tools => scan.says.tools = true,
+            Read::More => scan.says.other = true,
         }
         Ok(())
     }

@@ -1,0 +1,198 @@
+//! Requests as SDKs write them, and what each asks for.
+
+use super::*;
+use crate::scan_json;
+use serde_json::{Value, json};
+
+fn of(wire: Wire, body: Value) -> Needs {
+    let body = body.to_string();
+    let scan = scan_json(body.as_bytes()).unwrap();
+    needs(wire, body.as_bytes(), scan.says)
+}
+
+fn told(wire: Wire, body: Value) -> String {
+    let needs = of(wire, body).of;
+    let each = needs
+        .iter()
+        .map(|(what, param)| format!("{what:?} {param}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn urls(wire: Wire, body: Value) -> Vec<(String, Option<String>)> {
+    let media = of(wire, body).media;
+    media.into_iter().map(|one| (one.path, one.url)).collect()
+}
+
+#[test]
+fn plain_text_asks_for_nothing() {
+    for (wire, body) in [
+        (
+            Wire::Chat,
+            json!({"model": "m", "messages": [{"role": "user", "content": "an image, a file, audio"}], "tools": [],
+            "response_format": {"type": "json_object"}, "reasoning_effort": null}),
+        ),
+        (
+            Wire::Responses,
+            json!({"model": "m", "input": "hi", "text": {"format": {"type": "text"}}, "reasoning": {"effort": "none"}}),
+        ),
+        (
+            Wire::Messages,
+            json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "thinking": {"type": "disabled"}}),
+        ),
+        (
+            Wire::Generate,
+            json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}),
+        ),
+    ] {
+        assert_eq!(of(wire, body.clone()), Needs::default(), "{body}");
+    }
+}
+
+#[test]
+fn each_api_says_what_it_needs_under_its_own_names() {
+    let image = "data:image/png;base64,iVBORw0KGgo=";
+    for (wire, body, expected) in [
+        (
+            Wire::Chat,
+            json!({"tools": [{"type": "function"}], "response_format": {"type": "json_schema"}, "reasoning_effort": "low", "modalities": ["text", "audio"]}),
+            "Tools tools, JsonSchema response_format, Reasoning reasoning_effort, Audio modalities",
+        ),
+        (
+            Wire::Chat,
+            json!({"functions": [{"name": "f"}], "reasoning": {"max_tokens": 100}}),
+            "Tools functions, Reasoning reasoning",
+        ),
+        (
+            Wire::Chat,
+            json!({"messages": [{"content": "a"}, {"content": [{"type": "text", "text": "b"}, {"type": "image_url", "image_url": {"url": image}}, {"type": "input_audio", "input_audio": {"data": "AA=="}}]}]}),
+            "Vision messages[1].content[1].image_url.url, Audio messages[1].content[2].input_audio",
+        ),
+        (
+            Wire::Responses,
+            json!({"tools": [{"type": "web_search"}], "text": {"format": {"type": "json_schema"}}, "reasoning": {"effort": "high"}, "input": [{"content": [{"type": "input_image", "image_url": image}]}]}),
+            "Tools tools, JsonSchema text.format, Reasoning reasoning, Vision input[0].content[0].image_url",
+        ),
+        (
+            Wire::Messages,
+            json!({"tools": [{"name": "f"}], "thinking": {"type": "enabled"}, "output_config": {"format": {"type": "json_schema"}}, "messages": [{"content": [{"type": "tool_result", "content": [{"type": "image", "source": {"type": "base64"}}]}]}]}),
+            "Tools tools, Reasoning thinking, JsonSchema output_config.format, Vision messages[0].content[0].content[0].source",
+        ),
+        (
+            Wire::Generate,
+            json!({"tools": [{"functionDeclarations": []}], "generationConfig": {"responseSchema": {}, "thinkingConfig": {"thinkingLevel": "low"}, "responseModalities": ["AUDIO"]}, "contents": [{"parts": [{"inline_data": {"mime_type": "image/png"}}]}]}),
+            "Tools tools, JsonSchema generationConfig.responseSchema, Reasoning generationConfig.thinkingConfig, Audio generationConfig.responseModalities, Vision contents[0].parts[0].inlineData",
+        ),
+    ] {
+        assert_eq!(told(wire, body.clone()), expected, "{body}");
+    }
+}
+
+#[test]
+fn addresses_are_found_where_an_api_has_them_and_nowhere_else() {
+    let at = |path: &str, url: &str| vec![(path.to_owned(), Some(url.to_owned()))];
+    let url = "http://10.0.0.1/a.png";
+    let chat = |part: Value| json!({"messages": [{"content": [part]}]});
+    let cases = [
+        (
+            Wire::Chat,
+            chat(json!({"type": "image_url", "image_url": {"url": url}})),
+            at("messages[0].content[0].image_url.url", url),
+        ),
+        (
+            Wire::Chat,
+            chat(json!({"type": "image_url", "image_url": url})),
+            at("messages[0].content[0].image_url", url),
+        ),
+        (
+            Wire::Chat,
+            chat(json!({"type": "video_url", "video_url": {"url": url}})),
+            at("messages[0].content[0].video_url.url", url),
+        ),
+        (
+            Wire::Responses,
+            json!({"input": [{"type": "function_call_output", "output": [{"type": "input_image", "image_url": url}]}]}),
+            at("input[0].output[0].image_url", url),
+        ),
+        (
+            Wire::Responses,
+            json!({"input": [{"content": [{"type": "input_file", "file_url": url}]}]}),
+            at("input[0].content[0].file_url", url),
+        ),
+        (
+            Wire::Messages,
+            chat(json!({"type": "document", "source": {"type": "url", "url": url}})),
+            at("messages[0].content[0].source.url", url),
+        ),
+        (
+            Wire::Generate,
+            json!({"contents": [{"parts": [{"fileData": {"fileUri": url, "mimeType": "image/png"}}]}]}),
+            at("contents[0].parts[0].fileData.fileUri", url),
+        ),
+        (
+            Wire::Messages,
+            chat(
+                json!({"type": "tool_use", "input": {"type": "image", "source": {"type": "url", "url": url}}}),
+            ),
+            vec![],
+        ),
+        (
+            Wire::Chat,
+            json!({"messages": [{"content": "\"image_url\": {\"url\": \"http://10.0.0.1\"}"}]}),
+            vec![],
+        ),
+        (
+            Wire::Generate,
+            json!({"contents": [{"parts": [{"functionCall": {"args": {"fileData": {"fileUri": url}}}}]}]}),
+            vec![],
+        ),
+    ];
+    for (wire, body, expected) in cases {
+        assert_eq!(urls(wire, body.clone()), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_escaped_name_hides_no_address() {
+    let body = br#"{"messages":[{"content":[{"type":"image_url","im\u0061ge_url":{"url":"http://10.0.0.1"}}]}]}"#;
+    let scan = scan_json(body).unwrap();
+    let media = needs(Wire::Chat, body, scan.says).media;
+    assert_eq!(media[0].url.as_deref(), Some("http://10.0.0.1"));
+}
+
+#[test]
+fn a_faulty_schema_is_told_with_its_whole_path() {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "str"}}});
+    for (wire, tools, at) in [
+        (
+            Wire::Chat,
+            json!([{"type": "function", "function": {"name": "f", "parameters": schema}}]),
+            "tools[0].function.parameters.properties.city.type",
+        ),
+        (
+            Wire::Responses,
+            json!([{"type": "web_search"}, {"type": "function", "parameters": schema}]),
+            "tools[1].parameters.properties.city.type",
+        ),
+        (
+            Wire::Messages,
+            json!([{"name": "f", "input_schema": schema}]),
+            "tools[0].input_schema.properties.city.type",
+        ),
+        (
+            Wire::Generate,
+            json!([{"functionDeclarations": [{"name": "f", "parameters": schema}]}]),
+            "tools[0].functionDeclarations[0].parameters.properties.city.type",
+        ),
+        (
+            Wire::Generate,
+            json!([{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}]),
+            "tools[0].functionDeclarations[0].parametersJsonSchema.properties.city.type",
+        ),
+    ] {
+        let fault = check_tools(wire, json!({"tools": tools}).to_string().as_bytes()).unwrap_err();
+        assert_eq!(fault.param.as_deref(), Some(at));
+        assert!(fault.message.contains("found \"str\""), "{}", fault.message);
+    }
+    let good = json!({"tools": [{"type": "function", "function": {"name": "f"}}], "functions": [{"name": "g", "parameters": {}}]});
+    assert_eq!(check_tools(Wire::Chat, good.to_string().as_bytes()), Ok(()));
+}
