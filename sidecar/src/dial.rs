@@ -73,7 +73,7 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
 }
 
 /// Built once, when the first channel with public TLS appears: most laptops and tests never need it.
-fn public_config() -> ClientConfig {
+pub(crate) fn public_config() -> ClientConfig {
     static PUBLIC: OnceLock<ClientConfig> = OnceLock::new();
     PUBLIC
         .get_or_init(|| {

@@ -33,6 +33,7 @@ pub mod dial;
 pub mod failover;
 pub mod gateway;
 pub mod identity;
+pub mod images;
 pub mod intake;
 pub mod lane;
 pub mod ledger;

@@ -1,0 +1,200 @@
+//! Images that a request names by address: which addresses nobody may be sent to, and their bytes for providers that take only bytes.
+//!
+//! Called by `gateway` before a channel is chosen ([`Images::check`]), and before a request is written for a provider that reads no
+//! addresses ([`Images::inline`]). The one place that opens a connection to an address that a caller wrote: it connects only to what
+//! it has checked, once, without credentials, without redirects and without a proxy.
+//!
+//! Invariant: an address that is refused here is never connected to and never passed on. Errors never tell what a name resolves to.
+
+mod address;
+mod fetch;
+mod name;
+
+pub use fetch::Fetched;
+
+use crate::reject::{Fault, Reject};
+use address::is_public;
+use futures::future::try_join_all;
+use name::{Host, Place};
+use purser_dialects::Medium;
+use purser_dialects::talk::{Ask, Block, Source};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+/// The most bytes of all images of one request.
+const MOST_BYTES: usize = 20 << 20;
+/// The most images that are fetched for one request.
+const MOST_IMAGES: usize = 32;
+/// How long all of them may take, names and handshakes included.
+const FETCH: Duration = Duration::from_secs(5);
+/// How long a name may take where the address is only passed on: the provider resolves it again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How images are reached.
+#[derive(Clone, Default)]
+pub struct Images {
+    seam: Option<Arc<Seam>>,
+}
+
+/// For tests alone: what names resolve to, and which addresses count as public although they are not. There is no argument, no
+/// variable and no field of the configuration that sets it.
+pub struct Seam {
+    /// Names and their addresses; others do not exist.
+    pub names: Vec<(String, Vec<IpAddr>)>,
+    /// Where a connection may go beside the public, at any port.
+    pub open: Vec<SocketAddr>,
+}
+
+/// Why an address is refused: half a sentence.
+type Why = String;
+
+impl Images {
+    /// With names and addresses of a test's own.
+    pub fn with(seam: Seam) -> Images {
+        Images {
+            seam: Some(Arc::new(seam)),
+        }
+    }
+
+    /// Refuses media at addresses that only this network or nobody can reach. A name that cannot be resolved here is left for the
+    /// provider to judge.
+    ///
+    /// # Errors
+    /// 400 `invalid_image_url` for the first of them.
+    pub async fn check(&self, media: &[Medium]) -> Result<(), Reject> {
+        for medium in media {
+            let Some(url) = &medium.url else { continue };
+            let refused = |why| refuse(Some(medium.path.clone()), why);
+            let place = Place::of(url).map_err(refused)?;
+            if let Host::Name(name) = &place.host {
+                let looked = tokio::time::timeout(LOOK, self.resolve(name, place.port)).await;
+                let found = looked.ok().flatten().unwrap_or_default();
+                self.all_public(&found).map_err(refused)?;
+            } else {
+                self.reachable(&place).await.map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the bytes of images and documents in the place of their addresses. `media` names the members at fault.
+    ///
+    /// # Errors
+    /// 400 `invalid_image_url` when one cannot be had.
+    pub async fn inline(&self, ask: &mut Ask, media: &[Medium]) -> Result<(), Reject> {
+        let mut sources = Vec::new();
+        for turn in &mut ask.turns {
+            addressed(&mut turn.blocks, &mut sources);
+        }
+        let path = |url: &str| {
+            let named = media.iter().find(|one| one.url.as_deref() == Some(url));
+            named.map(|one| one.path.clone())
+        };
+        if sources.len() > MOST_IMAGES {
+            let why = format!("more than {MOST_IMAGES} addresses in one request cannot be fetched");
+            return Err(refuse(None, why));
+        }
+        let room = AtomicUsize::new(MOST_BYTES);
+        let fetches = sources.iter().map(|source| async {
+            let Source::Url(url) = &**source else {
+                return Ok(None);
+            };
+            let fetched = self.fetch(url, &room).await;
+            fetched.map(Some).map_err(|why| refuse(path(url), why))
+        });
+        let late = |_| {
+            let why = format!(
+                "not all of them could be fetched within {} s",
+                FETCH.as_secs()
+            );
+            refuse(None, why)
+        };
+        let all = tokio::time::timeout(FETCH, try_join_all(fetches)).await;
+        let all = all.map_err(late)??;
+        for (source, fetched) in sources.into_iter().zip(all) {
+            if let Some(Fetched { media_type, bytes }) = fetched {
+                *source = Source::Data {
+                    media_type: media_type.to_owned(),
+                    data: fetch::base64(&bytes),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, url: &str, room: &AtomicUsize) -> Result<Fetched, Why> {
+        let place = Place::of(url)?;
+        let to = self.reachable(&place).await?;
+        fetch::get(&place, to, room).await
+    }
+
+    /// Where to connect to: the first address of the place, when all of them are public.
+    async fn reachable(&self, place: &Place) -> Result<SocketAddr, Why> {
+        let found = match &place.host {
+            Host::Address(address) => vec![SocketAddr::new(*address, place.port)],
+            Host::Name(name) => self.resolve(name, place.port).await.unwrap_or_default(),
+        };
+        self.all_public(&found)?;
+        let first = found.first().copied();
+        first.ok_or_else(|| format!("the name {:?} does not exist", place.host_text))
+    }
+
+    /// One private address among public ones is enough: which is taken would be chance.
+    fn all_public(&self, found: &[SocketAddr]) -> Result<(), Why> {
+        let open = self.seam.as_ref().map(|seam| seam.open.as_slice());
+        let may = |to: &SocketAddr| is_public(to.ip()) || open.unwrap_or_default().contains(to);
+        if found.iter().all(may) {
+            return Ok(());
+        }
+        Err("it leads to a private or special-purpose address".into())
+    }
+
+    async fn resolve(&self, name: &str, port: u16) -> Option<Vec<SocketAddr>> {
+        if let Some(seam) = &self.seam {
+            let known = seam.names.iter().find(|(known, _)| known == name);
+            let addresses = known.map(|(_, addresses)| addresses.as_slice())?;
+            let at = |address: &IpAddr| SocketAddr::new(*address, port);
+            return Some(addresses.iter().map(at).collect());
+        }
+        // Absolute, so that no search domain of the cluster's makes a Service of it.
+        let absolute = format!("{name}.");
+        let found = tokio::net::lookup_host((absolute.as_str(), port)).await;
+        found.ok().map(Iterator::collect)
+    }
+}
+
+/// Those that stand at an address.
+fn addressed<'a>(blocks: &'a mut [Block], found: &mut Vec<&'a mut Source>) {
+    for block in blocks {
+        match block {
+            Block::Image { source, .. } | Block::Document { source, .. } => {
+                let here = matches!(source, Source::Url(url) if !starts_data(url));
+                if here {
+                    found.push(source);
+                }
+            }
+            Block::ToolResult { blocks, .. } => addressed(blocks, found),
+            _ => {}
+        }
+    }
+}
+
+fn starts_data(url: &str) -> bool {
+    url.get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("data:"))
+}
+
+fn refuse(param: Option<String>, why: Why) -> Reject {
+    Reject::Invalid {
+        code: Fault::ImageUrl,
+        param,
+        message: format!(
+            "The address of an image cannot be used: {why}. It must be public, http or https; or send the image itself as data:image/png;base64,…"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
