@@ -17,6 +17,7 @@ mod gateway {
     mod failover;
     mod hostile;
     mod metered;
+    mod needs;
     mod outage;
     mod quarantine;
     mod refusals;

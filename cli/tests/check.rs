@@ -50,13 +50,13 @@ fn the_contract_is_accepted_unchanged() {
         table.starts_with("KIND ") && !table.contains("refused  "),
         "{table}"
     );
-    let free = table
+    let enterprise = table
         .lines()
-        .find(|line| line.starts_with("Plan ") && line.contains(" free "))
+        .find(|line| line.starts_with("Plan ") && line.contains(" enterprise-acme "))
         .unwrap();
     assert!(
-        free.contains(" warning ") && free.contains("spec.contextPercent"),
-        "{free}"
+        enterprise.contains(" warning ") && enterprise.contains("spec.routing"),
+        "{enterprise}"
     );
 }
 

@@ -81,7 +81,8 @@ pub struct PlanSpec {
     /// Which models may be called. Absent: none.
     #[serde(default, skip_serializing_if = "ModelRules::is_empty")]
     pub models: ModelRules,
-    /// The part of each model's context length that a call may use, in percent. Absent: all of it.
+    /// The part of each model's context length that a call may use, in percent, by an estimate (docs/tokens.md). Models without a
+    /// contextLength are not checked. Absent: all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub context_percent: Option<u32>,

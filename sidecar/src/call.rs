@@ -1,6 +1,7 @@
 //! One request, read and understood: what every attempt of it shares. Built by `gateway`, used by `failover`, `upstream`
 //! and `relay`.
 
+use crate::fit::Room;
 use crate::snapshot::Caller;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -31,6 +32,8 @@ pub struct Call {
     pub began: Duration,
     /// Whether the body is kept for a second attempt.
     pub replay: bool,
+    /// What it shows at addresses, and how long its answer may be by the plan's share of the context.
+    pub room: Room,
 }
 
 impl Call {

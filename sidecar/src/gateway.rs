@@ -9,7 +9,9 @@ mod trip;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::{Failover, gone};
+use crate::fit::{Room, fit};
 use crate::identity::{Peer, identify};
+use crate::images::Images;
 use crate::intake::{self, Intake};
 use crate::ledger::{Ledger, Quota, Reservation};
 use crate::metrics::Metrics;
@@ -24,7 +26,7 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Endpoint, Name, Standing};
-use purser_dialects::{Aim, Route, classify};
+use purser_dialects::{Aim, Dialect, Route, classify};
 use reading::{content_type, dialect, read, shown, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
@@ -42,6 +44,8 @@ pub struct Gateway {
     pub failover: Arc<Failover>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
+    /// Images at addresses.
+    pub images: Images,
     /// Time.
     pub clock: Clock,
     /// Whose pod this is.
@@ -103,6 +107,7 @@ impl Gateway {
             ledger,
             failover,
             metrics,
+            images: Images::default(),
             clock,
             own: RwLock::default(),
             bodies: Arc::default(),
@@ -165,14 +170,14 @@ impl Gateway {
                 // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
                 Box::pin(self.carry(entered, body)).await
             }
-            Route::Models(_) => Ok(respond::json(
-                id,
-                models::list(caller, &snapshot.version, began),
-            )),
-            Route::Model(_, model) => Ok(respond::json(
-                id,
-                models::one(caller, &model, &snapshot.version, began)?,
-            )),
+            Route::Models(of) => {
+                let asking = asking(of, (parts, caller), &snapshot, began);
+                Ok(respond::json(id, models::list(&asking)))
+            }
+            Route::Model(of, model) => {
+                let asking = asking(of, (parts, caller), &snapshot, began);
+                Ok(respond::json(id, models::one(&asking, &model)?))
+            }
         }
     }
 
@@ -202,7 +207,7 @@ impl Gateway {
         } = aim;
         let (id, caller) = (id.clone(), Arc::clone(caller));
         let headers = std::mem::take(&mut parts.headers);
-        let call = Call {
+        let mut call = Call {
             id,
             caller,
             dialect,
@@ -213,8 +218,14 @@ impl Gateway {
             headers,
             began,
             replay,
+            room: Room::default(),
         };
-        let serving = self.serving(&call).map_err(refused)?;
+        let mut serving = self.serving(&call).map_err(refused)?;
+        call.room = fit(&call, &mut serving).map_err(refused)?;
+        if !call.room.media.is_empty() {
+            let looked = Box::pin(self.images.check(&call.room.media)).await;
+            looked.map_err(refused)?;
+        }
         let part = self.part();
         let trip = Trip {
             part,
@@ -351,5 +362,24 @@ impl Gateway {
             }),
             _ => Ok(serving),
         }
+    }
+}
+
+/// Who asks for models: `/v1/models` is OpenAI's and Anthropic's path, which the caller's headers tell apart.
+fn asking<'a>(
+    of: Dialect,
+    (parts, caller): (&Parts, &'a Caller),
+    snapshot: &'a Snapshot,
+    now: Duration,
+) -> models::Asking<'a> {
+    models::Asking {
+        caller,
+        dialect: if of == Dialect::OpenAI {
+            dialect(parts)
+        } else {
+            of
+        },
+        version: &snapshot.version,
+        now,
     }
 }

@@ -6,6 +6,7 @@
 //! 1. **snapshot** ([`snapshot`], [`store`]): one `Arc` for the whole request.
 //! 2. **identity** ([`identity`]): header to caller, by digest.
 //! 3. **dialect** (`purser-dialects`): which call it is; its model and limits, read from the body without changing it.
+//!    [`fit`] passes over models that cannot do what it asks, and [`images`] refuses addresses that nobody may be sent to.
 //! 4. **reserve** ([`ledger`]): one request of the plan's window, asked for while the body is read ([`intake`]).
 //! 5. **route** ([`route`], [`way`]): the channels of this key and model, in order, and how the call goes there; pure functions.
 //! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`]), the
@@ -31,6 +32,7 @@ pub mod circuit;
 pub mod clock;
 pub mod dial;
 pub mod failover;
+pub mod fit;
 pub mod gateway;
 pub mod identity;
 pub mod images;

@@ -28,7 +28,6 @@ async fn the_contract_is_accepted_unchanged_and_says_what_is_not_enforced_yet() 
     let channels = channels.map(|name| format!("{API}/namespaces/shop/providerchannels/{name}"));
     // Each has a field whose behaviour comes later, and says which.
     let later = [
-        "/free",
         "/enterprise-acme",
         "/azure",
         "/anthropic",

@@ -118,6 +118,7 @@ fn config_of(spec: &PlanSpec, faults: &mut Faults) -> config::Plan {
             .and_then(|written| validity(written, faults)),
         on_abort: on_abort(spec.on_abort.as_ref()),
         max_output_tokens: spec.max_output_tokens,
+        context_percent: spec.context_percent,
         max_keys_per_namespace: spec.max_keys_per_namespace,
         allow: spec.models.allow.clone(),
         deny: spec.models.deny.clone(),

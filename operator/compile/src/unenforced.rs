@@ -15,7 +15,6 @@ fn listed<const N: usize>(fields: [(bool, &str); N]) -> Vec<String> {
 /// Of a plan.
 pub(crate) fn of_plan(plan: &PlanSpec) -> Vec<String> {
     listed([
-        (plan.context_percent.is_some(), "spec.contextPercent"),
         (!plan.fallbacks.is_empty(), "spec.fallbacks"),
         (plan.log_bodies, "spec.logBodies"),
         (plan.routing != Routing::Priority, "spec.routing"),

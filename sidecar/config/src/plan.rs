@@ -34,6 +34,9 @@ pub struct Plan {
     /// The most tokens one answer may have; absent: what the model can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
+    /// The part of each model's context length that a call may use, in percent; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_percent: Option<u32>,
     /// How many keys of one namespace may ever be granted credits (in a period, where they reset) or begin a validity.
     #[serde(default = "ten")]
     pub max_keys_per_namespace: u32,

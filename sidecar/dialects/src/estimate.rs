@@ -17,6 +17,10 @@ const WRITTEN: u64 = 4;
 const IMAGE: u64 = 2_048;
 /// Bytes of sound or film that make a token: ten tokens a second, at the lowest bit rates in use.
 const SOUND: u64 = 64;
+/// Bytes of text that make a token where too many must not be estimated.
+const LEAST: u64 = 6;
+/// The least tokens of an image: one that is looked at coarsely.
+const LEAST_IMAGE: u64 = 85;
 /// Bytes between such a member's name and its base64.
 const NEAR: usize = 128;
 /// How deep strings are looked for; a tool's arguments stand at four.
@@ -27,6 +31,9 @@ type Sought = LazyLock<Finder<'static>>;
 static IMAGE_URL: Sought = LazyLock::new(|| Finder::new("\"image_url\":"));
 static VIDEO_URL: Sought = LazyLock::new(|| Finder::new("\"video_url\":"));
 static INPUT_AUDIO: Sought = LazyLock::new(|| Finder::new("\"input_audio\":"));
+static SOURCE: Sought = LazyLock::new(|| Finder::new("\"source\":"));
+static INLINE_DATA: Sought = LazyLock::new(|| Finder::new("\"inlineData\":"));
+static INLINE_DATA_SNAKE: Sought = LazyLock::new(|| Finder::new("\"inline_data\":"));
 static BASE64: Sought = LazyLock::new(|| Finder::new(";base64,"));
 static DATA: Sought = LazyLock::new(|| Finder::new("\"data\":"));
 static DELTA: Sought = LazyLock::new(|| Finder::new("\"delta\""));
@@ -38,6 +45,7 @@ static TEXT_NAME: Sought = LazyLock::new(|| Finder::new("\"text\""));
 /// - a third of the body's bytes, rounded up. Names, brackets and escapes are counted too, which is more than what each
 ///   message costs beside its text.
 /// - each `image_url` is 2,048 tokens, and the base64 of one that is sent in a `data:` URL is not text.
+/// - so is each `source` (Anthropic) and `inlineData` (Gemini) with base64 in it.
 /// - the base64 of an `input_audio` or a `video_url` is a 64th of its bytes, and so is the whole form of a transcription.
 ///   Other files count as text.
 ///
@@ -48,12 +56,46 @@ pub fn input(body: &[u8], endpoint: Endpoint) -> u64 {
     if crate::is_multipart(endpoint) {
         return length.div_ceil(SOUND).max(1);
     }
-    let images = Sent::under(&IMAGE_URL, body);
-    let films = Sent::under(&VIDEO_URL, body);
-    let sounds = Sent::under(&INPUT_AUDIO, body);
-    let heard = films.bytes.saturating_add(sounds.bytes);
-    let text = length.saturating_sub(heard.saturating_add(images.bytes));
-    (text.div_ceil(TEXT) + heard.div_ceil(SOUND)).saturating_add(images.count * IMAGE)
+    Beside::of(body).tokens(length, TEXT, IMAGE)
+}
+
+/// About so many tokens does a conversation read: a quarter of its text's bytes, rounded up, and 85 an image. A plan's share of a
+/// model's context is kept by this number.
+pub fn about(body: &[u8]) -> u64 {
+    Beside::of(body).tokens(body.len() as u64, WRITTEN, LEAST_IMAGE)
+}
+
+/// At least so many tokens does a conversation read, for what is usually written: a sixth of its text's bytes. What has more than a
+/// model's whole context by this number is sent to nobody; what has less is the provider's to count.
+pub fn at_least(body: &[u8]) -> u64 {
+    Beside::of(body).tokens(body.len() as u64, LEAST, LEAST_IMAGE)
+}
+
+/// What a body holds beside text, all of it.
+struct Beside {
+    images: Sent,
+    heard: u64,
+}
+
+impl Beside {
+    fn of(body: &[u8]) -> Beside {
+        let mut images = Sent::under(&IMAGE_URL, body);
+        for given in [&SOURCE, &INLINE_DATA, &INLINE_DATA_SNAKE] {
+            let given = Sent::with_bytes(given, body);
+            images.count += given.count;
+            images.bytes += given.bytes;
+        }
+        let films = Sent::under(&VIDEO_URL, body);
+        let sounds = Sent::under(&INPUT_AUDIO, body);
+        let heard = films.bytes.saturating_add(sounds.bytes);
+        Beside { images, heard }
+    }
+
+    fn tokens(&self, length: u64, text_bytes: u64, image: u64) -> u64 {
+        let Beside { images, heard } = self;
+        let text = length.saturating_sub(heard.saturating_add(images.bytes));
+        (text.div_ceil(text_bytes) + heard.div_ceil(SOUND)).saturating_add(images.count * image)
+    }
 }
 
 /// What a body holds beside text.
@@ -64,14 +106,23 @@ struct Sent {
 }
 
 impl Sent {
-    /// No byte is looked at twice, however often the name stands there.
+    /// Only those that have bytes there: the name means other things as well.
+    fn with_bytes(name: &Finder<'_>, body: &[u8]) -> Sent {
+        Sent::counted(name, body, |length| length > 0)
+    }
+
     fn under(name: &Finder<'_>, body: &[u8]) -> Sent {
+        Sent::counted(name, body, |_| true)
+    }
+
+    /// No byte is looked at twice, however often the name stands there.
+    fn counted(name: &Finder<'_>, body: &[u8], counts: impl Fn(usize) -> bool) -> Sent {
         let mut sent = Sent::default();
         let mut rest = body;
         while let Some(at) = name.find(rest) {
             rest = rest.get(at + name.needle().len()..).unwrap_or_default();
-            sent.count += 1;
             let length = base64(rest);
+            sent.count += u64::from(counts(length));
             sent.bytes += length as u64;
             rest = rest.get(length..).unwrap_or_default();
         }

@@ -2,7 +2,7 @@
 //! message once the call is understood; kept within this sidecar's part while nobody can be asked. Part of `Ledger`, called by `failover`.
 
 use super::allowance::{Drawn, Step};
-use super::want::{Wanted, before, part};
+use super::want::{Wanted, at_most, before, part};
 use super::{ASK_AGAIN, Ledger, PATIENCE};
 use crate::bill::{Bill, Facts};
 use crate::call::Call;
@@ -35,7 +35,7 @@ impl Ledger {
             return Ok(bill);
         };
         if let Some(open) = bill.open() {
-            open.most_output = plan.max_output_tokens;
+            open.most_output = at_most(call, plan);
         }
         if !plan.reserves() && !call.caller.table.has_limits() {
             return Ok(bill);

@@ -43,7 +43,7 @@ impl Wanted {
             need,
             cost,
             credits,
-            most_output: most.or(plan.max_output_tokens),
+            most_output: most.or(at_most(call, plan)),
         })
     }
 
@@ -94,9 +94,15 @@ fn most_output(call: &Call, plan: &Plan, first: Option<&Serving>) -> Result<u64,
     }
     let model = first.and_then(|one| one.model().max_output_tokens);
     let asked = purser_dialects::output_limit(&call.scan, call.endpoint);
-    let limits = [asked, plan.max_output_tokens, model];
+    let limits = [asked, at_most(call, plan), model];
     let most = limits.into_iter().flatten().min();
     most.ok_or(Reject::Missing("max_tokens"))
+}
+
+/// The most tokens that the plan lets one answer have: its own limit, and what its share of the context leaves.
+pub(super) fn at_most(call: &Call, plan: &Plan) -> Option<u64> {
+    let limits = [plan.max_output_tokens, call.room.most_output];
+    limits.into_iter().flatten().min()
 }
 
 /// The candidates before the one that admits the call: all of them are full.
