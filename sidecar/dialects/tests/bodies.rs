@@ -1,7 +1,7 @@
 //! What bodies say, and why they are refused: JSON and forms.
 
 use purser_dialects::{
-    Limit, Member, OutputLimits, Scan, ScanFault, StreamOptions, boundary, scan_json,
+    Limit, Member, OutputLimits, Says, Scan, ScanFault, StreamOptions, boundary, scan_json,
     scan_multipart,
 };
 
@@ -46,6 +46,7 @@ fn reads_what_the_walk_needs() {
         n: Some(2),
         best_of: Some(3),
         prompts: Some(2),
+        says: Says::default(),
     };
     assert_eq!(expected.answers(), 6);
     assert_eq!(scan(text), Ok(expected));

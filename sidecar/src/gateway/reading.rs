@@ -7,11 +7,16 @@ use http::request::Parts;
 use purser_config::Endpoint;
 use purser_dialects::{Dialect, Scan, ScanFault, Unrouted, dialect_of};
 
-/// The API that the caller speaks: as the path has it, and where it does not, by the header that all of Anthropic's SDKs send.
+/// The API that the caller speaks: as the path has it, and where several APIs have it, by a header that each one's SDKs send.
 pub(super) fn dialect(parts: &Parts) -> Dialect {
-    match dialect_of(parts.uri.path()) {
-        Dialect::OpenAI if parts.headers.contains_key(&names::ANTHROPIC_VERSION) => {
-            Dialect::Anthropic
+    let (path, headers) = (parts.uri.path(), &parts.headers);
+    match dialect_of(path) {
+        Dialect::OpenAI if headers.contains_key(&names::ANTHROPIC_VERSION) => Dialect::Anthropic,
+        // Google's Python SDK asks for `/v1/models` since 3.6.
+        Dialect::OpenAI
+            if headers.contains_key(&names::X_GOOG_API_KEY) && path.contains("/models") =>
+        {
+            Dialect::Gemini
         }
         dialect => dialect,
     }

@@ -1,5 +1,5 @@
-//! OpenAI's list of models with OpenRouter's fields (its API reference, "Models") and `capabilities` as Mistral's API has them, whose SDK
-//! reads no list without. Part of `models`.
+//! OpenAI's list of models with OpenRouter's fields (its API reference, "Models") and Mistral's `type` and `capabilities`, without which
+//! its SDK reads no list. Part of `models`.
 
 use super::{Shown, json};
 use purser_config::Endpoint;
@@ -27,6 +27,9 @@ struct Entry<'a> {
     pricing: Option<Pricing>,
     top_provider: TopProvider,
     supported_parameters: Vec<&'static str>,
+    /// Mistral's: not one that was tuned.
+    #[serde(rename = "type")]
+    kind: &'static str,
     /// Mistral's words and ours; what nobody says is absent.
     capabilities: BTreeMap<&'static str, bool>,
 }
@@ -80,6 +83,7 @@ fn entry<'a>(shown: &'a Shown<'a>) -> Entry<'a> {
             max_completion_tokens: shown.output,
         },
         supported_parameters: parameters(shown),
+        kind: "base",
         capabilities: capabilities(shown),
     }
 }

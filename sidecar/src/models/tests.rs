@@ -87,6 +87,7 @@ fn openai_s_list_has_openrouter_s_fields() {
         "pricing": {"prompt": "0.00000015", "completion": "0.0000006", "request": "0.5", "input_cache_read": "0.000000075", "input_cache_write": "0.00000015"},
         "top_provider": {"context_length": 32_000, "max_completion_tokens": 1_000},
         "supported_parameters": ["max_tokens", "temperature", "top_p", "stop", "response_format", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "reasoning_effort", "include_reasoning"],
+        "type": "base",
         "capabilities": {"audio": false, "completion_chat": true, "function_calling": true, "json_schema": false, "reasoning": true, "tools": true, "vision": false},
     });
     assert_eq!(list["data"][0], chat);
