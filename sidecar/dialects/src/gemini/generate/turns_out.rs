@@ -82,17 +82,19 @@ impl<'a> Writing<'a> {
     fn turn(&mut self, turn: &'a Turn, path: &str) -> Result<(), Unsayable> {
         match turn.role {
             Role::System | Role::Developer => {
+                let mut name = turn.name.as_deref();
                 for block in &turn.blocks {
                     let Block::Text { text, .. } = block else {
                         return Err(unsayable(path, "instructions are text"));
                     };
-                    self.system.push(Part::text(text.as_str()));
+                    self.system.push(Part::text(spoken(name.take(), text)));
                 }
             }
             Role::Assistant => {
                 self.after_results = false;
+                let mut name = turn.name.as_deref();
                 for block in &turn.blocks {
-                    self.said(block, path)?;
+                    self.said(block, &mut name, path)?;
                 }
                 self.seal();
             }
@@ -101,8 +103,9 @@ impl<'a> Writing<'a> {
                 for block in turn.blocks.iter().filter(is_result) {
                     self.result(block, path)?;
                 }
+                let mut name = turn.name.as_deref();
                 for block in turn.blocks.iter().filter(|block| !is_result(block)) {
-                    if let Some(part) = self.media(block, path)? {
+                    if let Some(part) = self.media(block, &mut name, path)? {
                         let apart = std::mem::take(&mut self.after_results);
                         self.push("user", part, apart);
                     }
@@ -123,7 +126,12 @@ impl<'a> Writing<'a> {
     }
 
     /// What the model said.
-    fn said(&mut self, block: &'a Block, path: &str) -> Result<(), Unsayable> {
+    fn said(
+        &mut self,
+        block: &'a Block,
+        name: &mut Option<&'a str>,
+        path: &str,
+    ) -> Result<(), Unsayable> {
         let part = match block {
             Block::ToolCall {
                 id,
@@ -151,7 +159,7 @@ impl<'a> Writing<'a> {
                 None
             }
             Block::Refusal { text } => Some(Part::text(text.as_str())),
-            other => self.media(other, path)?,
+            other => self.media(other, name, path)?,
         };
         if let Some(part) = part {
             self.seal();
@@ -237,7 +245,7 @@ impl<'a> Writing<'a> {
                     let why = "tools answer its models before 3 with text alone";
                     return Err(unsayable(path, why));
                 }
-                other => parts.extend(self.media(other, path)?),
+                other => parts.extend(self.media(other, &mut None, path)?),
             }
         }
         let function_response = Some(FunctionResponse {
@@ -256,11 +264,16 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Text, images, documents, sound.
-    fn media(&self, block: &'a Block, path: &str) -> Result<Option<Part<'a>>, Unsayable> {
+    /// Text, images, documents, sound. Who of several speaks is told with the first text.
+    fn media(
+        &self,
+        block: &'a Block,
+        name: &mut Option<&'a str>,
+        path: &str,
+    ) -> Result<Option<Part<'a>>, Unsayable> {
         Ok(Some(match block {
             Block::Text { text, .. } if text.is_empty() => return Ok(None),
-            Block::Text { text, .. } => Part::text(text.as_str()),
+            Block::Text { text, .. } => Part::text(spoken(name.take(), text)),
             Block::Image { source, detail, .. } => Part {
                 media_resolution: self.resolution(detail.as_deref()),
                 ..self.source(source, path)?
@@ -313,6 +326,14 @@ impl<'a> Writing<'a> {
             }
             Source::File(_) => Err(unsayable(path, "its store holds no files of another's")),
         }
+    }
+}
+
+/// As Google's API has no names of participants.
+fn spoken<'a>(name: Option<&str>, text: &'a str) -> Text<'a> {
+    match name {
+        Some(name) => format!("{name}: {text}").into(),
+        None => text.into(),
     }
 }
 
