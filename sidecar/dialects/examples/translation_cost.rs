@@ -27,6 +27,12 @@ const MESSAGES: &str = concat!(
     r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" and the sea"}}"#,
     "\n\n"
 );
+const GENERATE: &str = concat!(
+    r#"data: {"candidates": [{"content": {"parts": [{"text": " and the sea"}],"role": "model"},"index": 0}],"#,
+    r#""usageMetadata": {"promptTokenCount": 25,"candidatesTokenCount": 9,"totalTokenCount": 34},"#,
+    r#""modelVersion": "gemini-2.5-flash","responseId": "mBq2aM7lJqWtxN8PvJyT2Ao"}"#,
+    "\r\n\r\n"
+);
 const START: &str = concat!(
     "event: message_start\n",
     r#"data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"#,
@@ -48,6 +54,7 @@ fn stream(from: Wire, to: Wire, count: u32) {
             black_box(interpreter.push(START.as_bytes()));
             MESSAGES
         }
+        Wire::Generate => GENERATE,
         _ => CHAT,
     };
     for _ in 0..count {
@@ -75,6 +82,14 @@ fn body(wire: Wire) -> Vec<u8> {
         Wire::Messages => format!(
             r#"{{"model":"m","max_tokens":100,"system":"Be brief.","messages":[{{"role":"user","content":"{text}"}}],"tools":[{{{}}}]}}"#,
             tool("input_schema")
+        ),
+        Wire::Generate => format!(
+            r#"{{"contents":[{{"role":"user","parts":[{{"text":"{text}"}}]}}],"systemInstruction":{{"parts":[{{"text":"Be brief."}}]}},"tools":[{{"functionDeclarations":[{{{}}}]}}],"generationConfig":{{"maxOutputTokens":100}}}}"#,
+            tool("parameters")
+        ),
+        Wire::Responses => format!(
+            r#"{{"model":"m","max_output_tokens":100,"instructions":"Be brief.","input":"{text}","tools":[{{"type":"function",{}}}]}}"#,
+            tool("parameters")
         ),
         _ => format!(
             r#"{{"model":"m","max_tokens":100,"messages":[{{"role":"system","content":"Be brief."}},{{"role":"user","content":"{text}"}}],"tools":[{{"type":"function","function":{{{}}}}}]}}"#,
@@ -123,6 +138,14 @@ fn main() {
         "chat-to-messages" => stream(Wire::Chat, Wire::Messages, count),
         "ask-chat-to-messages" => ask(Wire::Chat, Provider::Anthropic, count),
         "ask-messages-to-chat" => ask(Wire::Messages, Provider::OpenAI, count),
+        "generate-to-chat" => stream(Wire::Generate, Wire::Chat, count),
+        "generate-to-messages" => stream(Wire::Generate, Wire::Messages, count),
+        "generate-to-responses" => stream(Wire::Generate, Wire::Responses, count),
+        "chat-to-generate" => stream(Wire::Chat, Wire::Generate, count),
+        "chat-to-responses" => stream(Wire::Chat, Wire::Responses, count),
+        "ask-chat-to-generate" => ask(Wire::Chat, Provider::Gemini, count),
+        "ask-generate-to-chat" => ask(Wire::Generate, Provider::OpenAI, count),
+        "ask-responses-to-chat" => ask(Wire::Responses, Provider::OpenAI, count),
         "reply-messages-to-chat" => reply(
             Wire::Messages,
             Wire::Chat,

@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../../.."
 cargo build --release --quiet -p purser-dialects --example translation_cost
 program=${CARGO_TARGET_DIR:-target}/release/examples/translation_cost
 count() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>&1 | sed -n 's/.*Collected : //p'; }
-for kind in pass messages-to-chat chat-to-messages scan ask-chat-to-messages ask-messages-to-chat reply-messages-to-chat; do
+for kind in pass messages-to-chat chat-to-messages generate-to-chat generate-to-messages generate-to-responses \
+  chat-to-generate chat-to-responses scan ask-chat-to-messages ask-messages-to-chat ask-chat-to-generate ask-generate-to-chat \
+  ask-responses-to-chat reply-messages-to-chat; do
   few=$(count "$kind" 100) many=$(count "$kind" 1100)
   echo "$kind: $(((many - few) / 1000)) instructions"
 done
