@@ -7,6 +7,7 @@ use super::write_reply::{Answer, Candidate, UsageMetadata, citations, response_i
 use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
+use crate::json::pen;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
 use serde_json::Value;
@@ -21,6 +22,8 @@ pub(crate) struct Writer {
     spent: Option<Spent>,
     /// The array has an element.
     within: bool,
+    /// What each answer ends with.
+    rest: Vec<u8>,
 }
 
 /// A block whose contents are written when it closes, or whose seal is.
@@ -50,6 +53,7 @@ impl Writer {
             finished: Vec::new(),
             spent: None,
             within: false,
+            rest: Vec::new(),
         }
     }
 
@@ -98,12 +102,35 @@ impl Writer {
         }
     }
 
+    /// What nearly every chunk is: written by hand, byte for byte what `part` would write.
     fn text(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
-        let part = Part {
-            thought: self.is_thought(choice, block),
-            ..Part::text(text)
-        };
-        self.part(choice, part, out);
+        let thought = self.is_thought(choice, block);
+        self.before(out);
+        out.extend_from_slice(br#"{"candidates":[{"content":{"role":"model","parts":[{"text":"#);
+        pen::value(out, text);
+        out.extend_from_slice(if thought {
+            br#","thought":true}]},"index":"#
+        } else {
+            br#"}]},"index":"#
+        });
+        pen::value(out, &choice);
+        out.extend_from_slice(b"}],");
+        if self.rest.is_empty() {
+            self.rest = self.model_and_id();
+        }
+        out.extend_from_slice(&self.rest);
+        self.after(out);
+    }
+
+    /// The end of every answer.
+    fn model_and_id(&self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        rest.extend_from_slice(br#""modelVersion":"#);
+        pen::value(&mut rest, &self.asked.model);
+        rest.extend_from_slice(br#","responseId":"#);
+        pen::value(&mut rest, response_id(&self.id, &self.asked));
+        rest.push(b'}');
+        rest
     }
 
     fn cited(&mut self, index: u32, citation: &Value, out: &mut Vec<u8>) {
@@ -275,15 +302,24 @@ impl Writer {
 
     /// An event, or an element of the array.
     fn element(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let (before, after): (&[u8], &[u8]) = match (self.asked.as_array, self.within) {
-            (true, false) => (b"[", b""),
-            (true, true) => (b",\r\n", b""),
-            (false, _) => (b"data: ", b"\r\n\r\n"),
-        };
-        self.within = true;
-        out.extend_from_slice(before);
+        self.before(out);
         out.extend_from_slice(data);
-        out.extend_from_slice(after);
+        self.after(out);
+    }
+
+    fn before(&mut self, out: &mut Vec<u8>) {
+        let is_first = !std::mem::replace(&mut self.within, true);
+        out.extend_from_slice(match (self.asked.as_array, is_first) {
+            (false, _) => b"data: ",
+            (true, true) => b"[",
+            (true, false) => b",\r\n",
+        });
+    }
+
+    fn after(&self, out: &mut Vec<u8>) {
+        if !self.asked.as_array {
+            out.extend_from_slice(b"\r\n\r\n");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The events of a response's stream, as they are written: named, and counted from 0. Called by `writer`.
 
 use super::output::{Item, Part, Response, Summary};
+use crate::json::pen;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,13 +41,6 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         at: At<'a>,
         part: &'a Part,
-    },
-    TextDelta {
-        item_id: &'a str,
-        output_index: usize,
-        content_index: usize,
-        delta: &'a str,
-        logprobs: &'a [Value],
     },
     TextDone {
         item_id: &'a str,
@@ -139,7 +133,6 @@ impl Event<'_> {
             Event::ItemDone { .. } => "response.output_item.done",
             Event::PartAdded { .. } => "response.content_part.added",
             Event::PartDone { .. } => "response.content_part.done",
-            Event::TextDelta { .. } => "response.output_text.delta",
             Event::TextDone { .. } => "response.output_text.done",
             Event::Annotation { .. } => "response.output_text.annotation.added",
             Event::RefusalDelta { .. } => "response.refusal.delta",
@@ -168,4 +161,21 @@ impl Event<'_> {
         let _ = serde_json::to_writer(&mut *out, &numbered);
         out.extend_from_slice(b"\n\n");
     }
+}
+
+/// `response.output_text.delta`, which nearly every event is: written by hand.
+pub(super) fn text_delta(at: At<'_>, delta: &str, number: &mut u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: response.output_text.delta\ndata: ");
+    out.extend_from_slice(br#"{"type":"response.output_text.delta","item_id":"#);
+    pen::value(out, at.item_id);
+    out.extend_from_slice(br#","output_index":"#);
+    pen::value(out, &at.output_index);
+    out.extend_from_slice(br#","content_index":"#);
+    pen::value(out, &at.content_index);
+    out.extend_from_slice(br#","delta":"#);
+    pen::value(out, delta);
+    out.extend_from_slice(br#","logprobs":[],"sequence_number":"#);
+    pen::value(out, number);
+    *number += 1;
+    out.extend_from_slice(b"}\n\n");
 }

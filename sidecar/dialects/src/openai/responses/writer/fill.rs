@@ -1,6 +1,6 @@
 //! The events that fill an item and end it. Called by the writer of streams; each is written with the next number.
 
-use crate::openai::responses::event::{At, Event};
+use crate::openai::responses::event::{At, Event, text_delta};
 use crate::openai::responses::output::{Part, Summary};
 
 pub(super) type Out<'o> = (&'o mut u64, &'o mut Vec<u8>);
@@ -14,13 +14,7 @@ pub(super) fn said(at: At<'_>, part: Option<&mut Part>, delta: &str, (number, ou
     let event = match part {
         Some(Part::OutputText { text, .. }) => {
             text.push_str(delta);
-            Event::TextDelta {
-                item_id,
-                output_index,
-                content_index,
-                delta,
-                logprobs: &[],
-            }
+            return text_delta(at, delta, number, out);
         }
         Some(Part::Refusal { refusal }) => {
             refusal.push_str(delta);
