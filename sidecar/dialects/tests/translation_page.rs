@@ -10,7 +10,7 @@
 
 use purser_config::Provider;
 use purser_dialects::Wire;
-use purser_dialects::fields::table::{BOOKS, Row, SHAPE, TURNS, WORDS};
+use purser_dialects::fields::table::{BOOKS, KEPT, Row, SHAPE, TURNS, WORDS};
 use purser_dialects::provider::Quirks;
 use purser_dialects::translate::{Path, Target, read_ask, write_ask};
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ fn page() -> String {
         ("The conversation", TURNS),
         ("Tools, and the shape of the answer", SHAPE),
         ("How it writes", WORDS),
+        ("What a provider keeps or alone decides", KEPT),
         ("Bookkeeping", BOOKS),
     ] {
         write!(page, "\n## {title}\n\n").unwrap();

@@ -3,8 +3,10 @@
 //! Called by the test that writes the page. A refusal is not written here: the page takes it from the writer itself, by translating
 //! the samples. Must never hold a member that no reader knows.
 
+mod keeping;
 mod writing;
 
+pub use keeping::KEPT;
 pub use writing::{BOOKS, WORDS};
 
 /// One thing that a request can say.
@@ -170,7 +172,7 @@ pub const SHAPE: &[Row] = &[
         responses: r#"{"tools":[{"type":"function","name":"f","strict":true,"parameters":{"type":"object"}}]}"#,
         messages: r#"{"tools":[{"name":"f","strict":true,"input_schema":{"type":"object"}}]}"#,
         to_messages: "from Claude 4.5 on; older ones refuse it",
-        to_generate: "left to the model, which keeps to schemas",
+        to_generate: "`VALIDATED`, where the model chooses whether to call",
         ..ROW
     },
     Row {
@@ -218,6 +220,6 @@ pub const SHAPE: &[Row] = &[
         generate: r#"{"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}"#,
         to_chat: "`strict` where every member is required and no other allowed; refused by DeepSeek",
         to_messages: "`output_config.format` from Claude 4.5 on; before, a tool that must be called",
-        to_generate: "`responseJsonSchema`",
+        to_generate: "`responseSchema` where OpenAPI can say it, else `responseJsonSchema`; refused beside tools before Gemini 3",
     },
 ];
