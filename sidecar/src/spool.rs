@@ -185,6 +185,13 @@ impl Spool {
         self.state().id.clone()
     }
 
+    /// Its name and, after a dot, this process's own: what was reserved under it, and by no record told, is nobody's once the process is
+    /// gone, however long the next one lives on the same spool.
+    pub fn life(&self) -> String {
+        let state = self.state();
+        format!("{}.{:016x}", state.id, state.life)
+    }
+
     /// A call is about to be sent. One write, not synced.
     ///
     /// # Errors

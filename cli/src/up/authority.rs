@@ -107,7 +107,7 @@ impl Local {
     pub(crate) async fn sweep(&self, spool: &Spool) {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let alive = BTreeSet::from([spool.id()]);
+            let alive = BTreeSet::from([spool.life()]);
             let ledger = self.decides.ledger();
             if let Err(error) = ledger.sweep(self.clock.wall_ms(), KEPT_MS, alive).await {
                 tracing::error!(%error, "what an earlier process left open stays open for now");

@@ -16,7 +16,7 @@ mod reservation;
 mod tests;
 
 pub use period::Period;
-pub use reservation::{Drawn, Reservation, Resolved, is_lost};
+pub use reservation::{Drawn, Reservation, Resolved, is_lost, spool_of};
 
 use purser_config::price::Micros;
 use serde::{Deserialize, Serialize};

@@ -66,6 +66,7 @@ over_both! {
     calls::nobody_pays_from_anothers_reservation,
     calls::what_was_given_back_after_its_day_is_gone,
     calls::a_sweep_spares_whoever_was_seen,
+    calls::what_a_dead_process_held_comes_back_though_its_spool_lives_on,
     usage::a_batch_that_is_sent_again_is_kept_once,
     usage::a_batch_with_a_gap_is_refused_with_the_mark,
     usage::a_spool_is_its_first_senders_own,

@@ -150,7 +150,7 @@ pub struct Reserve {
     /// Whether a candidate without limits follows them, so that all of them may be full.
     #[serde(default)]
     pub others: bool,
-    /// The spool whose records will settle the credits.
+    /// The spool whose records will settle the credits, and after a dot the life of the process that holds them.
     #[serde(default)]
     pub spool: String,
 }

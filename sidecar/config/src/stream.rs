@@ -132,7 +132,7 @@ pub struct Hello {
     /// The tokens its calls occupy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenUse>,
-    /// Its spool; empty: it has none.
+    /// Its spool, and after a dot the life of this process on it; empty: it has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub spool: String,
 }

@@ -72,7 +72,7 @@ impl Ledger {
             allowance: None,
             channels,
             others,
-            spool: self.spool.id(),
+            spool: self.spool.life(),
         }
     }
 
@@ -278,7 +278,7 @@ impl Ledger {
             allowance: Some(call),
             channels: Vec::new(),
             others: false,
-            spool: self.spool.id(),
+            spool: self.spool.life(),
         };
         let answer = self.authority.reserve(reserve.clone()).await;
         match answer.map(|answer| answer.verdict) {

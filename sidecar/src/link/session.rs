@@ -153,7 +153,7 @@ impl Session<'_> {
             shares: memory.shares(),
             holds: ledger.holds(),
             tokens: ledger.token_uses(),
-            spool: ledger.spool.id(),
+            spool: ledger.spool.life(),
         })
     }
 

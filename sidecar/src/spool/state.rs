@@ -14,6 +14,8 @@ const RECORD_BYTES: u64 = 1 << 10;
 pub(super) struct State {
     /// The spool's name.
     pub(super) id: String,
+    /// Drawn at the start of the process.
+    pub(super) life: u64,
     pub(super) limits: Limits,
     /// Absent: records are in memory only.
     pub(super) disk: Option<Disk>,
@@ -40,6 +42,7 @@ impl State {
     pub(super) fn new(id: String, limits: Limits, disk: Option<Disk>) -> State {
         State {
             id,
+            life: crate::clock::draw(),
             limits,
             disk,
             last: 0,

@@ -13,7 +13,8 @@ pub struct Reservation {
     pub key: String,
     /// The key's plan then.
     pub plan: String,
-    /// The spool whose records may draw from it; empty: any.
+    /// The spool whose records may draw from it, and after a dot the life of the process that holds it, which must be seen again and again;
+    /// empty: any. See [`spool_of`].
     pub spool: String,
     /// Whether it is for calls to come.
     pub allowance: bool,
@@ -46,7 +47,7 @@ impl Reservation {
     pub fn pay(&mut self, account: &mut Account, drawn: &Drawn<'_>) -> Micros {
         let own = drawn.record == self.id;
         let may = drawn.key == self.key
-            && (self.spool.is_empty() || drawn.spool == self.spool)
+            && (self.spool.is_empty() || drawn.spool == spool_of(&self.spool))
             && own != self.allowance;
         if !may || self.resolved.is_some() {
             return 0;
@@ -102,6 +103,12 @@ pub struct Drawn<'a> {
     pub credits: Micros,
     /// When it is kept, in unix milliseconds.
     pub wall_ms: u64,
+}
+
+/// The spool in a holder's name. The process that holds a reservation is named beside it, because the next process on the same spool tells
+/// what became of calls that were sent, and of nothing else.
+pub fn spool_of(holder: &str) -> &str {
+    holder.split_once('.').map_or(holder, |(spool, _)| spool)
 }
 
 /// Whether a reservation's sidecar has been silent for so long that nobody will say how the call ended.

@@ -273,9 +273,12 @@ impl Sheet {
     /// Writes what was changed, and commits.
     pub(super) async fn save<S: Rows>(&self, store: &S) -> Result<(), LedgerError> {
         const FORGET: &str = "DELETE FROM reservations WHERE resolved > 0 AND resolved_ms < $1";
+        // Processes that held something once; of a spool there is its mark, which is kept for ever.
+        const ENDED: &str = "DELETE FROM spools WHERE owner = '' AND upto = 0 AND seen_ms < $1";
         if let Some(before) = self.forget_before_ms {
             let before = i64::try_from(before).unwrap_or(i64::MAX);
             store.ask::<Count>(FORGET, &[Param::Int(before)]).await?;
+            store.ask::<Count>(ENDED, &[Param::Int(before)]).await?;
         }
         let accounts: Vec<AccountRow> = self.holders.changes().map(account_row).collect();
         let grants: Vec<GrantRow> = self.holders.changes().flat_map(grant_rows).collect();

@@ -5,7 +5,7 @@ use super::LedgerError;
 use super::change::{Change, fits, fits_id};
 use super::rows::RecordRow;
 use super::sheet::{Sheet, Wants};
-use crate::book::{Drawn, Reservation, is_lost};
+use crate::book::{Drawn, Reservation, is_lost, spool_of};
 use purser_config::calendar::LAST_MS;
 use purser_config::price::{Micros, Tokens};
 use purser_config::usage::{Batch, End, Record};
@@ -262,7 +262,7 @@ fn sweep(sheet: &mut Sheet, id: &String, now: u64) -> bool {
     let told = !known && (charged > 0 || !held.allowance);
     if let (true, Some(record)) = (told, unconfirmed(held, charged)) {
         holder.requests += 1;
-        let spool = held.spool.clone();
+        let spool = spool_of(&held.spool).to_owned();
         write(sheet, &record, &spool, (0, charged));
     }
     true

@@ -250,3 +250,34 @@ pub(crate) async fn a_sweep_spares_whoever_was_seen(store: Store) {
     assert_eq!(left(&ledger, "k").await, 500);
     verify(&ledger).await;
 }
+
+pub(crate) async fn what_a_dead_process_held_comes_back_though_its_spool_lives_on(store: Store) {
+    let ledger = store.open().await;
+    let held_by = |life: &str, id: &str| ReserveCredits {
+        spool: format!("spool-1.{life}"),
+        ..ask(id, "k", 10)
+    };
+    for id in ["sent", "never sent"] {
+        reserve(&ledger, held_by("dead", id)).await.unwrap();
+    }
+    reserve(&ledger, held_by("alive", "under way"))
+        .await
+        .unwrap();
+    // The next process ships what the dead one sent, from the same spool.
+    keep(&ledger, 1, vec![record("sent", "k", 7)]).await;
+    let alive = BTreeSet::from(["spool-1.alive".to_owned()]);
+    let swept = ledger.sweep(NOW + KEPT, KEPT, alive).await.unwrap();
+    assert_eq!(swept, 1, "what is under way is its process's still");
+    let facts = &ledger.accounts(NOW + KEPT).await.unwrap()[&key("k")];
+    assert_eq!((facts.credits_used, facts.credits_reserved), (7, 10));
+    let told = ledger.record("never sent".to_owned()).await.unwrap();
+    assert_eq!(
+        told.map(|told| (told.end, told.credits)),
+        Some((End::Unconfirmed, 0))
+    );
+    // A process is not remembered for ever, as its spool's mark is.
+    let later = NOW + KEPT + 86_400_001;
+    sweep(&ledger, later).await;
+    keep(&ledger, 2, vec![record("later", "k", 7)]).await;
+    verify(&ledger).await;
+}

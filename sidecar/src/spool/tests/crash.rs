@@ -134,3 +134,15 @@ fn what_is_told_of_an_old_name_changes_nothing_under_the_new_one() {
     call(&spool, "not synced");
     assert_eq!(spool.next_batch(9).unwrap().records.len(), 4);
 }
+
+#[test]
+fn each_process_holds_under_a_name_of_its_own_on_the_spool_that_it_shares_with_those_before() {
+    let folder = super::folder();
+    let life = || {
+        let (spool, _) = open(folder.path());
+        let life = spool.life();
+        assert_eq!(life.split_once('.').unwrap().0, spool.id());
+        life
+    };
+    assert_ne!(life(), life());
+}
