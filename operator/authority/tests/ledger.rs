@@ -72,6 +72,7 @@ over_both! {
     usage::a_spool_is_its_first_senders_own,
     usage::a_key_out_of_scope_refuses_the_batch,
     usage::a_record_of_a_known_id_charges_nothing,
+    usage::a_record_says_what_its_key_was_charged,
     usage::records_are_listed_newest_first_page_by_page,
     usage::what_no_store_could_keep_is_refused_alone,
     admin::a_top_up_is_made_once_and_survives_resets,

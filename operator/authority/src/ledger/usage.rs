@@ -134,7 +134,8 @@ impl Keep {
     }
 }
 
-/// Keeps one record and lets it pay, unless one of its id is kept.
+/// Keeps one record and lets it pay, unless one of its id is kept. It says what was charged: of what it found nothing held any more, nobody
+/// is charged, whoever reads it later.
 fn keep(batch: &Keep, sheet: &mut Sheet, number: u64, record: &Record) {
     if sheet.records.get(&record.id).is_some() {
         return;
@@ -156,7 +157,13 @@ fn keep(batch: &Keep, sheet: &mut Sheet, number: u64, record: &Record) {
     holder.requests += 1;
     let began_ms = record.began_ms.min(LAST_MS);
     holder.last_used_ms = holder.last_used_ms.max(began_ms);
-    write(sheet, record, &batch.batch.spool, (number, charged));
+    let unpaid = record.credits.saturating_sub(charged);
+    let told = Record {
+        credits: charged,
+        unpaid: record.unpaid.saturating_add(unpaid),
+        ..record.clone()
+    };
+    write(sheet, &told, &batch.batch.spool, (number, charged));
 }
 
 fn write(sheet: &mut Sheet, record: &Record, spool: &str, (number, charged): (u64, Micros)) {

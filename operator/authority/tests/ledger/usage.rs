@@ -144,9 +144,15 @@ pub(crate) async fn records_are_listed_newest_first_page_by_page(store: Store) {
     assert_eq!(count(of(Some(key("k")), None)).await, 25);
     assert_eq!(count(of(Some(key("k0")), None)).await, 0);
     assert_eq!(count(of(None, Some("sho"))).await, 0);
+    let unpaid = Record {
+        credits: 0,
+        unpaid: 1,
+        ..numbered(7, 7)[0].clone()
+    };
     assert_eq!(
         ledger.record("c7".to_owned()).await.unwrap().unwrap(),
-        numbered(7, 7)[0]
+        unpaid,
+        "nothing was held for it"
     );
 }
 
@@ -169,9 +175,32 @@ pub(crate) async fn what_no_store_could_keep_is_refused_alone(store: Store) {
     records[0].credits = u64::MAX;
     records[0].user_metadata = [("a".to_owned(), "\u{7}".to_owned())].into();
     keep(&ledger, 1, records.clone()).await;
+    (records[0].credits, records[0].unpaid) = (0, u64::MAX);
     assert_eq!(
         ledger.record("c1".to_owned()).await.unwrap().as_ref(),
         records.first()
     );
+    verify(&ledger).await;
+}
+
+pub(crate) async fn a_record_says_what_its_key_was_charged(store: Store) {
+    let ledger = store.open().await;
+    for id in ["c1", "c2"] {
+        reserve(&ledger, ask(id, "k", 10)).await.unwrap();
+    }
+    // Its sidecar was silent for too long, and then it was not.
+    let swept = ledger.sweep(NOW + 900_000, 900_000, [].into()).await;
+    assert_eq!(swept.unwrap(), 2);
+    let mut late = record("drawn", "k", 4);
+    late.reservation = Some("c2".to_owned());
+    keep(&ledger, 1, vec![record("c1", "k", 10), late]).await;
+    let mut of_key = 0;
+    for (id, unpaid) in [("c1", 0), ("c2", 0), ("drawn", 4)] {
+        let told = ledger.record(id.to_owned()).await.unwrap().unwrap();
+        assert_eq!((told.credits, told.unpaid), (0, unpaid), "{id}");
+        of_key += told.credits;
+    }
+    let facts = &ledger.accounts(NOW).await.unwrap()[&key("k")];
+    assert_eq!((facts.credits_used, facts.credits_left), (of_key, 500));
     verify(&ledger).await;
 }
