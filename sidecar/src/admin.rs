@@ -3,6 +3,7 @@
 
 use crate::metrics::Metrics;
 use crate::server::Phase;
+use crate::spool::Spool;
 use crate::store::Store;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -21,6 +22,8 @@ use tokio::sync::{Semaphore, watch};
 pub struct Admin {
     /// The configuration in force.
     pub store: Arc<Store>,
+    /// The usage records that wait.
+    pub spool: Arc<Spool>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
     /// Where the process is in its life.
@@ -61,7 +64,10 @@ impl Admin {
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/metrics" => text(StatusCode::OK, self.metrics.render(&self.store)),
+            "/metrics" => {
+                let rendered = self.metrics.render(&self.store, &self.spool);
+                text(StatusCode::OK, rendered)
+            }
             "/readyz" if self.whole => self.ready(),
             "/configz" if self.whole => self.configuration(),
             _ => text(
@@ -77,7 +83,13 @@ impl Admin {
         }
         let held = self.store.held();
         if held.ready {
-            return text(StatusCode::OK, "ready\n");
+            // It is ready all the same: what is not metered goes on.
+            let trouble = self.spool.trouble();
+            let trouble = trouble.map(|trouble| format!("spool: {trouble}\n"));
+            return text(
+                StatusCode::OK,
+                format!("ready\n{}", trouble.unwrap_or_default()),
+            );
         }
         let why = held
             .error

@@ -6,6 +6,7 @@ mod series;
 pub use series::Series;
 
 use crate::circuit::State;
+use crate::spool::Spool;
 use crate::store::Store;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -30,6 +31,9 @@ pub struct Metrics {
     config_loads: IntGauge,
     config_faults: IntGauge,
     config_published: IntGauge,
+    spool_waiting: IntGauge,
+    spool_lost: IntGauge,
+    spool_at_fault: IntGauge,
     /// Whether the operator's stream is up.
     pub connected: IntGauge,
     /// Connections that were turned away because there were too many.
@@ -106,6 +110,9 @@ impl Metrics {
             config_loads: make.gauge("config_loads", "Configurations put in force")?,
             config_faults: make.gauge("config_faults", "Resources refused last")?,
             config_published: make.gauge("config_published_timestamp_seconds", "Its version")?,
+            spool_waiting: make.gauge("spool_waiting", "Usage records without an authority yet")?,
+            spool_lost: make.gauge("spool_lost", "Usage records that there was no room for")?,
+            spool_at_fault: make.gauge("spool_at_fault", "1 while metered calls are refused")?,
             connected: make.gauge("operator_connected", "1 while the operator's stream is up")?,
             channel_shut: make.shut_channels()?,
             shed: make.counter("connections_shed_total", "Connections over the limit")?,
@@ -174,7 +181,12 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub fn render(&self, store: &Store) -> Vec<u8> {
+    pub fn render(&self, store: &Store, spool: &Spool) -> Vec<u8> {
+        let count = |records: u64| i64::try_from(records).unwrap_or(i64::MAX);
+        self.spool_waiting.set(count(spool.waiting()));
+        self.spool_lost.set(count(spool.lost()));
+        let at_fault = spool.trouble().is_some();
+        self.spool_at_fault.set(i64::from(at_fault));
         let summary = store.summary();
         self.config_loads.set(summary.loads as i64);
         self.config_faults.set(summary.faults as i64);

@@ -114,6 +114,7 @@ impl Sidecar {
         } = self;
         let shown = Admin {
             store: Arc::clone(&gateway.store),
+            spool: Arc::clone(&gateway.ledger.spool),
             metrics: Arc::clone(&gateway.metrics),
             phase: phases.clone(),
             whole: true,

@@ -247,6 +247,15 @@ impl Spool {
         self.state().fault()
     }
 
+    /// Why metered calls are refused, and what to do; none: they are not, or nothing here is ever to take any.
+    pub fn trouble(&self) -> Option<String> {
+        let state = self.state();
+        let full = state.limits.bytes > 0 && state.is_full();
+        state
+            .fault()
+            .or_else(|| full.then(|| Refused::Full.to_string()))
+    }
+
     /// Records of unmetered calls that there was no room for.
     pub fn lost(&self) -> u64 {
         self.state().lost

@@ -54,6 +54,8 @@ async fn the_pages_tell_what_is_in_force_and_what_happened() {
         "purser_requests_in_flight 0",
         "purser_config_loads 1",
         "purser_operator_connected 0",
+        "purser_spool_waiting 0",
+        "purser_spool_at_fault 0",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -38,6 +38,7 @@ fn a_full_spool_refuses_calls_that_pay_counts_others_and_ends_those_under_way() 
         calls += 1;
     }
     assert_eq!(spool.intent(&intent("more")), Err(Refused::Full));
+    assert!(spool.trouble().unwrap().contains("is full"));
     assert_eq!(metered_only(&spool), (true, None));
     assert_eq!(spool.lost(), 1);
     assert_eq!(spool.outcome(record("under way")), Some(calls + 1));
@@ -62,7 +63,7 @@ fn a_disk_without_room_is_a_state_that_ends_when_there_is_room_again() {
         spool.intent(&intent("more")),
         Err(Refused::Disk(_))
     ));
-    let fault = spool.fault().unwrap();
+    let fault = spool.trouble().unwrap();
     assert!(
         fault.contains("No space left") && fault.contains("make room"),
         "{fault}"
@@ -76,7 +77,7 @@ fn a_disk_without_room_is_a_state_that_ends_when_there_is_room_again() {
     );
     spool.state().disk.as_mut().unwrap().file = Some(good);
     spool.sync();
-    assert_eq!((spool.fault(), spool.lost()), (None, 1));
+    assert_eq!((spool.trouble(), spool.lost()), (None, 1));
     assert_eq!(ids(&spool.next_batch(9).unwrap()), ["under way"]);
     drop(spool);
     let (spool, recovered) = open(folder.path());
