@@ -1,10 +1,13 @@
-//! What tests and benches share: a provider that fails on request, processes, load, a client that sees everything, a checker.
+//! What tests and benches share: a provider that fails on request, processes, Redis and PostgreSQL, load, a client that sees everything, a checker.
 //! Used by the test roots of this crate and by the programs in `bench/`; it must never depend on how Purser works inside.
 //! The checker of rate limits is the authority's own, for it judges every level by one rule.
 
+pub mod figures;
 pub mod load;
+pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod redis;
 pub mod sse_client;
 pub mod wire;
 

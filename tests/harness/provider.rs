@@ -70,6 +70,7 @@ pub struct Counts {
 struct Shared {
     script: Mutex<Script>,
     log: Mutex<VecDeque<Received>>,
+    followers: Mutex<Vec<mpsc::UnboundedSender<Received>>>,
     counts: watch::Sender<Counts>,
 }
 
@@ -88,6 +89,7 @@ impl Provider {
         let shared = Arc::new(Shared {
             script: Mutex::new(Script::Always(Behaviour::Refuses)),
             log: Mutex::default(),
+            followers: Mutex::default(),
             counts: watch::Sender::new(Counts::default()),
         });
         let (doors, orders) = mpsc::channel(1);
@@ -143,6 +145,13 @@ impl Provider {
     /// The newest call.
     pub fn last(&self) -> Option<Received> {
         locked(&self.shared.log).back().cloned()
+    }
+
+    /// Every call from now on, however many there are; they wait until they are read.
+    pub fn follow(&self) -> mpsc::UnboundedReceiver<Received> {
+        let (follower, calls) = mpsc::unbounded_channel();
+        locked(&self.shared.followers).push(follower);
+        calls
     }
 
     /// Forgets the log; counts stay.
@@ -210,6 +219,7 @@ impl Shared {
         }
         log.push_back(call.clone());
         drop(log);
+        locked(&self.followers).retain(|follower| follower.send(call.clone()).is_ok());
         let behaviour = locked(&self.script).next();
         self.counts.send_modify(|counts| counts.calls += 1);
         behaviour

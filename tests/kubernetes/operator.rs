@@ -43,6 +43,11 @@ impl World {
         world
     }
 
+    /// An operator with these arguments, on the cluster that the run started: no other may be there at the time.
+    pub(super) async fn of_the_run(more: &[&str]) -> Arc<Self> {
+        Arc::new(Self::start(Cluster::of_the_run().await, more).await)
+    }
+
     /// An operator with these arguments, on a cluster of its own.
     pub(super) async fn own(more: &[&str]) -> Arc<Self> {
         Arc::new(Self::start(Cluster::own().await, more).await)

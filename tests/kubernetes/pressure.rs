@@ -2,6 +2,8 @@
 //! be matched with when it was sent: an admission lies between the two.
 
 use purser_tests::checker::worst_window;
+use purser_tests::figures;
+pub(super) use purser_tests::figures::soak;
 use purser_tests::provider::Provider;
 use purser_tests::sse_client::Call;
 use purser_tests::wire::Head;
@@ -174,21 +176,5 @@ pub(super) fn tally(outcomes: &[Outcome]) -> BTreeMap<(u16, &str), usize> {
 
 /// A figure for people, and for the file that the README quotes.
 pub(super) fn figure(line: &str) {
-    use std::io::Write as _;
-    // Not println!, which is shown only when a test fails.
-    let _ = writeln!(std::io::stderr(), "figure: {line}");
-    let Some(folder) = std::env::var_os("PURSER_TEST_FIGURES").filter(|_| soak()) else {
-        return;
-    };
-    let path = std::path::Path::new(&folder).join("kubernetes.txt");
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path);
-    writeln!(file.unwrap(), "{line}").unwrap();
-}
-
-/// Whether the stated durations are asked for.
-pub(super) fn soak() -> bool {
-    std::env::var_os("PURSER_TEST_SOAK").is_some()
+    figures::figure("kubernetes.txt", line).unwrap();
 }

@@ -1,0 +1,153 @@
+//! What must be true after all of it. The provider's own log says which calls there were; the ledger is asked what is on record and what
+//! each account has. Reads, and changes nothing.
+
+use super::callers::Told;
+use super::parts::{Parts, REST};
+use super::plans::{KEYS, Key};
+use purser_authority::ledger::{AccountFacts, Filter, Ledger};
+use purser_config::Name;
+use purser_config::usage::{End, Record};
+use purser_tests::provider::Provider;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::task::JoinHandle;
+
+/// The request ids that a provider saw, as it sees them.
+pub(super) struct Watch(JoinHandle<HashSet<String>>);
+
+impl Watch {
+    /// From now on.
+    pub(super) fn begin(provider: &Provider) -> Self {
+        let mut calls = provider.follow();
+        Watch(tokio::spawn(async move {
+            let mut seen = HashSet::new();
+            while let Some(call) = calls.recv().await {
+                let id = call.header("x-request-id").expect("every call has an id");
+                seen.insert(id.to_owned());
+            }
+            seen
+        }))
+    }
+
+    /// All of them; the provider must have ended, or it waits for ever.
+    async fn end(self) -> HashSet<String> {
+        self.0.await.unwrap()
+    }
+}
+
+/// What was found: for the figure.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) seen: usize,
+    pub(super) records: usize,
+    /// Records that no answer was whole for, by how they ended.
+    pub(super) ends: BTreeMap<End, usize>,
+    /// Whole answers for which nothing was held any more when their record came.
+    pub(super) unpaid: usize,
+}
+
+/// Judges a run whose sidecars have ended.
+pub(super) async fn judge(
+    mut parts: Parts,
+    watch: Watch,
+    (told, ledger): (&Told, &Ledger),
+) -> Found {
+    let namespace = parts.place.namespace.clone();
+    let accounts = until_resolved(ledger, &namespace).await;
+    drop(parts.provider.take());
+    let seen = watch.end().await;
+    let records = records(ledger, &namespace).await;
+    assert_eq!(ledger.verify().await.unwrap(), []);
+    let lost: Vec<&String> = seen
+        .iter()
+        .filter(|id| !records.contains_key(*id))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} calls have no record: {:?}",
+        lost.len(),
+        lost.first()
+    );
+    let unseen = records.values().filter(|record| !seen.contains(&record.id));
+    let charged: Vec<&Record> = unseen.filter(|record| record.credits > 0).collect();
+    assert!(charged.is_empty(), "no provider saw {charged:?}");
+    for key in KEYS {
+        balances(key, &accounts[&Name::new(&namespace, key.name())], &records);
+    }
+    let mut ends = BTreeMap::new();
+    for record in records.values() {
+        *ends.entry(record.end).or_default() += 1;
+    }
+    Found {
+        seen: seen.len(),
+        records: records.len(),
+        ends,
+        unpaid: unpaid(told, &records),
+    }
+}
+
+/// Waits until nothing is held for any call: the sweep gives back what nobody answers for.
+async fn until_resolved(ledger: &Ledger, namespace: &str) -> BTreeMap<Name, AccountFacts> {
+    let from = Instant::now();
+    loop {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        let now = u64::try_from(now.as_millis()).unwrap();
+        let accounts = ledger.accounts(now).await.unwrap();
+        let own = accounts
+            .iter()
+            .filter(|(key, _)| key.namespace() == namespace);
+        let held: Vec<_> = own
+            .filter(|(_, facts)| facts.credits_reserved > 0)
+            .collect();
+        if held.is_empty() {
+            return accounts;
+        }
+        assert!(from.elapsed() < REST, "still held: {held:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Every record of the namespace, by its id.
+async fn records(ledger: &Ledger, namespace: &str) -> HashMap<String, Record> {
+    let mut filter = Filter {
+        namespace: Some(namespace.to_owned()),
+        limit: 1_000,
+        ..Filter::default()
+    };
+    let mut all = HashMap::new();
+    loop {
+        let page = ledger.records(filter.clone()).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        filter.before = Some((last.began_ms, last.id.clone()));
+        for record in page {
+            let twice = all.insert(record.id.clone(), record);
+            assert!(twice.is_none(), "{twice:?} is there twice");
+        }
+    }
+}
+
+/// An account is what it was granted less what its records say.
+fn balances(key: Key, facts: &AccountFacts, records: &HashMap<String, Record>) {
+    let own = records
+        .values()
+        .filter(|record| record.key.name() == key.name());
+    let own: Vec<&Record> = own.collect();
+    let spent: u64 = own.iter().map(|record| record.credits).sum();
+    let left = key.granted().map_or(0, |granted| granted - spent);
+    let found = (facts.credits_used, facts.credits_left, facts.requests_used);
+    assert_eq!(found, (spent, left, own.len() as u64), "{key:?}");
+}
+
+/// What a caller got whole costs its price, unless its reservation was given up meanwhile; of how many calls it was.
+fn unpaid(told: &Told, records: &HashMap<String, Record>) -> usize {
+    let mut unpaid = 0;
+    for (key, id) in &told.whole {
+        let record = &records[id];
+        let given_up = record.unpaid > 0 || record.end != End::Done;
+        unpaid += usize::from(given_up);
+        assert!(given_up || record.credits == key.price(), "{record:?}");
+    }
+    unpaid
+}
