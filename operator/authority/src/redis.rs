@@ -79,6 +79,8 @@ struct Inner {
     owed: Mutex<VecDeque<(u64, Cmd)>>,
     tokens: AtomicU64,
     refreshed: Mutex<Option<(u64, Instant)>>,
+    /// Why the store could not be asked when that was last tried.
+    fault: Mutex<Option<String>>,
 }
 
 impl RedisWindows {
@@ -106,6 +108,7 @@ impl RedisWindows {
             owed: Mutex::default(),
             tokens: AtomicU64::new(1),
             refreshed: Mutex::default(),
+            fault: Mutex::default(),
         });
         inner.first().await?;
         let tending = tokio::spawn(tend(Arc::clone(&inner)));
@@ -132,6 +135,13 @@ impl RedisWindows {
     /// the sidecars say Hello again.
     pub fn epochs(&self) -> watch::Receiver<u64> {
         self.inner.store.epochs()
+    }
+
+    /// Why the store cannot be asked, and what to do; none: it can.
+    pub fn fault(&self) -> Option<String> {
+        let fault = &self.inner.fault;
+        let fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone()
     }
 
     /// Whether the store can be asked at this moment.
@@ -244,6 +254,8 @@ async fn tend(inner: Arc<Inner>) {
             tracing::info!("the windows can be asked again");
         }
         failing = tended.is_err();
+        *inner.fault.lock().unwrap_or_else(PoisonError::into_inner) =
+            tended.err().map(|error| error.to_string());
         if let Ok(office) = inner.store.office() {
             inner.refresh(&office).await;
             inner.repay(&office).await;

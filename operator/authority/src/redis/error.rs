@@ -23,6 +23,16 @@ pub enum RedisError {
         /// Why.
         why: String,
     },
+    /// It answers, and does nothing.
+    #[error(
+        "Redis at {at} answers with an error: {why}. Look at its memory, its disk and its log; nothing is granted until it works, and nothing is forgotten."
+    )]
+    Fails {
+        /// Where, without a password.
+        at: String,
+        /// What it says.
+        why: String,
+    },
     /// It does not know us.
     #[error(
         "Redis at {at} refuses the user or the password. Put the right ones into the address, as redis://user:password@host."

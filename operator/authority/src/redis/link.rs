@@ -6,6 +6,7 @@ use super::scripts::{Script, TEXTS};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, Pipeline, ServerErrorKind};
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long an answer may take. With what else a question costs it is answered within half a second.
@@ -21,6 +22,8 @@ pub(super) type Reply = Vec<i64>;
 pub(super) struct Link {
     connection: MultiplexedConnection,
     scripts: Vec<String>,
+    /// The error that it answered with last.
+    said: Arc<Mutex<Option<String>>>,
     /// The server's life: another one after a restart or a failover.
     pub(super) run: String,
 }
@@ -87,6 +90,7 @@ impl Link {
         Ok(Link {
             connection,
             scripts,
+            said: Arc::default(),
             run,
         })
     }
@@ -102,6 +106,20 @@ impl Link {
         call
     }
 
+    /// The error that the server answered with last; `None`: it was silent, or never did.
+    pub(super) fn said(&self) -> Option<String> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone()
+    }
+
+    fn note(&self, error: String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_ref() != Some(&error) {
+            tracing::warn!(error, "Redis answers the windows with an error");
+        }
+        *said = Some(error);
+    }
+
     /// Sends calls, and hears all their answers.
     pub(super) async fn send<T: redis::FromRedisValue>(
         &self,
@@ -112,7 +130,10 @@ impl Link {
         match tokio::time::timeout(patience, calls.query_async(&mut connection)).await {
             Ok(Ok(replies)) => Ok(replies),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "Redis answers the windows with an error");
+                // A connection that broke says nothing of the server.
+                if !error.is_io_error() && !error.is_unrecoverable_error() {
+                    self.note(error.to_string());
+                }
                 Err(Unreachable)
             }
             Err(_) => Err(Unreachable),

@@ -84,8 +84,14 @@ impl Store {
             Ok(None) => {}
             Err(Unreachable) => {
                 self.leave(before.as_ref());
-                let (at, why) = (place(&self.client), "it did not answer in time".to_owned());
-                return Err(RedisError::Unreachable { at, why });
+                let at = place(&self.client);
+                return Err(match link.said() {
+                    Some(why) => RedisError::Fails { at, why },
+                    None => {
+                        let why = "it did not answer in time".to_owned();
+                        RedisError::Unreachable { at, why }
+                    }
+                });
             }
         }
         Ok(())

@@ -147,6 +147,52 @@ async fn an_emptied_store_is_a_new_term_in_which_nothing_is_granted_before_it_kn
     assert_eq!(all[0].epoch(), all[1].epoch());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_answers_with_errors_grants_nothing_says_so_and_forgets_nothing() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let windows = open(&server, per_minute(15, Deny)).await;
+    windows.hello("a", &hello("one"), None).await.unwrap();
+    assert_eq!(granted(&windows, "a", 1).await, Some(1));
+    assert_eq!(windows.fault(), None);
+    let epoch = windows.epoch();
+    let memory = |most: u64| {
+        let mut set = ::redis::cmd("CONFIG");
+        set.arg("SET").arg("maxmemory").arg(most);
+        set.query::<()>(&mut server.connect()).unwrap();
+    };
+    memory(1);
+    let until = Instant::now() + Duration::from_secs(10);
+    let fault = loop {
+        assert_eq!(granted(&windows, "a", 1).await.unwrap_or(0), 0);
+        if let Some(fault) = windows.fault() {
+            break fault;
+        }
+        assert!(Instant::now() < until, "nobody is told");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(
+        fault.contains("OOM") && fault.contains("Look at its memory"),
+        "{fault}"
+    );
+    memory(0);
+    answers(&windows, |now| now == epoch).await;
+    let mut used = 1;
+    while granted(&windows, "a", 1).await.unwrap() == 1 {
+        used += 1;
+    }
+    assert_eq!(used, 15, "what was granted before counts");
+    let until = Instant::now() + Duration::from_secs(10);
+    while windows.fault().is_some() {
+        assert!(
+            Instant::now() < until,
+            "it works, and is still called at fault"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// One sidecar that asks until it is stopped, and notes what it used.
 async fn asks(
     (windows, at): (RedisWindows, usize),
