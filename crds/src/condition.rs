@@ -180,6 +180,8 @@ pub enum CreditedReason {
     NotGuarded,
     /// False: the entry says what cannot be done.
     Refused,
+    /// False: the ledger cannot be written now; the entry stays and is tried again.
+    Waiting,
 }
 
 impl CreditedReason {
@@ -190,6 +192,7 @@ impl CreditedReason {
             CreditedReason::Renewed => "Renewed",
             CreditedReason::NotGuarded => "NotGuarded",
             CreditedReason::Refused => "Refused",
+            CreditedReason::Waiting => "Waiting",
         }
     }
 }

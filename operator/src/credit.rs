@@ -58,8 +58,8 @@ enum Made {
     Kept(CreditedReason, String),
     /// It cannot be made.
     Refused(String),
-    /// The ledger cannot be asked now.
-    Later,
+    /// The ledger cannot be asked now; and why, where it said so.
+    Later(Option<String>),
 }
 
 impl Creditor {
@@ -113,9 +113,11 @@ impl Creditor {
                         (reason, note)
                     }
                     Made::Refused(note) => (CreditedReason::Refused, note),
-                    Made::Later => {
+                    Made::Later(why) => {
                         waits = true;
-                        continue;
+                        let Some(why) = why else { continue };
+                        let note = format!("{} waits: {why}", entry.annotation);
+                        (CreditedReason::Waiting, note)
                     }
                 },
             };
@@ -137,14 +139,14 @@ impl Creditor {
     /// Statuses and Secrets must not wait long for the ledger; an entry that was made all the same is found made the next time.
     async fn make_soon(&self, name: &Name, key: &ApiKey, entry: &Entry) -> Made {
         let made = tokio::time::timeout(PATIENCE, self.make(name, key, entry));
-        made.await.unwrap_or(Made::Later)
+        made.await.unwrap_or(Made::Later(None))
     }
 
     async fn make(&self, name: &Name, key: &ApiKey, entry: &Entry) -> Made {
         let (key_name, id, by) = (name.clone(), entry.id.clone(), BY.to_owned());
         let wall_ms = self.clock.unix_ms();
         if !self.hub.answers() {
-            return Made::Later;
+            return Made::Later(None);
         }
         let result = match &entry.wish {
             Err(why) => return Made::Refused(format!("{}: {why}", entry.annotation)),
@@ -173,7 +175,7 @@ impl Creditor {
         };
         result.unwrap_or_else(|error| {
             tracing::error!(key = %name, annotation = entry.annotation, %error, "an administrator's entry waits for the ledger");
-            Made::Later
+            Made::Later(Some(error.to_string()))
         })
     }
 

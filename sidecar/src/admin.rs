@@ -84,12 +84,10 @@ impl Admin {
         let held = self.store.held();
         if held.ready {
             // It is ready all the same: what is not metered goes on.
-            let trouble = self.spool.trouble();
-            let trouble = trouble.map(|trouble| format!("spool: {trouble}\n"));
-            return text(
-                StatusCode::OK,
-                format!("ready\n{}", trouble.unwrap_or_default()),
-            );
+            let troubles = [self.spool.trouble(), self.spool.damage()];
+            let told = troubles.into_iter().flatten();
+            let told: String = told.map(|trouble| format!("spool: {trouble}\n")).collect();
+            return text(StatusCode::OK, format!("ready\n{told}"));
         }
         let why = held
             .error

@@ -135,6 +135,8 @@ impl InvalidSpool {
 /// The spool of one process.
 pub struct Spool {
     state: Mutex<State>,
+    /// Damaged files that were found at the start.
+    damaged: Vec<PathBuf>,
     /// Something was written.
     dirty: Notify,
     /// Something may be shipped.
@@ -156,7 +158,8 @@ impl Spool {
     /// As `open`.
     pub fn open_with(folder: &Path, limits: Limits) -> Result<(Spool, Recovered), InvalidSpool> {
         let (state, recovered) = recover::recover(folder, limits)?;
-        Ok((Spool::of(state), recovered))
+        let spool = Spool::of(state, recovered.damaged.clone());
+        Ok((spool, recovered))
     }
 
     /// A spool that forgets everything when its process ends, and holds at most so many bytes: none where no authority will ever take
@@ -167,12 +170,13 @@ impl Spool {
             bytes,
             ..Limits::default()
         };
-        Spool::of(State::new(id, limits, None))
+        Spool::of(State::new(id, limits, None), Vec::new())
     }
 
-    fn of(state: State) -> Spool {
+    fn of(state: State, damaged: Vec<PathBuf>) -> Spool {
         let spool = Spool {
             state: Mutex::new(state),
+            damaged,
             dirty: Notify::new(),
             ready: Notify::new(),
         };
@@ -254,6 +258,18 @@ impl Spool {
         state
             .fault()
             .or_else(|| full.then(|| Refused::Full.to_string()))
+    }
+
+    /// Which files of an earlier process were damaged, and what to do; none: none were.
+    pub fn damage(&self) -> Option<String> {
+        let files = self.damaged.iter().map(|file| file.display().to_string());
+        let files: Vec<String> = files.collect();
+        (!files.is_empty()).then(|| {
+            format!(
+                "usage records of an earlier process were damaged; what could be read of them is on its way, calls without a record count as interrupted, and the files were set aside: {}. Look at the disk, then remove them",
+                files.join(", ")
+            )
+        })
     }
 
     /// Records of unmetered calls that there was no room for.

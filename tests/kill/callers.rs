@@ -137,7 +137,7 @@ async fn calls(work: Arc<Work>, door: Arc<Door>) -> Told {
     let mut told = Told::default();
     let mut connection = None;
     while !work.over.load(Ordering::Relaxed) {
-        let Some(mut wire) = connect(&mut connection, &door).await else {
+        let Some((mut wire, kills)) = connect(&mut connection, &door).await else {
             tokio::time::sleep(KNOCKS).await;
             continue;
         };
@@ -150,16 +150,15 @@ async fn calls(work: Arc<Work>, door: Arc<Door>) -> Told {
             leaves: (dice >> 3) % 40 == 0,
             request: &work.requests[&(key, dice & 4 != 0)],
         };
-        let kills = door.kills();
         let outcome = tokio::time::timeout(LONGEST, call.made(&mut wire)).await;
         let what = match outcome {
             Ok(Ok(Answer::Whole(id))) => {
-                connection = Some(wire);
+                connection = Some((wire, kills));
                 told.whole.push((key, id));
                 "whole".to_owned()
             }
             Ok(Ok(Answer::Refused(what))) => {
-                connection = Some(wire);
+                connection = Some((wire, kills));
                 what
             }
             Ok(Ok(Answer::Left)) => "left".to_owned(),
@@ -172,13 +171,14 @@ async fn calls(work: Arc<Work>, door: Arc<Door>) -> Told {
     told
 }
 
-/// The connection that is kept, or a new one.
-async fn connect(kept: &mut Option<Wire>, door: &Door) -> Option<Wire> {
-    if let Some(wire) = kept.take().filter(|wire| !wire.is_stale()) {
-        return Some(wire);
+/// The connection that is kept, or a new one; and how many kills there had been before it was opened, for any later one may cut it.
+async fn connect(kept: &mut Option<(Wire, u64)>, door: &Door) -> Option<(Wire, u64)> {
+    if let Some(kept) = kept.take().filter(|(wire, _)| !wire.is_stale()) {
+        return Some(kept);
     }
+    let kills = door.kills();
     let at = *door.at.lock().unwrap();
-    Wire::connect(at?).await.ok()
+    Some((Wire::connect(at?).await.ok()?, kills))
 }
 
 /// What a call came to.

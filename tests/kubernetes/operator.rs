@@ -38,7 +38,7 @@ impl World {
             return world;
         }
         let often = ["--usage-status-every=1s"];
-        let world = Arc::new(Self::start(Cluster::of_the_run().await, &often).await);
+        let world = Self::of_the_run(&often).await;
         *shared = Arc::downgrade(&world);
         world
     }
@@ -117,6 +117,12 @@ impl World {
         let mut process = process.expect("an operator that runs");
         process.kill();
         self.said.lock().unwrap().push_str(&process.stderr());
+    }
+
+    /// A page of its port for health and metrics.
+    pub(super) async fn page(&self, path: &str) -> String {
+        let answer = Call::get(path).send(self.metrics).await.unwrap();
+        String::from_utf8_lossy(&answer.body().await.unwrap()).into_owned()
     }
 
     /// All that the operator printed so far.

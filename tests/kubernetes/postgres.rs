@@ -1,11 +1,15 @@
 //! A ledger in a real PostgreSQL: what it keeps survives an operator without a data directory, and the death of the server itself.
 
+use super::cluster::{SOON, field_of};
 use super::metered::{METERED, scene, until_status};
 use super::operator::World;
+use super::place::Place;
 use super::speaker::{CREDIT, Speaker, is_held, record};
 use purser_config::quota::ReserveVerdict;
 use purser_config::stream::FromOperator;
 use purser_tests::postgres::Postgres;
+use serde_json::Value;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead_server() {
@@ -27,10 +31,49 @@ async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead
     server.kill();
     let refused = one.reserve(vec![one.credit(&key, "pg-3")]).await;
     assert_eq!(refused[0].verdict, ReserveVerdict::Unavailable);
+    until_ready_says(&world, |page| {
+        page.contains("ledger: cannot reach the ledger postgres://") && page.contains("tried again")
+    })
+    .await;
+    credit_and_wait(&place).await;
     one.send(2, vec![record(&key, "pg-2")]);
     server.run().await.unwrap();
     let kept = |said: &FromOperator| matches!(said, FromOperator::Kept { upto: 2, .. });
     one.stream.until(kept).await;
     until_status(&place, "creditsUsed", "2".into()).await;
-    until_status(&place, "creditsLeft", "1".into()).await;
+    // One that was left of three, and five that waited.
+    until_status(&place, "creditsLeft", "6".into()).await;
+    until_ready_says(&world, |page| page == "ok\n").await;
+}
+
+/// An administrator's entry that cannot be made now says so, and is made later.
+async fn credit_and_wait(place: &Place) {
+    let namespace = format!("--namespace={}", place.namespace);
+    let entry = "credit.purser.dev/waits=5";
+    let annotate = ["annotate", "apikey", "one", entry, &namespace];
+    place.world.cluster.says(&annotate).await;
+    let path = place.ours("apikeys", "one");
+    let waits = |key: &Value| field_of(key, "Credited", "reason") == "Waiting";
+    let told = place
+        .world
+        .cluster
+        .until("the entry is told to wait", &path, waits);
+    let told = told.await;
+    let message = field_of(&told, "Credited", "message");
+    assert!(
+        message.contains("credit.purser.dev/waits waits: cannot reach the ledger"),
+        "{message}"
+    );
+}
+
+async fn until_ready_says(world: &World, so: impl Fn(&str) -> bool) {
+    let from = Instant::now();
+    loop {
+        let page = world.page("/readyz").await;
+        if so(&page) {
+            return;
+        }
+        assert!(from.elapsed() < SOON, "/readyz still says {page}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -54,6 +54,7 @@ impl News {
             CreditedReason::NotGuarded | CreditedReason::Refused => {
                 (EventType::Warning, "False", "CreditRefused")
             }
+            CreditedReason::Waiting => (EventType::Warning, "False", "CreditWaits"),
         };
         let condition = Wanted {
             kind: ConditionType::Credited,

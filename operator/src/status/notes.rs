@@ -66,6 +66,7 @@ fn said_before(status: &Map<String, Value>, kind: ConditionType) -> Option<Wante
         CreditedReason::Renewed.as_str(),
         CreditedReason::NotGuarded.as_str(),
         CreditedReason::Refused.as_str(),
+        CreditedReason::Waiting.as_str(),
     ];
     let one_of = |words: &[&'static str], field: &str| {
         let mut words = words.iter();

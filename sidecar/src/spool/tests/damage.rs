@@ -98,6 +98,8 @@ fn what_later_segments_hold_survives_damage_in_an_earlier_one_under_a_new_name()
     let (spool, recovered) = open(folder.path());
     assert_eq!(recovered.damaged.len(), 1);
     assert_ne!(spool.id(), before);
+    let told = spool.damage().unwrap();
+    assert!(told.contains("set aside: /"), "{told}");
     let mut authority = Authority::default();
     authority.drain(&spool);
     let ids: Vec<&str> = authority
