@@ -29,4 +29,5 @@ mod kill {
 
     mod embedded;
     mod scale_out;
+    mod up;
 }

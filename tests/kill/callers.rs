@@ -1,7 +1,6 @@
 //! Callers that never rest: on connections that they keep, with every key, streams and plain calls, some of which they leave. Each outcome
 //! has a name, so that a test can say which may be. It never sends a call again: what failed is told as failed.
 
-use super::place::Place;
 use super::plans::{KEYS, Key};
 use super::sidecar::code;
 use bytes::Bytes;
@@ -88,10 +87,14 @@ struct Work {
 }
 
 impl Callers {
-    /// Begins; calls are made no closer together than `apart`.
-    pub(super) fn start(place: &Place, doors: &[Arc<Door>], apart: Duration) -> Self {
+    /// Begins, with the value of each key; calls are made no closer together than `apart`.
+    pub(super) fn start(
+        value: impl Fn(Key) -> String,
+        doors: &[Arc<Door>],
+        apart: Duration,
+    ) -> Self {
         let work = Arc::new(Work {
-            requests: requests(place),
+            requests: requests(value),
             taken: AtomicU64::new(0),
             over: AtomicBool::new(false),
             began: Instant::now(),
@@ -123,11 +126,11 @@ impl Callers {
 }
 
 /// A kilobyte each, made once. Nobody looks at the port in `host`.
-fn requests(place: &Place) -> BTreeMap<(Key, bool), Bytes> {
+fn requests(value: impl Fn(Key) -> String) -> BTreeMap<(Key, bool), Bytes> {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 4100));
     let kinds = KEYS.into_iter().flat_map(|key| [(key, false), (key, true)]);
     let made = kinds.map(|(key, stream)| {
-        let call = Call::chat("m", &"word ".repeat(200), stream).key(&place.value(key.name()));
+        let call = Call::chat("m", &"word ".repeat(200), stream).key(&value(key));
         ((key, stream), call.bytes(nowhere))
     });
     made.collect()

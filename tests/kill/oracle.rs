@@ -2,7 +2,7 @@
 //! each account has. Reads, and changes nothing.
 
 use super::callers::Told;
-use super::parts::{Parts, REST};
+use super::parts::REST;
 use super::plans::{KEYS, Key};
 use purser_authority::ledger::{AccountFacts, Filter, Ledger};
 use purser_config::Name;
@@ -23,7 +23,8 @@ impl Watch {
             let mut seen = HashSet::new();
             while let Some(call) = calls.recv().await {
                 let id = call.header("x-request-id").expect("every call has an id");
-                seen.insert(id.to_owned());
+                // Providers are given the UUID alone.
+                seen.insert(format!("req_{id}"));
             }
             seen
         }))
@@ -46,17 +47,32 @@ pub(super) struct Found {
     pub(super) unpaid: usize,
 }
 
-/// Judges a run whose sidecars have ended.
+impl Found {
+    /// In words, for the figure.
+    pub(super) fn line(&self, told: &Told) -> String {
+        let Found {
+            seen,
+            records,
+            ends,
+            unpaid,
+        } = self;
+        format!(
+            "{seen} ids seen, {records} records, 0 missing, 0 charged beside them; ends {ends:?}; {unpaid} whole answers given up by the sweep; outcomes {:?}",
+            told.outcomes
+        )
+    }
+}
+
+/// Judges a run whose callers and sidecars have ended.
 pub(super) async fn judge(
-    mut parts: Parts,
-    watch: Watch,
+    (provider, watch): (Provider, Watch),
+    namespace: &str,
     (told, ledger): (&Told, &Ledger),
 ) -> Found {
-    let namespace = parts.place.namespace.clone();
-    let accounts = until_resolved(ledger, &namespace).await;
-    drop(parts.provider.take());
+    let accounts = until_resolved(ledger, namespace).await;
+    drop(provider);
     let seen = watch.end().await;
-    let records = records(ledger, &namespace).await;
+    let records = records(ledger, namespace).await;
     assert_eq!(ledger.verify().await.unwrap(), []);
     let lost: Vec<&String> = seen
         .iter()
@@ -72,7 +88,7 @@ pub(super) async fn judge(
     let charged: Vec<&Record> = unseen.filter(|record| record.credits > 0).collect();
     assert!(charged.is_empty(), "no provider saw {charged:?}");
     for key in KEYS {
-        balances(key, &accounts[&Name::new(&namespace, key.name())], &records);
+        balances(key, &accounts[&Name::new(namespace, key.name())], &records);
     }
     let mut ends = BTreeMap::new();
     for record in records.values() {
@@ -90,11 +106,7 @@ pub(super) async fn judge(
 async fn until_resolved(ledger: &Ledger, namespace: &str) -> BTreeMap<Name, AccountFacts> {
     let from = Instant::now();
     loop {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap();
-        let now = u64::try_from(now.as_millis()).unwrap();
-        let accounts = ledger.accounts(now).await.unwrap();
+        let accounts = ledger.accounts(now_ms()).await.unwrap();
         let own = accounts
             .iter()
             .filter(|(key, _)| key.namespace() == namespace);
@@ -107,6 +119,14 @@ async fn until_resolved(ledger: &Ledger, namespace: &str) -> BTreeMap<Name, Acco
         assert!(from.elapsed() < REST, "still held: {held:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Now, in unix milliseconds.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }
 
 /// Every record of the namespace, by its id.

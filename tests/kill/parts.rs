@@ -4,10 +4,10 @@
 use super::callers::{Callers, Door};
 use super::operator::World;
 use super::place::Place;
-use super::plans::KEYS;
+use super::plans::{KEYS, answers};
 use super::sidecar::Sidecar;
 use purser_tests::postgres::Postgres;
-use purser_tests::provider::{Behaviour, Provider};
+use purser_tests::provider::Provider;
 use purser_tests::redis::Redis;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ impl Parts {
         let often = ["--unconfirmed-after=2s", "--usage-status-every=1s"];
         let world = World::of_the_run(&[arguments, &often].concat()).await;
         let place = Place::new(&world, name).await;
-        let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+        let provider = Provider::start(answers()).await.unwrap();
         let mut documents = place.keys();
         documents.push(place.channel("live", &provider.url(), "{name: m}"));
         place.apply(&documents).await;

@@ -1,7 +1,26 @@
-//! The keys whose calls are killed under, one on each kind of plan, and what an answered call of each costs. Used by the callers, who call
+//! The keys whose calls are killed under, one on each kind of plan, what an answered call of each costs, and how it is answered. Used by the callers, who call
 //! with them, and by the oracle, which knows what was granted.
 
 use super::place::Place;
+use purser_tests::provider::{Behaviour, Script};
+use std::time::Duration;
+
+/// How the provider answers: mostly at once, and now and then so slowly that a kill finds calls at every stage.
+pub(super) fn answers() -> Script {
+    let slow = Duration::from_millis(60);
+    let dripping = Behaviour::Answers {
+        chunks: 5,
+        interval: slow / 5,
+    };
+    Script::Chance {
+        seed: 9,
+        choices: vec![
+            (8, Behaviour::healthy()),
+            (1, Behaviour::SlowFirstByte(slow)),
+            (1, dripping),
+        ],
+    }
+}
 
 /// A key and its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +55,7 @@ impl Key {
     }
 
     /// What stands between the braces of its plan.
-    fn spec(self) -> String {
+    pub(super) fn spec(self) -> String {
         let all = "models: {allow: ['*']}";
         let metered = format!("{all}, credits: {{grant: '{GRANT}'}}, maxOutputTokens: 100");
         match self {

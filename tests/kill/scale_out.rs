@@ -1,7 +1,7 @@
 //! The whole thing: windows in Redis, the ledger in PostgreSQL, and each of four parts killed in turn.
 
 use super::callers::{Callers, Told};
-use super::oracle::{Found, Watch, judge};
+use super::oracle::{Watch, judge};
 use super::parts::{Goal, Parts, Stores};
 use super::plans::Key;
 use purser_authority::ledger::Ledger;
@@ -51,7 +51,11 @@ pub(super) async fn survives(
 ) {
     let watch = Watch::begin(parts.provider.as_ref().unwrap());
     let began = Instant::now();
-    let callers = Callers::start(&parts.place, &parts.doors(), goal.apart());
+    let callers = Callers::start(
+        |key| parts.place.value(key.name()),
+        &parts.doors(),
+        goal.apart(),
+    );
     parts.kill_in_turn(&callers, goal).await;
     let told = callers.end().await;
     let took = began.elapsed();
@@ -59,26 +63,22 @@ pub(super) async fn survives(
     parts.until_served().await;
     only_as_promised(&told);
     parts.end_sidecars().await;
-    let kills = parts.kills.clone();
     let ledger = open().await;
-    let found = judge(parts, watch, (&told, &ledger)).await;
-    let Found {
-        seen,
-        records,
-        ends,
-        unpaid,
-    } = found;
+    let provider = parts.provider.take().unwrap();
+    let namespace = parts.place.namespace.clone();
+    let found = judge((provider, watch), &namespace, (&told, &ledger)).await;
     let line = format!(
-        "kill -9, {name}: {} calls in {} s, killed {kills:?}: {seen} ids seen, {records} records, 0 missing, 0 charged beside them; ends {ends:?}; {unpaid} whole answers given up by the sweep; outcomes {:?}",
+        "kill -9, {name}: {} calls in {} s, killed {:?}: {}",
         told.calls(),
         took.as_secs(),
-        told.outcomes,
+        parts.kills,
+        found.line(&told),
     );
     figure("kill.txt", &line).unwrap();
 }
 
 /// A call fails with its own sidecar; or because the authority is away, where it needs it.
-fn only_as_promised(told: &Told) {
+pub(super) fn only_as_promised(told: &Told) {
     let may = |key: Key, what: &str| match what {
         "whole" | "left" | "cut by the kill" => true,
         "503 quota_unavailable" => key != Key::Free,
