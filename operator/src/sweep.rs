@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How often what is lost is resolved, where what is waited for is not shorter.
 const EVERY: Duration = Duration::from_secs(30);
-/// How often the ledger is told who is alive: so soon it is known whether it can be written.
+/// How often the ledger is told who is alive, where what is waited for is not shorter: so soon it is known whether it can be written.
 const TELLS: Duration = Duration::from_secs(5);
 /// How often the windows are asked how they are.
 const LOOKS: Duration = Duration::from_secs(1);
@@ -32,6 +32,11 @@ fn every(after: Duration) -> Duration {
     EVERY.min(after / 2).max(LOOKS)
 }
 
+/// How often to tell who is alive, so that no other replica takes a sidecar that is connected here for lost.
+fn tells(after: Duration) -> Duration {
+    TELLS.min(after / 4).max(LOOKS)
+}
+
 impl Sweeper {
     /// Looks after both for as long as the process leads.
     pub(crate) async fn run(self) {
@@ -42,7 +47,7 @@ impl Sweeper {
             let now = self.hub.moment().now;
             self.ready.suffers("windows", self.hub.authority().fault());
             let sweeps = now >= swept + every(self.after) && now >= begun + self.after;
-            if !self.hub.answers() || !(sweeps || now >= told + TELLS) {
+            if !self.hub.answers() || !(sweeps || now >= told + tells(self.after)) {
                 continue;
             }
             told = now;
@@ -88,5 +93,8 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(every(seconds(900)), seconds(30));
         assert_eq!(every(seconds(2)), seconds(1));
+        assert_eq!(tells(seconds(900)), seconds(5));
+        assert_eq!(tells(seconds(8)), seconds(2));
+        assert_eq!(tells(seconds(2)), seconds(1));
     }
 }
