@@ -64,6 +64,7 @@ over_both! {
     calls::a_reservation_is_resolved_once_in_whatever_order,
     calls::an_allowance_pays_for_several_records,
     calls::nobody_pays_from_anothers_reservation,
+    calls::a_spool_that_goes_on_under_a_new_name_pays_what_it_held,
     calls::what_was_given_back_after_its_day_is_gone,
     calls::a_sweep_spares_whoever_was_seen,
     calls::what_a_dead_process_held_comes_back_though_its_spool_lives_on,

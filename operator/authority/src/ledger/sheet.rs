@@ -10,7 +10,7 @@ use super::rows::{
     ReservationRow, Row, Rows, SpoolRow, in_order,
 };
 use super::translate::{account_row, grant_rows, held, holders};
-use crate::book::{Account, Reservation};
+use crate::book::{Account, Reservation, spool_of};
 use serde::Deserialize;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,8 +136,26 @@ impl Sheet {
         {
             sheet = Sheet::read(store, wants).await?;
         }
+        if !wants.records.is_empty() {
+            sheet.former(store).await?;
+        }
         sheet.count(store, wants).await?;
         Ok(sheet)
+    }
+
+    /// Loads the spools under whose names reservations were made, where records come under others: whose they were decides who pays.
+    async fn former<S: Rows>(&mut self, store: &S) -> Result<(), LedgerError> {
+        let held = self.reservations.rows.values();
+        let spools = held.map(|held| spool_of(&held.spool));
+        let former = spools.filter(|spool| !spool.is_empty() && self.spools.get(*spool).is_none());
+        let former: BTreeSet<String> = former.map(str::to_owned).collect();
+        if former.is_empty() {
+            return Ok(());
+        }
+        let rows = store.load::<SpoolRow>("spool", &former).await?;
+        let rows = rows.into_iter().map(|row| (row.spool.clone(), row));
+        self.spools.rows.extend(rows);
+        Ok(())
     }
 
     async fn read<S: Rows>(store: &S, wants: &Wants) -> Result<Sheet, LedgerError> {

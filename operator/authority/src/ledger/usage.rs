@@ -112,6 +112,19 @@ impl Keep {
         format!("{namespace}/{}", self.sender.pod)
     }
 
+    /// As which spool a record of this batch draws from a reservation: a spool whose disk was damaged goes on under a new name, and pays
+    /// what it held under the old one; another sender's does not.
+    fn drawn_as(&self, sheet: &Sheet, reservation: &String) -> String {
+        let held = sheet.reservations.get(reservation);
+        let made_by = held.map_or("", |held| spool_of(&held.spool));
+        let former = sheet.spools.get(made_by);
+        let former = former.filter(|_| made_by != self.batch.spool);
+        match former {
+            Some(row) if row.owner == self.owner() => row.spool.clone(),
+            _ => self.batch.spool.clone(),
+        }
+    }
+
     /// What is wrong with the batch whatever is kept already.
     fn reason_to_refuse(&self) -> Option<KeepRefused> {
         let last = self
@@ -141,19 +154,20 @@ fn keep(batch: &Keep, sheet: &mut Sheet, number: u64, record: &Record) {
         return;
     }
     let key = record.key.as_str().to_owned();
-    let holder = sheet.holders.edit(&key);
     let held = record.reservation.as_ref();
     let held = held.filter(|id| sheet.reservations.get(*id).is_some());
     let charged = held.map_or(0, |id| {
         let drawn = Drawn {
             record: &record.id,
             key: &key,
-            spool: &batch.batch.spool,
+            spool: &batch.drawn_as(sheet, id),
             credits: record.credits,
             wall_ms: batch.wall_ms.min(LAST_MS),
         };
-        sheet.reservations.edit(id).pay(&mut holder.account, &drawn)
+        let account = &mut sheet.holders.edit(&key).account;
+        sheet.reservations.edit(id).pay(account, &drawn)
     });
+    let holder = sheet.holders.edit(&key);
     holder.requests += 1;
     let began_ms = record.began_ms.min(LAST_MS);
     holder.last_used_ms = holder.last_used_ms.max(began_ms);

@@ -1,7 +1,7 @@
 //! What a call holds, and how it ends.
 
 use crate::setup::*;
-use purser_authority::ledger::{Ledger, ReserveCredits};
+use purser_authority::ledger::{Ledger, ReserveCredits, Sender};
 use purser_config::usage::End;
 use purser_config::{Credits, Resets};
 use std::collections::BTreeSet;
@@ -279,5 +279,33 @@ pub(crate) async fn what_a_dead_process_held_comes_back_though_its_spool_lives_o
     let later = NOW + KEPT + 86_400_001;
     sweep(&ledger, later).await;
     keep(&ledger, 2, vec![record("later", "k", 7)]).await;
+    verify(&ledger).await;
+}
+
+pub(crate) async fn a_spool_that_goes_on_under_a_new_name_pays_what_it_held(store: Store) {
+    let ledger = store.open().await;
+    for id in ["before", "after", "stolen"] {
+        let asked = ReserveCredits {
+            spool: "spool-1.life".to_owned(),
+            ..ask(id, "k", 10)
+        };
+        reserve(&ledger, asked).await.unwrap();
+    }
+    keep(&ledger, 1, vec![record("before", "k", 7)]).await;
+    let thief = Sender {
+        pod: "checkout-1".to_owned(),
+        ..sender()
+    };
+    for (who, spool, id) in [
+        (sender(), "spool-1b", "after"),
+        (thief, "spool-2", "stolen"),
+    ] {
+        let shipped = batch(spool, 1, vec![record(id, "k", 7)]);
+        ledger.keep(who, shipped, NOW).await.unwrap().unwrap();
+    }
+    let charged = async |id: &str| ledger.record(id.to_owned()).await.unwrap().unwrap().credits;
+    assert_eq!((charged("after").await, charged("stolen").await), (7, 0));
+    let facts = &ledger.accounts(NOW).await.unwrap()[&key("k")];
+    assert_eq!((facts.credits_used, facts.credits_reserved), (14, 10));
     verify(&ledger).await;
 }
