@@ -9,6 +9,7 @@ use super::sidecar::Sidecar;
 use purser_tests::postgres::Postgres;
 use purser_tests::provider::Provider;
 use purser_tests::redis::Redis;
+use purser_tests::service::Service;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,16 +70,24 @@ pub(super) struct Parts {
     pub(super) provider: Option<Provider>,
     pub(super) kills: BTreeMap<Part, u64>,
     stores: Stores,
+    operators: Vec<Arc<World>>,
+    service: Service,
     desks: Vec<Desk>,
     folder: tempfile::TempDir,
 }
 
 impl Parts {
-    /// Starts them: an operator with these arguments, and what its sidecars need.
+    /// Starts them: an operator with these arguments, two where they share their stores, and what their sidecars need.
     pub(super) async fn start(name: &str, stores: Stores, arguments: &[&str]) -> Self {
         let often = ["--unconfirmed-after=2s", "--usage-status-every=1s"];
         let world = World::of_the_run(&[arguments, &often].concat()).await;
         let place = Place::new(&world, name).await;
+        let mut operators = vec![Arc::clone(&world)];
+        if stores.redis.is_some() {
+            operators.push(world.beside().await);
+        }
+        let behind = operators.iter().map(|operator| operator.stream).collect();
+        let service = Service::start(behind).await.unwrap();
         let provider = Provider::start(answers()).await.unwrap();
         let mut documents = place.keys();
         documents.push(place.channel("live", &provider.url(), "{name: m}"));
@@ -93,6 +102,8 @@ impl Parts {
             provider: Some(provider),
             kills: BTreeMap::new(),
             stores,
+            operators,
+            service,
             desks: Vec::new(),
             folder,
         };
@@ -120,7 +131,8 @@ impl Parts {
     async fn sidecar(&self, pod: &str, spool: &std::path::Path) -> Sidecar {
         let spool = format!("--spool={}", spool.display());
         let config = format!("--config={}", self.folder.path().join("config").display());
-        self.place.sidecar(pod, &[&spool, &config]).await
+        let operator = format!("--operator=https://{}", self.service.address());
+        self.place.sidecar(pod, &[&spool, &config, &operator]).await
     }
 
     pub(super) fn doors(&self) -> Vec<Arc<Door>> {
@@ -153,14 +165,15 @@ impl Parts {
 
     async fn kill(&mut self, part: Part) {
         let before = self.kills.entry(part).or_default();
-        let victim = *before as usize % SIDECARS;
+        let turn = *before as usize;
         *before += 1;
         match part {
-            Part::Sidecar => self.kill_sidecar(victim).await,
+            Part::Sidecar => self.kill_sidecar(turn % SIDECARS).await,
             Part::Operator => {
-                self.place.world.kill();
+                let operator = &self.operators[turn % self.operators.len()];
+                operator.kill();
                 tokio::time::sleep(AWAY).await;
-                self.place.world.run().await;
+                operator.run().await;
             }
             Part::Redis => {
                 let redis = self.stores.redis.as_mut().unwrap();

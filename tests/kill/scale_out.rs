@@ -1,4 +1,4 @@
-//! The whole thing: windows in Redis, the ledger in PostgreSQL, and each of four parts killed in turn.
+//! The whole thing: two operators over windows in Redis and a ledger in PostgreSQL, three sidecars, and each part killed in turn.
 
 use super::callers::{Callers, Told};
 use super::oracle::{Watch, judge};

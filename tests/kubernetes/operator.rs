@@ -23,6 +23,7 @@ pub(super) struct World {
     pub(super) ca: PathBuf,
     metrics: SocketAddr,
     kubeconfig: PathBuf,
+    identity: &'static str,
     more: Vec<String>,
     operator: std::sync::Mutex<Option<Process>>,
     said: std::sync::Mutex<String>,
@@ -53,6 +54,24 @@ impl World {
         Arc::new(Self::start(Cluster::own().await, more).await)
     }
 
+    /// Another operator beside this one, with its arguments, on the cluster that the run started.
+    #[allow(dead_code, reason = "the root that kills uses it")]
+    pub(super) async fn beside(&self) -> Arc<Self> {
+        let world = World {
+            cluster: Cluster::of_the_run().await,
+            stream: free_port(),
+            ca: self.ca.clone(),
+            metrics: free_port(),
+            kubeconfig: self.kubeconfig.clone(),
+            identity: "purser-operator-1",
+            more: self.more.clone(),
+            operator: std::sync::Mutex::default(),
+            said: std::sync::Mutex::default(),
+        };
+        world.run().await;
+        Arc::new(world)
+    }
+
     async fn start(cluster: Cluster, more: &[&str]) -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         for path in ["crds", "operator/rbac.yaml", "operator/credit-policy.yaml"] {
@@ -79,6 +98,7 @@ impl World {
             ca: cluster.folder().join("ca.crt"),
             metrics: free_port(),
             kubeconfig,
+            identity: "purser-operator-0",
             more: more.iter().map(|&one| one.to_owned()).collect(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
@@ -99,7 +119,8 @@ impl World {
             .env("KUBECONFIG", &self.kubeconfig)
             .arg(format!("--listen-stream={}", self.stream))
             .arg(format!("--listen-metrics={}", self.metrics))
-            .args(["--stream-name=127.0.0.1", "--identity=purser-operator-0"])
+            .arg("--stream-name=127.0.0.1")
+            .arg(format!("--identity={}", self.identity))
             .args(&self.more);
         let mut process = Process::start("purser-operator", &mut command).unwrap();
         let ready = Call::get("/readyz");

@@ -40,10 +40,10 @@ impl Place {
         let operator = format!("--operator=https://{}", self.world.stream);
         let token = format!("--token={}", path.display());
         let ca = format!("--operator-ca={}", self.world.ca.display());
-        let mut arguments = vec![operator, token];
-        if !more.iter().any(|one| one.starts_with("--operator-ca=")) {
-            arguments.push(ca);
-        }
+        let given = |option: &str| more.iter().any(|one| one.starts_with(option));
+        let mut arguments = vec![token];
+        arguments.extend((!given("--operator=")).then_some(operator));
+        arguments.extend((!given("--operator-ca=")).then_some(ca));
         arguments.extend(more.iter().map(|&one| one.to_owned()));
         Sidecar::start(&arguments, folder).await
     }

@@ -86,8 +86,10 @@ impl Together {
     }
 
     pub(super) fn fault(&self) -> Option<String> {
-        let why = "Redis cannot be asked: plans under Share go on with the shares that their sidecars hold, plans under Deny answer 503; it is tried again all the time, and the log says why";
-        (!self.windows.reachable()).then(|| why.to_owned())
+        let why = self.windows.fault()?;
+        Some(format!(
+            "{why} Meanwhile plans under Share go on with the shares that their sidecars hold, and plans under Deny answer 503."
+        ))
     }
 
     fn joined(&self) -> MutexGuard<'_, HashMap<String, Joined>> {
