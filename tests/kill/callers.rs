@@ -150,7 +150,7 @@ async fn calls(work: Arc<Work>, door: Arc<Door>) -> Told {
         let key = KEYS[(dice % 4) as usize];
         let call = One {
             stream: dice & 4 != 0,
-            leaves: (dice >> 3) % 40 == 0,
+            leaves: (dice >> 3).is_multiple_of(40),
             request: &work.requests[&(key, dice & 4 != 0)],
         };
         let outcome = tokio::time::timeout(LONGEST, call.made(&mut wire)).await;

@@ -74,7 +74,7 @@ async fn a_purser_up_that_is_killed_again_and_again_loses_no_call_and_charges_no
     let (mut process, address) = up(folder.path()).await;
     let door = Door::new(address);
     let began = Instant::now();
-    let callers = Callers::start(value, &[door.clone()], EVERY / CALLS_A_KILL);
+    let callers = Callers::start(value, std::slice::from_ref(&door), EVERY / CALLS_A_KILL);
     for _ in 0..kills {
         tokio::time::sleep(EVERY).await;
         door.dies();
