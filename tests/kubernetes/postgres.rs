@@ -36,6 +36,9 @@ async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead
     })
     .await;
     credit_and_wait(&place).await;
+    // It said nothing meanwhile, and was given up.
+    drop(one);
+    let mut one = Speaker::new(&place, "one").await;
     one.send(2, vec![record(&key, "pg-2")]);
     server.run().await.unwrap();
     let kept = |said: &FromOperator| matches!(said, FromOperator::Kept { upto: 2, .. });
