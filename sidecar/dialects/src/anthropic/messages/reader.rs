@@ -3,7 +3,7 @@
 use super::read_reply::explanation;
 use super::usage::Counts;
 use super::{ANSWER, finish};
-use crate::json::{members, string};
+use crate::json::{members, number, string};
 use crate::talk::{Finish, Kind, Piece, Sealed};
 use crate::{Dialect, Event};
 
@@ -23,8 +23,8 @@ pub(crate) struct Reader {
 
 #[derive(Debug)]
 struct Open {
-    /// As Anthropic counts, in its spelling.
-    index: String,
+    /// As Anthropic counts.
+    index: u64,
     block: u32,
     is: Is,
     /// Of a call: what it began with, until a fragment comes.
@@ -99,11 +99,11 @@ impl Reader {
         }
         self.calls |= is == Is::Call;
         self.answered |= is == Is::Answer;
-        let (choice, number) = (0, self.next);
+        let (choice, this) = (0, self.next);
         self.next = self.next.saturating_add(1);
         pieces.push(Piece::Open {
             choice,
-            block: number,
+            block: this,
             kind,
         });
         let names = ["text", "thinking", "input"];
@@ -114,13 +114,13 @@ impl Reader {
         if let Some(text) = begun.filter(|text| !text.is_empty()) {
             pieces.push(Piece::Text {
                 choice,
-                block: number,
+                block: this,
                 text,
             });
         }
         self.open.push(Open {
-            index: index.unwrap_or_default().to_owned(),
-            block: number,
+            index: number(index).unwrap_or_default(),
+            block: this,
             is,
             input: (is != Is::Said).then(|| input.unwrap_or("{}").to_owned()),
         });
@@ -128,7 +128,7 @@ impl Reader {
 
     fn delta(&mut self, index: Option<&str>, delta: Option<&str>, pieces: &mut Vec<Piece>) {
         let names = ["text", "partial_json", "thinking", "signature", "citation"];
-        let index = index.unwrap_or_default();
+        let index = number(index).unwrap_or_default();
         let open = self.open.iter_mut().find(|open| open.index == index);
         let (Some(open), Some([text, json, thinking, signature, citation])) =
             (open, delta.and_then(|delta| members(delta, names)))
@@ -165,7 +165,7 @@ impl Reader {
     }
 
     fn stop(&mut self, index: Option<&str>, pieces: &mut Vec<Piece>) {
-        let index = index.unwrap_or_default();
+        let index = number(index).unwrap_or_default();
         let Some(at) = self.open.iter().position(|open| open.index == index) else {
             return;
         };

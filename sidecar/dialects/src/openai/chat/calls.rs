@@ -10,6 +10,9 @@ use crate::talk::{Kind, Piece};
 /// More calls at once than any model makes; what is beyond is not read.
 const MOST: usize = 256;
 
+/// Longer than any id; one is made in its place.
+const MOST_ID: usize = 512;
+
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<Call>,
@@ -46,7 +49,7 @@ impl Calls {
                 return;
             }
             let index = number(index).unwrap_or(self.calls.len() as u64);
-            let id = match id.is_empty() {
+            let id = match id.is_empty() || id.len() > MOST_ID {
                 true => format!("call_{made}_{}_{}", out.index, self.calls.len()),
                 false => id,
             };

@@ -1,0 +1,118 @@
+//! What the fuzz targets do with an input: everything that reads what somebody else wrote. Called by them, and by `tests/seeds.rs` with every
+//! golden case. Must never panic, whatever the input.
+
+use purser_config::Provider;
+use purser_dialects::provider::Quirks;
+use purser_dialects::translate::{
+    Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
+};
+use purser_dialects::{Events, Gate, Tail, Wire, boundary, scan_json, scan_multipart};
+
+const PROVIDERS: [Provider; 9] = [
+    Provider::OpenAI,
+    Provider::AzureOpenAI,
+    Provider::Anthropic,
+    Provider::Gemini,
+    Provider::Mistral,
+    Provider::DeepSeek,
+    Provider::XAI,
+    Provider::DashScope,
+    Provider::OpenAICompatible,
+];
+
+fn asked() -> Asked {
+    Asked {
+        model: "m".into(),
+        request_id: "r".into(),
+        wants_usage: true,
+        ..Asked::default()
+    }
+}
+
+/// A caller's request, of every API, for every provider.
+pub(crate) fn ask(data: &[u8]) {
+    let path = Path {
+        model: "m",
+        stream: true,
+    };
+    for wire in Wire::ALL {
+        let Ok(ask) = read_ask(wire, data, path) else {
+            continue;
+        };
+        for provider in PROVIDERS {
+            for model in ["claude-3-haiku-20240307", "claude-opus-5", "gemini-2.5-pro"] {
+                let target = Target {
+                    quirks: Quirks::of(provider),
+                    model,
+                    most_output: Some(1_000),
+                };
+                if let Ok(written) = write_ask(&ask, &target) {
+                    assert!(
+                        scan_json(&written.body).is_ok(),
+                        "it wrote no JSON: {}",
+                        String::from_utf8_lossy(&written.body)
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A provider's answer, of every API, for every caller.
+pub(crate) fn reply(data: &[u8]) {
+    for from in Wire::ALL {
+        let Ok(reply) = read_reply(from, data) else {
+            continue;
+        };
+        for to in Wire::ALL {
+            let written = write_reply(to, &reply, &asked());
+            assert!(
+                written.is_empty() || is_json(&written),
+                "it wrote no JSON: {}",
+                String::from_utf8_lossy(&written)
+            );
+        }
+    }
+}
+
+fn is_json(text: &[u8]) -> bool {
+    purser_dialects::Whole::read(text).is_ok()
+}
+
+/// A provider's stream, of every API, for every caller: whole, and cut where its first byte says.
+pub(crate) fn stream(data: &[u8]) {
+    let size = usize::from(data.first().copied().unwrap_or(1)).max(1);
+    for from in Wire::ALL {
+        for to in Wire::ALL {
+            let run = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+                let mut interpreter = Interpreter::new(from, to, asked());
+                let mut given = Vec::new();
+                for chunk in chunks {
+                    given.extend(interpreter.push(chunk));
+                }
+                given.extend(interpreter.finish());
+                given
+            };
+            let whole = run(&mut std::iter::once(data));
+            let cut = run(&mut data.chunks(size));
+            assert_eq!(whole, cut, "from {from:?} to {to:?}");
+        }
+    }
+}
+
+/// The readers beside the translation.
+pub(crate) fn parts(data: &[u8]) {
+    let _ = scan_json(data);
+    let text = String::from_utf8_lossy(data);
+    if let Some(boundary) = boundary(text.lines().next().unwrap_or_default()) {
+        let _ = scan_multipart(data, &boundary);
+    }
+    let mut events = Events::new();
+    let _ = events.push(data);
+    let _ = events.finish();
+    let mut tail = Tail::counting();
+    tail.push(data);
+    tail.finish();
+    let mut gate = Gate::default();
+    let _ = gate.push(data);
+}

@@ -1,0 +1,336 @@
+//! What two APIs can both say survives the way there and back: requests, answers and streams of a chat, by way of Anthropic's messages.
+//! And a stream takes no more memory than its blocks need, however long it is.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
+
+use proptest::prelude::*;
+use purser_config::Provider;
+use purser_dialects::Wire;
+use purser_dialects::provider::Quirks;
+use purser_dialects::translate::{
+    Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
+};
+use serde_json::{Value, json};
+
+fn sent(from: Wire, body: &[u8], provider: Provider) -> Vec<u8> {
+    let ask = read_ask(from, body, Path::default()).unwrap();
+    let target = Target {
+        quirks: Quirks::of(provider),
+        model: "claude-sonnet-4-5",
+        most_output: None,
+    };
+    let written = write_ask(&ask, &target).unwrap();
+    assert!(!written.removed_state);
+    written.body
+}
+
+fn text(text: &[u8]) -> Value {
+    serde_json::from_slice(text).unwrap()
+}
+
+/// Words that mean something, with whatever letters.
+fn words() -> impl Strategy<Value = String> {
+    "[a-z\"\\\\\u{e9}\u{1f980}\n{}]{0,20}x"
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z][a-z_]{0,10}"
+}
+
+fn arguments() -> impl Strategy<Value = Value> {
+    prop::collection::vec((name(), words()), 0..3).prop_map(|members| {
+        members
+            .into_iter()
+            .map(|(name, is)| (name, json!(is)))
+            .collect()
+    })
+}
+
+fn user() -> impl Strategy<Value = Value> {
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}});
+    let data = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let part = prop_oneof![
+        3 => words().prop_map(|text| json!({"type": "text", "text": text})),
+        1 => Just(image),
+        1 => Just(data),
+    ];
+    prop_oneof![
+        words().prop_map(|text| json!({"role": "user", "content": text})),
+        prop::collection::vec(part, 2..4)
+            .prop_map(|parts| json!({"role": "user", "content": parts})),
+    ]
+}
+
+/// What the assistant says, and what the tools that it called answer.
+fn answered() -> impl Strategy<Value = Vec<Value>> {
+    let calls = prop::collection::vec((name(), arguments(), words()), 0..3);
+    (prop::option::of(words()), calls, any::<u32>()).prop_map(|(said, calls, seed)| {
+        let said = match (said, calls.is_empty()) {
+            (None, true) => Some("Yes.".to_owned()),
+            (said, _) => said,
+        };
+        let id = |index: usize| format!("call_{seed}_{index}");
+        let mut assistant = json!({"role": "assistant", "content": said});
+        if !calls.is_empty() {
+            let calls = calls.iter().enumerate().map(|(index, (name, arguments, _))| {
+                json!({"id": id(index), "type": "function", "function": {"name": name, "arguments": arguments.to_string()}})
+            });
+            assistant["tool_calls"] = calls.collect();
+        }
+        let answers = calls.iter().enumerate().map(|(index, (_, _, text))| {
+            json!({"role": "tool", "tool_call_id": id(index), "content": text})
+        });
+        std::iter::once(assistant).chain(answers).collect()
+    })
+}
+
+fn conversation() -> impl Strategy<Value = Vec<Value>> {
+    let turns = prop::collection::vec((user(), answered()), 0..3);
+    (prop::option::of(words()), turns, user()).prop_map(|(system, turns, last)| {
+        let system = system.map(|text| json!({"role": "system", "content": text}));
+        let turns = turns
+            .into_iter()
+            .flat_map(|(user, answered)| std::iter::once(user).chain(answered));
+        system.into_iter().chain(turns).chain([last]).collect()
+    })
+}
+
+fn tools() -> impl Strategy<Value = Value> {
+    let tool = (name(), words(), any::<bool>()).prop_map(|(name, about, strict)| {
+        let schema = json!({"type": "object", "properties": {"x": {"type": "string"}}});
+        let mut function = json!({"name": name, "description": about, "parameters": schema});
+        if strict {
+            function["strict"] = json!(true);
+        }
+        json!({"type": "function", "function": function})
+    });
+    prop::collection::vec(tool, 1..3).prop_map(Value::Array)
+}
+
+fn request() -> impl Strategy<Value = Value> {
+    let choice = prop::sample::select(vec![json!("auto"), json!("none"), json!("required")]);
+    let stops = prop::collection::vec("[a-z]{1,4}", 0..4);
+    (
+        conversation(),
+        prop::option::of((tools(), choice, any::<bool>())),
+        (stops, prop::option::of(0..10_u32), 1..5_000_u32, any::<bool>()),
+    )
+        .prop_map(|(messages, tools, (stops, warmth, most, stream))| {
+            let mut body = json!({"model": "m", "messages": messages, "stream": stream, "max_completion_tokens": most});
+            if let Some((tools, choice, parallel)) = tools {
+                body["tools"] = tools;
+                // Nothing can be told not to be called twice.
+                if choice != "none" {
+                    body["parallel_tool_calls"] = json!(parallel);
+                }
+                body["tool_choice"] = choice;
+            }
+            if !stops.is_empty() {
+                body["stop"] = json!(stops);
+            }
+            if let Some(tenths) = warmth {
+                body["temperature"] = json!(f64::from(tenths) / 10.0);
+            }
+            body
+        })
+}
+
+/// A part of an answer: its text or its call, in fragments.
+fn blocks() -> impl Strategy<Value = Vec<(Option<String>, Vec<String>)>> {
+    let said = prop::collection::vec(words(), 1..4).prop_map(|parts| (None, parts));
+    let called = (name(), arguments(), 1..9_usize).prop_map(|(name, arguments, size)| {
+        let text: Vec<char> = arguments.to_string().chars().collect();
+        (
+            Some(name),
+            text.chunks(size)
+                .map(|part| part.iter().collect())
+                .collect(),
+        )
+    });
+    let pair = (said, prop::collection::vec(called, 0..3));
+    prop::collection::vec(pair, 1..3).prop_map(|pairs| {
+        // Two texts in a row would be one in a chat.
+        let mut blocks: Vec<(Option<String>, Vec<String>)> = Vec::new();
+        for (said, called) in pairs {
+            if !blocks.last().is_some_and(|(call, _)| call.is_none()) {
+                blocks.push(said);
+            }
+            blocks.extend(called);
+        }
+        blocks
+    })
+}
+
+fn event(data: &Value) -> String {
+    let name = data["type"].as_str().unwrap();
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+fn stream(blocks: &[(Option<String>, Vec<String>)]) -> String {
+    let usage = json!({"input_tokens": 5, "output_tokens": 1});
+    let mut stream = event(
+        &json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "usage": usage}}),
+    );
+    for (index, (name, parts)) in blocks.iter().enumerate() {
+        let block = match name {
+            Some(name) => {
+                json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": name, "input": {}})
+            }
+            None => json!({"type": "text", "text": ""}),
+        };
+        stream +=
+            &event(&json!({"type": "content_block_start", "index": index, "content_block": block}));
+        for part in parts {
+            let delta = match name {
+                Some(_) => json!({"type": "input_json_delta", "partial_json": part}),
+                None => json!({"type": "text_delta", "text": part}),
+            };
+            stream +=
+                &event(&json!({"type": "content_block_delta", "index": index, "delta": delta}));
+        }
+        stream += &event(&json!({"type": "content_block_stop", "index": index}));
+    }
+    let calls = blocks.iter().any(|(name, _)| name.is_some());
+    let reason = if calls { "tool_use" } else { "end_turn" };
+    stream += &event(
+        &json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 9}}),
+    );
+    stream + &event(&json!({"type": "message_stop"}))
+}
+
+fn interpreted(from: Wire, to: Wire, stream: &[u8]) -> Vec<u8> {
+    let asked = Asked {
+        model: "m".into(),
+        wants_usage: true,
+        ..Asked::default()
+    };
+    let mut interpreter = Interpreter::new(from, to, asked);
+    let mut given = interpreter.push(stream);
+    given.extend(interpreter.finish());
+    given
+}
+
+/// Without its first event, which tells an id and counts that are known there only.
+fn after_start(stream: &[u8]) -> String {
+    let text = std::str::from_utf8(stream).unwrap();
+    text.split_once("\n\n").unwrap().1.to_owned()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_chat_request_comes_back_from_messages_as_it_was(body in request()) {
+        let body = body.to_string().into_bytes();
+        let direct = text(&sent(Wire::Chat, &body, Provider::OpenAI));
+        let there = sent(Wire::Chat, &body, Provider::Anthropic);
+        let back = text(&sent(Wire::Messages, &there, Provider::OpenAI));
+        prop_assert_eq!(direct, back);
+    }
+
+    #[test]
+    fn an_answer_comes_back_from_a_chat_as_it_was(parts in blocks()) {
+        let calls = parts.iter().any(|(name, _)| name.is_some());
+        // A chat tells its text before its calls.
+        let mut parts = parts;
+        parts.sort_by_key(|(name, _)| name.is_some());
+        parts.dedup_by(|(later, _), (earlier, _)| later.is_none() && earlier.is_none());
+        let content: Vec<Value> = parts.iter().enumerate().map(|(index, (name, parts))| match name {
+            Some(name) => json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": name, "input": text(parts.concat().as_bytes())}),
+            None => json!({"type": "text", "text": parts.concat()}),
+        }).collect();
+        let answer = json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content,
+            "stop_reason": if calls { "tool_use" } else { "end_turn" }, "stop_sequence": null,
+            "usage": {"input_tokens": 5, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3, "output_tokens": 9},
+        });
+        let asked = Asked { model: "m".into(), ..Asked::default() };
+        let reply = read_reply(Wire::Messages, answer.to_string().as_bytes()).unwrap();
+        let there = write_reply(Wire::Chat, &reply, &asked);
+        let back = write_reply(Wire::Messages, &read_reply(Wire::Chat, &there).unwrap(), &asked);
+        let (mut answer, mut back) = (answer, text(&back));
+        (answer["id"], back["id"]) = (Value::Null, Value::Null);
+        prop_assert_eq!(answer, back);
+    }
+
+    #[test]
+    fn a_stream_comes_back_from_a_chat_as_it_was(parts in blocks()) {
+        let stream = stream(&parts);
+        let direct = interpreted(Wire::Messages, Wire::Messages, stream.as_bytes());
+        let there = interpreted(Wire::Messages, Wire::Chat, stream.as_bytes());
+        let back = interpreted(Wire::Chat, Wire::Messages, &there);
+        prop_assert_eq!(after_start(&direct), after_start(&back));
+    }
+}
+
+/// As good a measure of what it keeps as any: each byte that is kept is shown in at least one.
+fn kept(interpreter: &Interpreter) -> usize {
+    format!("{interpreter:?}").len()
+}
+
+/// Chunk after chunk of a stream that does not end.
+type Chunk = fn(usize) -> String;
+
+fn chunk(data: &Value) -> String {
+    format!("data: {data}\n\n")
+}
+
+/// A few of them are more than anything that is kept.
+const LONG: usize = 160_000;
+
+#[test]
+fn a_long_stream_takes_no_more_memory_than_a_short_one() {
+    let streams: [(&str, usize, Wire, Chunk); 6] = [
+        ("words and thoughts", 8, Wire::Chat, |_| {
+            let words = "x".repeat(LONG);
+            chunk(
+                &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": words, "reasoning_content": words}}]}),
+            )
+        }),
+        ("thoughts", 8, Wire::Chat, |_| {
+            let words = "x".repeat(LONG);
+            chunk(
+                &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"reasoning_content": words}}]}),
+            )
+        }),
+        ("calls that never end", 300, Wire::Chat, |index| {
+            let id = format!("{index}{}", "x".repeat(4_000));
+            chunk(
+                &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": [{"id": id, "function": {"name": "f", "arguments": "{"}}]}}]}),
+            )
+        }),
+        ("a line", 8, Wire::Chat, |_| "x".repeat(LONG)),
+        ("thoughts of Anthropic's", 8, Wire::Messages, |index| {
+            let start = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}});
+            let thought = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "x".repeat(LONG)}});
+            event(if index == 0 { &start } else { &thought })
+        }),
+        ("blocks that never end", 300, Wire::Messages, |index| {
+            event(
+                &json!({"type": "content_block_start", "index": index, "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}}}),
+            )
+        }),
+    ];
+    for (what, count, from, chunk) in streams {
+        // A stream of responses repeats at its end all that it said: that writer keeps it.
+        for to in [Wire::Chat, Wire::Completions, Wire::Messages] {
+            let mut interpreter = Interpreter::new(from, to, Asked::default());
+            let mut run = |chunks: std::ops::Range<usize>| {
+                for index in chunks {
+                    interpreter.push(chunk(index).as_bytes());
+                }
+                kept(&interpreter)
+            };
+            let (few, many) = (run(0..count), run(count..2 * count));
+            assert!(
+                many < few + 10_000,
+                "{what}, {from:?} to {to:?}: {few}, then {many}"
+            );
+        }
+    }
+}
