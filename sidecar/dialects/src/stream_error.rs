@@ -1,4 +1,4 @@
-//! An error within a stream, as the callers of OpenAI's and Anthropic's APIs get it. Called by writers of streams. Must never pass on what
+//! An error within a stream, as callers get it. Called by writers of streams. Must never pass on what
 //! is ours and not the caller's: the message is cleaned as one of a whole answer is.
 
 use crate::talk::Piece;
@@ -17,10 +17,7 @@ pub(crate) fn write(dialect: Dialect, error: &Piece, request_id: &str) -> Vec<u8
     };
     let clean = |text: &Option<String>| text.as_deref().map(upstream_error::clean);
     let (code, kind) = (clean(code), clean(kind));
-    let message = match upstream_error::clean(message) {
-        message if message.trim().is_empty() => "The provider broke off its answer.".to_owned(),
-        message => message,
-    };
+    let message = self::message(message);
     render_event(
         dialect,
         &ErrorBody {
@@ -32,4 +29,12 @@ pub(crate) fn write(dialect: Dialect, error: &Piece, request_id: &str) -> Vec<u8
             request_id,
         },
     )
+}
+
+/// What it says, cleaned; something, where it says nothing.
+pub(crate) fn message(said: &str) -> String {
+    match upstream_error::clean(said) {
+        message if message.trim().is_empty() => "The provider broke off its answer.".to_owned(),
+        message => message,
+    }
 }

@@ -39,6 +39,35 @@ fn geminis_two_ways_to_ask_are_one() {
 }
 
 #[test]
+fn a_request_of_anthropics_is_counted_by_gemini_and_the_other_way() {
+    let ask = json!({
+        "model": "public", "system": "Be brief.",
+        "messages": [{"role": "user", "content": "Hello?"}],
+        "tools": [{"name": "f", "input_schema": {"type": "object", "properties": {"a": {"type": "string"}}}}],
+    });
+    let ask = count::read(Dialect::Anthropic, &bytes(&ask), "").unwrap();
+    let sent = count::write(&ask, &target(Provider::Gemini)).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    let inner = &sent["generateContentRequest"];
+    assert_eq!(inner["model"], "models/provider-model");
+    assert_eq!(
+        inner["contents"],
+        json!([{"role": "user", "parts": [{"text": "Hello?"}]}])
+    );
+    assert_eq!(inner["tools"][0]["functionDeclarations"][0]["name"], "f");
+
+    let ask = json!({"contents": [{"parts": [{"text": "Hello?"}]}], "generationConfig": {"maxOutputTokens": 9}});
+    let ask = count::read(Dialect::Gemini, &bytes(&ask), "public").unwrap();
+    let sent = count::write(&ask, &target(Provider::Anthropic)).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    let messages = json!([{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]);
+    assert_eq!(
+        sent,
+        json!({"model": "provider-model", "messages": messages})
+    );
+}
+
+#[test]
 fn a_count_is_read_and_written_in_each_api() {
     for answer in [
         r#"{"totalTokens":31,"promptTokensDetails":[]}"#,

@@ -152,6 +152,9 @@ impl Reader {
 
     fn candidate(&mut self, candidate: Candidate<'_>, pieces: &mut Vec<Piece>) {
         let choice = candidate.index;
+        if self.state(choice).is_none_or(|state| state.finished) {
+            return;
+        }
         let parts = candidate
             .content
             .and_then(|content| content.parts)

@@ -8,6 +8,7 @@ use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
 use crate::json::pen;
+use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
 use serde_json::Value;
@@ -259,11 +260,11 @@ impl Writer {
 
     fn failed(&mut self, status: Option<u16>, message: &str, out: &mut Vec<u8>) {
         let body = ErrorBody {
-            status: status.unwrap_or(500),
+            status: status.filter(|status| *status >= 400).unwrap_or(502),
             kind: "server_error",
             code: None,
             param: None,
-            message,
+            message: &stream_error::message(message),
             request_id: &self.asked.request_id,
         };
         self.element(&render(Dialect::Gemini, &body), out);

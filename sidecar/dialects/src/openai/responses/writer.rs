@@ -10,6 +10,7 @@ use super::event::{At, Event};
 use super::output::{COMPLETED, Failure, IN_PROGRESS, Item, Part, Response};
 use super::output::{annotation, id, logprobs};
 use crate::Dialect;
+use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
 use fill::{part_done, said, thought, thought_done};
@@ -80,7 +81,9 @@ impl Writer {
             Piece::Close { block, .. } => self.closed(*block, out),
             Piece::Finish { finish, .. } => self.finish = Some(finish.clone()),
             Piece::Spent(spent) => self.spent = Some(*spent),
-            Piece::Error { message, .. } => self.failed(message, out),
+            Piece::Error {
+                status, message, ..
+            } => self.failed(*status, message, out),
             Piece::End => self.end(out),
         }
     }
@@ -328,11 +331,18 @@ impl Writer {
         event.write(&mut self.number, out);
     }
 
-    fn failed(&mut self, message: &str, out: &mut Vec<u8>) {
+    fn failed(&mut self, status: Option<u16>, message: &str, out: &mut Vec<u8>) {
+        let message = stream_error::message(message);
         let mut response = Response::of(&self.asked, &self.items);
         response.status = "failed";
-        let code = "server_error";
-        response.error = Some(Failure { code, message });
+        response.error = Some(Failure {
+            code: match status {
+                Some(429) => "rate_limit_exceeded",
+                Some(400..=499) => "invalid_prompt",
+                _ => "server_error",
+            },
+            message: &message,
+        });
         Event::Failed { response }.write(&mut self.number, out);
     }
 }
