@@ -3,10 +3,11 @@
 
 use purser_config::Provider;
 use purser_dialects::provider::Quirks;
+use purser_dialects::state::without_foreign;
 use purser_dialects::translate::{
     Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
 };
-use purser_dialects::{Events, Gate, Tail, Wire, boundary, scan_json, scan_multipart};
+use purser_dialects::{Events, Gate, Tail, Wire, boundary, scan_json, scan_multipart, splice};
 
 const PROVIDERS: [Provider; 9] = [
     Provider::OpenAI,
@@ -106,6 +107,12 @@ pub(crate) fn parts(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(boundary) = boundary(text.lines().next().unwrap_or_default()) {
         let _ = scan_multipart(data, &boundary);
+    }
+    for (wire, provider) in Wire::ALL.into_iter().zip(PROVIDERS) {
+        if let Some(edit) = without_foreign(wire, data, provider) {
+            let sifted = splice(&data.to_vec().into(), &mut [edit]);
+            assert_eq!(is_json(data), is_json(&sifted));
+        }
     }
     let mut events = Events::new();
     let _ = events.push(data);

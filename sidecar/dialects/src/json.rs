@@ -5,6 +5,7 @@
 
 pub(crate) mod look;
 pub(crate) mod pen;
+pub(crate) mod sift;
 
 use crate::walk::{Spelt, Stuck, Walk};
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};

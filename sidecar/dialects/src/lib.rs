@@ -36,6 +36,7 @@ pub mod scan;
 pub mod schema;
 pub mod splice;
 pub mod sse;
+pub mod state;
 mod stream_error;
 pub mod talk;
 mod text;

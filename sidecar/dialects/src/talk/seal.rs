@@ -41,6 +41,11 @@ impl Sealed {
         }
     }
 
+    /// Whether what a caller gives back is of another origin than its own API.
+    pub(crate) fn is_foreign(home: Dialect, shown: &str) -> bool {
+        read(home, shown).0.origin != home || shown.starts_with(HIDDEN)
+    }
+
     /// What such a caller gives back; without a mark it is of `home`'s own.
     pub fn given(home: Dialect, shown: &str) -> Sealed {
         read(home, shown).0
