@@ -28,7 +28,8 @@ const KEEP_WITHIN: Duration = Duration::from_secs(10);
 /// What was given back so short before a connection broke is given back again: nobody says that it arrived.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 const RECONNECT_LEAST: Duration = Duration::from_millis(100);
-const RECONNECT_MOST: Duration = Duration::from_secs(5);
+/// Half as much again at the most; an allowance lasts as long as an operator is away for ten seconds, and this.
+const RECONNECT_MOST: Duration = Duration::from_secs(3);
 
 /// A question and where its answer goes.
 enum Question {
