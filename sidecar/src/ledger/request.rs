@@ -182,25 +182,29 @@ impl Ledger {
         }
     }
 
-    /// Turns a reservation into a use, at the last moment before the send. A grant that waited too long, or of a connection that is gone,
-    /// is void: it is given back, and another asked for.
+    /// Turns a reservation into a use, at the last moment before the send; says which that was, where there was a grant to be looked at. A
+    /// grant that waited too long, or of a connection that is gone, is void: it is given back, and another asked for.
     ///
     /// # Errors
     /// As `reserve`.
-    pub async fn spend(&self, mut reservation: Reservation, caller: &Caller) -> Result<(), Reject> {
+    pub async fn spend(
+        &self,
+        mut reservation: Reservation,
+        caller: &Caller,
+    ) -> Result<Option<Duration>, Reject> {
         if reservation.grant.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let began = self.clock.now();
         let mut now = began;
         loop {
             let Some(held) = &reservation.grant else {
-                return Ok(());
+                return Ok(None);
             };
             let in_time = now <= held.of.asked + held.of.ttl + GRACE;
             if in_time && self.memory.used_of(&held.key, held.generation, now) {
                 reservation.grant = None;
-                return Ok(());
+                return Ok(Some(now));
             }
             drop(reservation);
             if now > began + PATIENCE {
