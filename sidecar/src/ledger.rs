@@ -77,7 +77,7 @@ pub trait Authority: Send + Sync {
 /// What a plan's window looks like, for the `x-ratelimit-*` headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests in any 60 s; absent: no limit.
+    /// Requests in any 60 s, or in a day where only that is limited or that is what refuses; absent: no limit.
     pub limit: Option<u32>,
     /// What is left of them.
     pub remaining: u32,
@@ -90,12 +90,16 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// The window as a refusal tells it: full, until it is free.
+    /// The window as a refusal tells it: full, until it is free. Of two limits it is the one that refuses.
     pub fn refused(reject: &Reject, caller: &Caller) -> Option<Quota> {
         let plan = caller.plan.as_ref()?;
         let retry = reject.retry()?;
+        let limit = match reject {
+            Reject::OverRate { limit, .. } => Some(*limit),
+            _ => plan.requests_per_minute.or(plan.requests_per_day),
+        };
         Some(Quota {
-            limit: plan.requests_per_minute,
+            limit,
             remaining: 0,
             reset_ms: retry.as_millis() as u64,
             tokens: plan.tokens_per_minute,

@@ -9,7 +9,7 @@ pub use render::span;
 
 use purser_config::Refusal;
 use purser_config::price::Micros;
-use purser_config::quota::Limited;
+use purser_config::quota::{Limited, TokensLeft};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ pub enum Reject {
         limit: u64,
         needed: u64,
         retry: Option<Duration>,
+        left: Option<TokensLeft>,
         plan: String,
     },
     /// 429: over the plan's concurrent requests.
@@ -287,7 +288,7 @@ impl Reject {
                 };
                 format!("Rate limit reached: the plan `{plan}` admits {limit} requests {span_of}. Try again in {}; apply exponential backoff, and read the retry-after header.", render::span(*retry))
             }
-            Reject::OverTokens { limit, needed, retry: Some(retry), plan } => format!("Rate limit reached: the plan `{plan}` admits {limit} tokens in any 60 seconds, and this request may use {needed}. Try again in {}; a lower max_tokens needs fewer.", render::span(*retry)),
+            Reject::OverTokens { limit, needed, retry: Some(retry), plan, .. } => format!("Rate limit reached: the plan `{plan}` admits {limit} tokens in any 60 seconds, and this request may use {needed}. Try again in {}; a lower max_tokens needs fewer.", render::span(*retry)),
             Reject::OverTokens { limit, needed, plan, .. } => format!("This request may use {needed} tokens, more than the {limit} that the plan `{plan}` admits in any 60 seconds. Lower max_tokens, or send less."),
             Reject::TooMany { limit, plan } => format!("Too many requests at once: the plan `{plan}` admits {limit} under way. Wait for one to end."),
             Reject::NoCredits { left, needed, plan } => format!("Not enough credits: this request may cost {} and {} are left on the plan `{plan}`. Ask your administrator for a top-up or another plan.", render::credits(*needed), render::credits(*left)),

@@ -116,9 +116,15 @@ impl Trip {
 }
 
 fn lost(reject: Reject, mut told: Told, call: &Call) -> Refused {
-    if matches!(reject, Reject::OverRate { .. }) {
+    match &reject {
         // The grant waited too long, and another was denied: what the first one told is past.
-        told.quota = Quota::refused(&reject, &call.caller);
+        Reject::OverRate { .. } => told.quota = Quota::refused(&reject, &call.caller),
+        Reject::OverTokens { left, .. } => {
+            if let Some(quota) = &mut told.quota {
+                quota.tokens_left = *left;
+            }
+        }
+        _ => {}
     }
     Refused { reject, told }
 }

@@ -10,7 +10,7 @@ use crate::clock::draw;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
 use purser_config::price::Micros;
-use purser_config::quota::{Reserve, ReserveVerdict, Settle};
+use purser_config::quota::{Reserve, ReserveVerdict, Settle, TokensLeft};
 use purser_config::{Name, Plan, WhenQuotaUnreachable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +157,7 @@ impl Ledger {
                 Ok(Some(AGAIN.max(Duration::from_millis(ready_ms))))
             }
             ReserveVerdict::Unavailable => Ok(Some(AGAIN)),
-            no => Err(refusal(no, reserve, &open.facts.caller)),
+            no => Err(refusal((no, answer.tokens), reserve, &open.facts.caller)),
         }
     }
 
@@ -348,7 +348,11 @@ fn is_denial(verdict: &ReserveVerdict) -> bool {
     )
 }
 
-fn refusal(verdict: ReserveVerdict, reserve: &Reserve, caller: &Caller) -> Reject {
+fn refusal(
+    (verdict, left): (ReserveVerdict, Option<TokensLeft>),
+    reserve: &Reserve,
+    caller: &Caller,
+) -> Reject {
     let plan = || caller.plan_name.to_string();
     match verdict {
         ReserveVerdict::NoTokens { next_free_ms } => Reject::OverTokens {
@@ -359,6 +363,7 @@ fn refusal(verdict: ReserveVerdict, reserve: &Reserve, caller: &Caller) -> Rejec
                 .unwrap_or(0),
             needed: reserve.tokens,
             retry: next_free_ms.map(Duration::from_millis),
+            left,
             plan: plan(),
         },
         ReserveVerdict::NoSlot { limit } => Reject::TooMany {

@@ -141,10 +141,14 @@ impl Ledger {
         (grant, asked, generation): (Grant, Duration, u64),
     ) -> Result<Asked, Reject> {
         let name = &caller.name;
+        let (limit, reset_ms) = match (grant.limit, plan.requests_per_day) {
+            (None, Some(day)) => (Some(day), until_midnight(self.clock.wall_ms())),
+            (minute, _) => (minute, grant.reset_ms),
+        };
         let quota = Quota {
-            limit: grant.limit,
+            limit,
             remaining: grant.remaining,
-            reset_ms: grant.reset_ms,
+            reset_ms,
             ..Quota::default()
         };
         match grant.verdict {
@@ -258,6 +262,12 @@ impl Ledger {
             authority: Arc::clone(&self.authority),
         }
     }
+}
+
+/// What is left of a UTC day, in milliseconds.
+fn until_midnight(wall_ms: u64) -> u64 {
+    const DAY_MS: u64 = 86_400_000;
+    DAY_MS - wall_ms % DAY_MS
 }
 
 fn is_leased(plan: &Plan) -> bool {

@@ -53,6 +53,7 @@ fn what_cannot_succeed_by_waiting_is_not_retried() {
         limit: 100,
         needed: 101,
         retry,
+        left: None,
         plan: plan(),
     };
     assert_eq!(large(None).should_retry(), Some(false));
