@@ -20,6 +20,7 @@ mod gateway {
     mod needs;
     mod outage;
     mod quarantine;
+    mod records;
     mod refusals;
     mod reload;
     mod stream;
