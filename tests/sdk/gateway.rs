@@ -15,6 +15,8 @@ pub(super) const KEY: &str = "sk-opened00-0123456789abcdefghijklmnopqrstuv";
 pub(super) const SLOW: &str = "sk-slowed00-0123456789abcdefghijklmnopqrstuv";
 /// A key that is suspended.
 pub(super) const SUSPENDED: &str = "sk-paused00-0123456789abcdefghijklmnopqrstuv";
+/// A key with one credit, on a plan on which each call costs two.
+pub(super) const POOR: &str = "sk-poorer00-0123456789abcdefghijklmnopqrstuv";
 
 const PEOPLE: &str = r#"
 apiVersion: purser.dev/v1alpha1
@@ -28,9 +30,19 @@ metadata: {name: slow}
 spec: {models: {allow: ["*"]}, limits: {requestsPerMinute: 2}}
 ---
 apiVersion: purser.dev/v1alpha1
+kind: Plan
+metadata: {name: dear}
+spec: {models: {allow: ["*"]}, credits: {grant: "1"}, prices: [{models: ["*"], perRequest: "2"}]}
+---
+apiVersion: purser.dev/v1alpha1
 kind: ApiKey
 metadata: {name: opened, namespace: shop}
 spec: {plan: open}
+---
+apiVersion: purser.dev/v1alpha1
+kind: ApiKey
+metadata: {name: poorer, namespace: shop}
+spec: {plan: dear}
 ---
 apiVersion: purser.dev/v1alpha1
 kind: ApiKey
@@ -46,6 +58,11 @@ apiVersion: v1
 kind: Secret
 metadata: {name: opened-key, namespace: shop}
 stringData: {apiKey: sk-opened00-0123456789abcdefghijklmnopqrstuv}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: poorer-key, namespace: shop}
+stringData: {apiKey: sk-poorer00-0123456789abcdefghijklmnopqrstuv}
 ---
 apiVersion: v1
 kind: Secret

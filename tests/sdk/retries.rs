@@ -1,7 +1,7 @@
 //! What the SDKs do by themselves after a refusal: they wait as long as they are told to, and leave alone what waiting cannot mend.
 
 use super::caller::{Ask, BOTH, Came, Sdk};
-use super::gateway::{Gateway, KEY, SUSPENDED, channel};
+use super::gateway::{Gateway, KEY, POOR, SUSPENDED, channel};
 use purser_tests::provider::{Behaviour, Provider, Script};
 
 /// Lets both SDKs make this call at the same time, each through a gateway and a provider of its own.
@@ -80,5 +80,28 @@ async fn a_suspended_key_is_told_once() {
         );
         assert!(came.seconds() < 5.0, "{sdk:?}: {came:?}");
         assert_eq!(provider.calls(), 0, "{sdk:?}");
+    }
+}
+
+/// Neither SDK has a class for 402, which is why it is not 429: they would try that again and again.
+#[tokio::test]
+async fn a_key_without_credits_is_told_once_and_costs_its_provider_nothing() {
+    for stream in ["chat", "stream"] {
+        let ask = Ask::of(stream, POOR, "m").retries(2);
+        for (sdk, came, provider) in each(Behaviour::healthy().into(), "", &ask).await {
+            let class = match sdk {
+                Sdk::Python => "APIStatusError",
+                Sdk::Node => "APIError",
+            };
+            let expected = format!("{class} 402 insufficient_quota insufficient_quota -");
+            assert_eq!(came.raised(), expected, "{sdk:?}: {came:?}");
+            assert_eq!(
+                came.header("x-should-retry"),
+                Some("false"),
+                "{sdk:?}: {came:?}"
+            );
+            assert!(came.seconds() < 5.0, "{sdk:?}: {came:?}");
+            assert_eq!(provider.calls(), 0, "{sdk:?}");
+        }
     }
 }
