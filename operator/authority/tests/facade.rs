@@ -1,15 +1,18 @@
 //! The authority as the operator's streams and `purser up` see it: windows and ledger behind one door, with time as an argument. Each
-//! sentence is proved over every pair of stores that can be had; what windows in Redis decide as those in memory do is `redis`' own test.
+//! sentence is proved over every pair of stores that an authority can have.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     dead_code,
-    reason = "tests; of the rooms that they share with `ledger` they use a part"
+    reason = "tests; of the rooms that they share with `ledger` and `redis` they use a part"
 )]
 
+#[path = "redis/server.rs"]
+mod redis_server;
 #[path = "ledger/server.rs"]
 mod server;
 #[path = "ledger/setup.rs"]
@@ -21,22 +24,30 @@ mod facade {
     pub(crate) mod validity;
 }
 
-use facade::{credits, validity};
+use facade::{credits, office, validity};
 
-/// Each of these is a test of windows in memory with each ledger.
+/// Each of these is a test over each pair of stores that an authority can have. Redis' windows with a ledger of one process' own are none.
 macro_rules! over_all {
     ($($room:ident::$name:ident,)*) => {
         mod memory_and_sqlite { $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                crate::$room::$name(crate::setup::Store::sqlite()).await;
+                crate::$room::$name(crate::office::Stores::memory_and_sqlite()).await;
             }
         )* }
         mod memory_and_postgres { $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                if let Some(store) = crate::setup::Store::postgres().await {
-                    crate::$room::$name(store).await;
+                if let Some(stores) = crate::office::Stores::memory_and_postgres().await {
+                    crate::$room::$name(stores).await;
+                }
+            }
+        )* }
+        mod redis_and_postgres { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(stores) = crate::office::Stores::redis_and_postgres().await {
+                    crate::$room::$name(stores).await;
                 }
             }
         )* }

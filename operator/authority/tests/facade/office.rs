@@ -1,11 +1,15 @@
 //! An authority over a test's store, its configuration in a word, and the questions of sidecars that have said Hello.
 
+use crate::redis_server::Server;
 use crate::setup::{NOW, Store};
+use purser_authority::redis::RedisWindows;
 use purser_authority::{Authority, Memory, Moment, Windows};
 use purser_config::quota::{Ask, Grant, Reserve, ReserveVerdict, Reserved, Verdict};
 use purser_config::stream::Hello;
 use purser_config::{Configuration, Key, Name, Plan};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// One credit.
@@ -15,6 +19,37 @@ pub(crate) const DAY_MS: u64 = 86_400_000;
 pub(crate) struct Office {
     pub(crate) authority: Authority,
     configuration: Configuration,
+    /// What Redis' scripts take for the time, in microseconds.
+    clock: Arc<AtomicI64>,
+}
+
+/// Where an authority counts, and where it keeps.
+pub(crate) struct Stores {
+    ledger: Store,
+    redis: Option<Server>,
+}
+
+impl Stores {
+    pub(crate) fn memory_and_sqlite() -> Stores {
+        Stores {
+            ledger: Store::sqlite(),
+            redis: None,
+        }
+    }
+
+    pub(crate) async fn memory_and_postgres() -> Option<Stores> {
+        Some(Stores {
+            ledger: Store::postgres().await?,
+            redis: None,
+        })
+    }
+
+    pub(crate) async fn redis_and_postgres() -> Option<Stores> {
+        Some(Stores {
+            ledger: Store::postgres().await?,
+            redis: Some(Server::start()?),
+        })
+    }
 }
 
 /// So many milliseconds after the beginning.
@@ -27,13 +62,24 @@ pub(crate) fn after(ms: u64) -> Moment {
 
 impl Office {
     /// An authority to which the sidecars `one`, `two` and `three` of namespace `shop` are connected.
-    pub(crate) async fn open(store: &Store) -> Office {
-        let windows = Windows::new(Duration::ZERO, 1, Memory::Fresh);
-        let ledger = store.open().await;
-        let authority = Authority::open(windows, None, ledger).await.unwrap();
+    pub(crate) async fn open(stores: &Stores) -> Office {
+        let ledger = stores.ledger.open().await;
+        let clock = Arc::new(AtomicI64::new(micros(after(0))));
+        let authority = match &stores.redis {
+            None => {
+                let windows = Windows::new(Duration::ZERO, 1, Memory::Fresh);
+                Authority::open(windows, None, ledger).await
+            }
+            Some(server) => {
+                let scripted = Some(Arc::clone(&clock));
+                let windows = RedisWindows::open_at(&server.url(), "facade", scripted).await;
+                Authority::together(windows.unwrap(), ledger).await
+            }
+        };
         let office = Office {
-            authority,
+            authority: authority.unwrap(),
             configuration: Configuration::default(),
+            clock,
         };
         for sidecar in ["one", "two", "three"] {
             let hello = Hello {
@@ -46,7 +92,8 @@ impl Office {
                 spool: format!("spool-{sidecar}"),
             };
             let scope = Some("shop");
-            office.authority.hello(after(0), sidecar, &hello, scope);
+            let said = office.authority.hello(after(0), sidecar, &hello, scope);
+            said.await;
         }
         office
     }
@@ -63,7 +110,7 @@ impl Office {
         }
         let plan: Plan = serde_json::from_value(plan).unwrap();
         self.configuration.plans.insert(name.into(), plan);
-        self.authority.configure(at, &self.configuration);
+        self.configure(at);
     }
 
     /// Makes a key on a plan, or moves it there.
@@ -77,12 +124,26 @@ impl Office {
         });
         let key: Key = serde_json::from_value(key).unwrap();
         self.configuration.keys.insert(of(name), key);
-        self.authority.configure(at, &self.configuration);
+        self.configure(at);
     }
 
     pub(crate) fn delete(&mut self, at: Moment, name: &str) {
         self.configuration.keys.remove(&of(name));
+        self.configure(at);
+    }
+
+    fn configure(&self, at: Moment) {
+        self.set(at);
         self.authority.configure(at, &self.configuration);
+    }
+
+    fn set(&self, at: Moment) {
+        self.clock.store(micros(at), Ordering::Relaxed);
+    }
+
+    pub(crate) async fn reserve(&self, at: Moment, sidecar: &str, reserve: &Reserve) -> Reserved {
+        self.set(at);
+        self.authority.reserve(at, sidecar, reserve).await
     }
 
     pub(crate) async fn ask(&self, at: Moment, (sidecar, name): (&str, &str)) -> Grant {
@@ -91,6 +152,7 @@ impl Office {
             want: 1,
             ttl_ms: 0,
         };
+        self.set(at);
         self.authority.ask(at, sidecar, &ask).await
     }
 
@@ -102,7 +164,7 @@ impl Office {
         id: &str,
     ) -> Reserved {
         let reserve = credits(name, (id, sidecar), CREDIT);
-        self.authority.reserve(at, sidecar, &reserve).await
+        self.reserve(at, sidecar, &reserve).await
     }
 
     /// What the key can spend.
@@ -115,6 +177,10 @@ impl Office {
     pub(crate) async fn verify(&self) {
         assert_eq!(self.authority.ledger().verify().await.unwrap(), []);
     }
+}
+
+fn micros(at: Moment) -> i64 {
+    i64::try_from(at.unix_ms * 1_000).unwrap()
 }
 
 pub(crate) fn of(name: &str) -> Name {

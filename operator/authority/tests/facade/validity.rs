@@ -1,7 +1,7 @@
 //! Time that passes: passes, trials and months, by a clock that the test holds.
 
-use super::office::{DAY_MS, Office, after, is_granted, of};
-use crate::setup::{NOW, Store};
+use super::office::{DAY_MS, Office, Stores, after, is_granted, of};
+use crate::setup::NOW;
 use purser_authority::Moment;
 use purser_authority::ledger::{Renewal, Renewed};
 use purser_config::quota::{Grant, Verdict};
@@ -18,8 +18,8 @@ fn refusal(grant: Grant) -> (Refusal, String) {
     }
 }
 
-pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(store: Store) {
-    let mut office = Office::open(&store).await;
+pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(stores: Stores) {
+    let mut office = Office::open(&stores).await;
     let pass = json!({
         "requests_per_minute": 10,
         "validity": {"length": {"milliseconds": TEN_DAYS_MS}, "starts": "first_use"},
@@ -46,7 +46,7 @@ pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(store: Store)
 
     // Bought again, as another process finds it: the second entry of the same id changes nothing.
     drop(office);
-    let mut office = Office::open(&store).await;
+    let mut office = Office::open(&stores).await;
     let pass = json!({
         "validity": {"length": {"milliseconds": TEN_DAYS_MS}, "starts": "first_use"},
     });
@@ -76,9 +76,9 @@ pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(store: Store)
 }
 
 pub(crate) async fn a_trial_that_two_sidecars_use_first_in_the_same_millisecond_begins_once(
-    store: Store,
+    stores: Stores,
 ) {
-    let mut office = Office::open(&store).await;
+    let mut office = Office::open(&stores).await;
     let trial = json!({"validity": {"length": {"milliseconds": DAY_MS}, "starts": "first_use"}});
     office.plan(after(0), "trial", trial);
     office.key(after(0), "k", "trial");
@@ -101,9 +101,9 @@ pub(crate) async fn a_trial_that_two_sidecars_use_first_in_the_same_millisecond_
 }
 
 pub(crate) async fn a_month_ends_on_its_day_and_a_key_that_was_made_long_ago_began_then(
-    store: Store,
+    stores: Stores,
 ) {
-    let mut office = Office::open(&store).await;
+    let mut office = Office::open(&stores).await;
     let month = json!({"validity": {"length": {"months": 1}, "starts": "creation"}});
     office.plan(after(0), "month", month);
     let made = NOW - 20 * DAY_MS;
@@ -115,8 +115,8 @@ pub(crate) async fn a_month_ends_on_its_day_and_a_key_that_was_made_long_ago_beg
     assert_eq!(refusal(over).0, Refusal::PlanExpired);
 }
 
-pub(crate) async fn deleting_and_making_keys_again_begins_no_trial_anew(store: Store) {
-    let mut office = Office::open(&store).await;
+pub(crate) async fn deleting_and_making_keys_again_begins_no_trial_anew(stores: Stores) {
+    let mut office = Office::open(&stores).await;
     let trial = json!({
         "max_keys_per_namespace": 2,
         "validity": {"length": {"milliseconds": DAY_MS}, "starts": "first_use"},
