@@ -10,6 +10,7 @@
 
 mod kubernetes {
     mod cluster;
+    mod offer;
     mod operator;
     mod place;
     mod pressure;
@@ -28,8 +29,12 @@ mod kubernetes {
     mod propagation;
     mod quarantine;
     mod quota;
+    mod rate;
+    mod recreated;
     mod refusals;
+    mod restart;
     mod rotation;
     mod secrets;
+    mod slots;
     mod status;
 }

@@ -2,6 +2,7 @@
 //! Used by the test roots of this crate and by the programs in `bench/`; it must never depend on how Purser works inside.
 //! The checker of rate limits is the authority's own, for it judges every level by one rule.
 
+pub mod admissions;
 pub mod figures;
 pub mod load;
 pub mod postgres;

@@ -264,6 +264,28 @@ async fn a_key_that_is_moved_to_another_plan_keeps_its_credits_and_is_told_so() 
         events.iter().any(|event| event == "PlanChanged"),
         "{events:?}"
     );
+
+    // Down again: what is left stays, and the grant that was made once is not made again.
+    // Who waits without a word is given up.
+    let mut one = Speaker::new(&place, "one").await;
+    let call = one.credit(&key, &format!("{}-2", place.namespace));
+    let held = one.reserve(vec![call]).await;
+    assert_eq!(held[0].credits_left, Some(11 * CREDIT), "{held:?}");
+    // The message tells what the operator knew last.
+    until_status(&place, "creditsLeft", "11".into()).await;
+    let change = |key: &mut Value| key["spec"]["plan"] = from.clone().into();
+    world.cluster.change(&path, change).await;
+    let back = format!("from plan {to} to plan {from}: the 11 credits that are left stay");
+    let told = |key: &Value| {
+        let message = super::cluster::field_of(key, "PlanChanged", "message");
+        message.contains(&back)
+    };
+    let what = "the way back is told";
+    world.cluster.until(what, &path, told).await;
+    let mut one = Speaker::new(&place, "one").await;
+    let call = one.credit(&key, &format!("{}-3", place.namespace));
+    let held = one.reserve(vec![call]).await;
+    assert_eq!(held[0].credits_left, Some(10 * CREDIT), "{held:?}");
 }
 
 #[tokio::test]
