@@ -1,5 +1,6 @@
 //! What a sidecar that is gone may still be using of a plan's rate.
 
+use super::cluster::SOON;
 use super::operator::World;
 use super::place::Place;
 use super::pressure::{Caller, Outcome, at_once, figure, press, tally};
@@ -42,7 +43,12 @@ async fn what_a_killed_sidecar_might_still_use_is_withheld_until_its_pod_is_gone
         .await;
     let addresses: Vec<SocketAddr> = sidecars.iter().map(|one| one.address).collect();
     let good = |outcomes: &[Outcome]| tally(outcomes).get(&(200, "")).copied().unwrap_or(0);
-    let first = good(&at_once(&addresses, &caller, 60).await);
+    let (mut first, begun) = (0, Instant::now());
+    // What a busy machine was too late to use is given back, and a denial is remembered for a second.
+    while first < 20 && begun.elapsed() < SOON {
+        first += good(&at_once(&addresses, &caller, 60).await);
+    }
+    first += good(&at_once(&addresses, &caller, 60).await);
     assert_eq!(first, 20, "ten of thirty might be used by the third");
     world.cluster.delete(&place.core("pods", "pod-2")).await;
     let freed = Instant::now();
