@@ -2,12 +2,15 @@
 //! golden case. Must never panic, whatever the input.
 
 use purser_config::Provider;
+use purser_dialects::embed::EmbedWire;
 use purser_dialects::provider::Quirks;
 use purser_dialects::state::without_foreign;
 use purser_dialects::translate::{
     Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
 };
-use purser_dialects::{Events, Gate, Tail, Wire, boundary, scan_json, scan_multipart, splice};
+use purser_dialects::{
+    Dialect, Events, Gate, Tail, Wire, boundary, count, embed, scan_json, scan_multipart, splice,
+};
 
 const PROVIDERS: [Provider; 9] = [
     Provider::OpenAI,
@@ -122,4 +125,41 @@ pub(crate) fn parts(data: &[u8]) {
     tail.finish();
     let mut gate = Gate::default();
     let _ = gate.push(data);
+}
+
+/// A request to embed and its answer, of both APIs for both.
+pub(crate) fn embed(data: &[u8]) {
+    let all = [EmbedWire::OpenAI, EmbedWire::One, EmbedWire::Batch];
+    for from in all {
+        let asked = embed::read(from, data, "m").unwrap_or_default();
+        for to in all {
+            if let Ok(written) = embed::write(to, &asked, "m") {
+                assert!(is_json(&written));
+            }
+            if let Ok(answer) = embed::read_answer(to, data) {
+                assert!(is_json(&embed::write_answer(from, &answer, &asked)));
+            }
+        }
+    }
+}
+
+/// A request to count and its answer.
+pub(crate) fn count(data: &[u8]) {
+    for from in [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini] {
+        let Ok(ask) = count::read(from, data, "m") else {
+            continue;
+        };
+        let _ = count::estimate(&ask);
+        for provider in PROVIDERS {
+            let target = Target {
+                quirks: Quirks::of(provider),
+                model: "gemini-2.5-pro",
+                most_output: None,
+            };
+            if let Ok(written) = count::write(&ask, &target) {
+                assert!(is_json(&written));
+            }
+        }
+    }
+    let _ = count::read_answer(data);
 }

@@ -54,7 +54,11 @@ fn every_golden_stream_can_be_read_as_any_and_given_to_any() {
 #[test]
 fn every_golden_file_can_be_read_by_the_rest() {
     let all = ASKS.iter().chain(&*REPLIES).chain(&*STREAMS);
-    all.for_each(|seed| inputs::parts(seed));
+    all.for_each(|seed| {
+        inputs::parts(seed);
+        inputs::embed(seed);
+        inputs::count(seed);
+    });
 }
 
 /// A change at random: another byte, a piece left out, a piece twice, or the rest of another file.
