@@ -3,6 +3,7 @@
 //!
 //! Called before each attempt at a channel of the caller's own API. Must never touch what came from that API itself.
 
+use crate::gemini::generate::{NOT_OURS, wants_signatures};
 use crate::json::members;
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
@@ -14,11 +15,25 @@ use purser_config::Provider;
 
 /// The edit that takes it out; the caller is told by a header. None where there is nothing to be taken.
 pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Edit> {
+    without_foreign_for(wire, body, provider, "")
+}
+
+/// The same, where the provider's name for the model is known: Gemini's models from 3 on refuse a call that nobody signed, and are told by
+/// Google's own placeholder that it was made elsewhere.
+pub fn without_foreign_for(
+    wire: Wire,
+    body: &[u8],
+    provider: Provider,
+    model: &str,
+) -> Option<Edit> {
+    let excuses = wire == Wire::Generate && !model.is_empty() && wants_signatures(model);
     let (member, marks): (&str, &[&[u8]]) = match wire {
+        Wire::Generate if excuses => ("contents", &[b"functionCall", b"function_call", b"hought"]),
         Wire::Messages => ("messages", &[b"thinking"]),
         Wire::Chat => ("messages", &[b"thinking_blocks", b"extra_content"]),
         Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
-        Wire::Completions | Wire::Responses => return None,
+        Wire::Responses => ("input", &[b"encrypted_content"]),
+        Wire::Completions => return None,
     };
     // Nearly no request holds any: one search tells.
     if !marks
@@ -31,7 +46,9 @@ pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Ed
     let mut walk = Walk::open(body, b'{').ok()?;
     while let Some((spelt, span)) = walk.member().ok()? {
         if text.get(spelt.inner) == Some(member) {
-            let sifted = list(text.get(span.clone())?, |turn| sift(wire, turn, provider))?;
+            let sifted = list(text.get(span.clone())?, |turn| {
+                sift(wire, turn, provider, excuses)
+            })?;
             let bytes = sifted.into_bytes().into();
             return Some(Edit { span, bytes });
         }
@@ -39,22 +56,26 @@ pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Ed
     None
 }
 
-fn sift(wire: Wire, turn: &str, provider: Provider) -> Keep {
+fn sift(wire: Wire, turn: &str, provider: Provider, excuses: bool) -> Keep {
     match wire {
         Wire::Chat => message(turn, provider),
-        Wire::Generate => content(turn, "parts", part),
+        Wire::Responses => item(turn),
+        Wire::Generate => {
+            let mut excuses = excuses;
+            content(turn, "parts", |one| part(one, &mut excuses))
+        }
         _ => content(turn, "content", block),
     }
 }
 
 /// A turn without blocks says nothing, and no API takes it.
-fn content(turn: &str, member: &str, each: fn(&str) -> Keep) -> Keep {
+fn content(turn: &str, member: &str, mut each: impl FnMut(&str) -> Keep) -> Keep {
     let mut empty = false;
     let sifted = object(turn, |name, value| {
         if name != member {
             return Keep::As;
         }
-        let sifted = list(value, each);
+        let sifted = list(value, &mut each);
         empty |= sifted.as_deref() == Some("[]");
         sifted.map_or(Keep::As, Keep::Instead)
     });
@@ -78,22 +99,47 @@ fn block(block: &str) -> Keep {
     }
 }
 
-/// Thoughts go, and calls stay without the signature.
-fn part(part: &str) -> Keep {
-    let names = ["thoughtSignature", "thought_signature", "thought"];
-    let [camel, snake, thought] = members(part, names).unwrap_or_default();
-    let foreign = |seal: String| Sealed::is_foreign(Dialect::Gemini, &seal);
-    if !string(camel.or(snake)).is_some_and(foreign) {
-        return Keep::As;
+/// Reasoning that another encrypted.
+fn item(item: &str) -> Keep {
+    let [kind, seal] = members(item, ["type", "encrypted_content"]).unwrap_or_default();
+    let foreign = |seal: String| Sealed::is_foreign(Dialect::OpenAI, &seal);
+    match kind == Some("\"reasoning\"") && string(seal).is_some_and(foreign) {
+        true => Keep::Out,
+        false => Keep::As,
     }
-    if thought == Some("true") {
+}
+
+/// Thoughts go, and calls stay without the signature. The first call of a turn is excused, where it must be.
+fn part(part: &str, excuses: &mut bool) -> Keep {
+    let names = [
+        "thoughtSignature",
+        "thought_signature",
+        "thought",
+        "functionCall",
+        "function_call",
+    ];
+    let [camel, snake, thought, call, snake_call] = members(part, names).unwrap_or_default();
+    let seal = string(camel.or(snake)).filter(|seal| !seal.is_empty());
+    let foreign = seal
+        .as_ref()
+        .is_some_and(|seal| Sealed::is_foreign(Dialect::Gemini, seal));
+    if foreign && thought == Some("true") {
         return Keep::Out;
+    }
+    let is_first_call = call.or(snake_call).is_some() && std::mem::take(excuses);
+    let excused = is_first_call && (foreign || seal.is_none());
+    if !foreign && !excused {
+        return Keep::As;
     }
     let sifted = object(part, |name, _| match name {
         "thoughtSignature" | "thought_signature" => Keep::Out,
         _ => Keep::As,
     });
-    sifted.map_or(Keep::As, Keep::Instead)
+    let sifted = sifted.unwrap_or_else(|| part.to_owned());
+    Keep::Instead(match sifted.trim_end().strip_suffix('}') {
+        Some(open) if excused => format!(r#"{open},"thoughtSignature":"{NOT_OURS}"}}"#),
+        _ => sifted,
+    })
 }
 
 /// No API of OpenAI's family makes these members; a gateway behind it may know them.

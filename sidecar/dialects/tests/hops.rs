@@ -10,7 +10,7 @@
 
 use bytes::Bytes;
 use purser_config::Provider;
-use purser_dialects::state::without_foreign;
+use purser_dialects::state::{without_foreign, without_foreign_for};
 use purser_dialects::{Wire, splice};
 
 fn passed(wire: Wire, body: &str, provider: Provider) -> String {
@@ -84,4 +84,48 @@ fn what_holds_nothing_of_anothers_passes_untouched() {
             assert_eq!(passed(wire, body, Provider::OpenAI), body);
         }
     }
+}
+
+#[test]
+fn gemini_3_is_told_which_calls_it_did_not_make() {
+    let body = |first: &str| {
+        format!(
+            r#"{{"contents":[{{"parts":[{{"text":"x"}}]}},{{"role":"model","parts":[{{"functionCall":{{"name":"f"}}{first}}},{{"functionCall":{{"name":"g"}}}}]}}]}}"#
+        )
+    };
+    let passed = |body: &str, model: &str| {
+        let bytes = Bytes::copy_from_slice(body.as_bytes());
+        let edit = without_foreign_for(Wire::Generate, &bytes, Provider::Gemini, model);
+        let mut edits: Vec<_> = edit.into_iter().collect();
+        String::from_utf8(splice(&bytes, &mut edits).to_vec()).unwrap()
+    };
+    let excused = body(r#","thoughtSignature":"skip_thought_signature_validator""#);
+    let foreign = r#","thoughtSignature":"cHVyc2VyOmFudGhyb3BpYzpFcVFCLy8rPQ==""#;
+    let own = body(r#","thoughtSignature":"Q2lnQlU=""#);
+    for model in ["gemini-3-pro-preview", "gemini-flash-latest"] {
+        assert_eq!(passed(&body(""), model), excused);
+        assert_eq!(passed(&body(foreign), model), excused);
+        assert_eq!(passed(&own, model), own);
+    }
+    assert_eq!(passed(&body(""), "gemini-2.5-pro"), body(""));
+    assert_eq!(passed(&body(foreign), "gemini-2.5-pro"), body(""));
+}
+
+#[test]
+fn openais_responses_get_no_reasoning_of_anothers() {
+    let body =
+        |item: &str| format!(r#"{{"input":[{{"role":"user","content":"x"}}{item}],"model":"m"}}"#);
+    let own = r#",{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAAAAB"}"#;
+    assert_eq!(
+        passed(Wire::Responses, &body(own), Provider::OpenAI),
+        body(own)
+    );
+    for seal in ["purser:gemini:CiQB", "purser-hidden:anthropic:EmwK"] {
+        let foreign =
+            format!(r#",{{"type":"reasoning","summary":[],"encrypted_content":"{seal}"}}"#);
+        let mixed = body(&format!("{foreign}{own}"));
+        assert_eq!(passed(Wire::Responses, &mixed, Provider::OpenAI), body(own));
+    }
+    let text = r#"{"input":"encrypted_content","model":"m"}"#;
+    assert_eq!(passed(Wire::Responses, text, Provider::OpenAI), text);
 }

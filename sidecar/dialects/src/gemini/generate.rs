@@ -33,6 +33,12 @@ mod writer;
 pub(crate) use read_ask::read_ask;
 pub(crate) use read_reply::read_reply;
 pub(crate) use reader::Reader;
+pub(crate) use turns_out::NOT_OURS;
 pub(crate) use write_ask::write_ask;
 pub(crate) use write_reply::write_reply;
 pub(crate) use writer::Writer;
+
+/// Whether the first call of a turn must be signed: by models from 3 on.
+pub(crate) fn wants_signatures(model: &str) -> bool {
+    thinking::Family::of(model).is_third()
+}

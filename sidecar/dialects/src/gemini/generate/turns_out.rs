@@ -18,7 +18,7 @@ use crate::translate::Unsayable;
 use std::collections::HashMap;
 
 /// Google's own word for "this call was not made by Gemini; do not validate it" (ai.google.dev/gemini-api/docs/thought-signatures).
-const NOT_OURS: &str = "skip_thought_signature_validator";
+pub(crate) const NOT_OURS: &str = "skip_thought_signature_validator";
 
 pub(super) struct Turns<'a> {
     pub(super) contents: Vec<Content<'a>>,
