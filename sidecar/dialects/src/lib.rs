@@ -9,6 +9,7 @@
 //!                                     --sse::UsageFilter--> without the usage that only we asked for
 //!          --error---> upstream_error whose fault is it
 //! caller <--> translate <--> provider  where their wires differ: each by way of talk, the common form
+//!        --body-->  state             where they do not: without what another provider sealed
 //! us --refusal--> error               in the caller's dialect: openai, anthropic, gemini
 //! ```
 //!

@@ -225,6 +225,10 @@ impl Interpreter {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) {
+        // Room for a usual chunk at once: growing by halves costs more than writing it.
+        if !self.pieces.is_empty() {
+            out.reserve(512);
+        }
         for piece in self.pieces.drain(..) {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(&piece, out),
