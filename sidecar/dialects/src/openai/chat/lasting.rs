@@ -129,3 +129,39 @@ fn read_seal(value: Look<'_, '_>) -> Result<Option<Sealed>, AskFault> {
     let text = value.string()?;
     Ok((!text.is_empty()).then(|| Sealed::given(Dialect::Anthropic, &text)))
 }
+
+/// OpenRouter's `reasoning_details`; their format names who sealed them.
+pub(super) fn read_details(value: Look<'_, '_>) -> Result<Vec<Block>, AskFault> {
+    let mut blocks = Vec::new();
+    value.elements(|detail| {
+        let (mut text, mut seal, mut data, mut format) = (None, None, None, String::new());
+        detail.members(|name, value| {
+            match name {
+                "text" | "summary" => text = Some(value.string()?),
+                "signature" => seal = Some(value.string()?),
+                "data" => data = Some(value.string()?),
+                "format" => format = value.string()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let origin = match format.split('-').next() {
+            Some("anthropic") => Dialect::Anthropic,
+            Some("google") => Dialect::Gemini,
+            _ => Dialect::OpenAI,
+        };
+        let sealed = |data| Sealed { origin, data };
+        blocks.extend(match (data, text) {
+            (Some(data), _) => Some(Block::Redacted {
+                sealed: sealed(data),
+            }),
+            (None, Some(text)) => Some(Block::Thinking {
+                text,
+                sealed: seal.map(sealed),
+            }),
+            (None, None) => None,
+        });
+        Ok(())
+    })?;
+    Ok(blocks)
+}

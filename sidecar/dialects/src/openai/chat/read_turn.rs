@@ -1,7 +1,7 @@
 //! One message of a caller, read. Called by `read_ask`; the parts of its content are `blocks`'s.
 //!
 //! Thoughts come back as clients keep them: `reasoning_content` (DeepSeek's), `reasoning` (vLLM's, OpenRouter's), `thinking_blocks`
-//! (LiteLLM's, with Anthropic's signatures), a call's `extra_content` (Google's). Those with a signature win.
+//! (LiteLLM's, with Anthropic's signatures), `reasoning_details` (OpenRouter's), a call's `extra_content` (Google's). Those with a signature win.
 
 use super::blocks::{Parts, read_parts};
 use super::lasting;
@@ -56,6 +56,9 @@ impl Message {
             }
             "thinking_blocks" => self.thoughts = lasting::read_thoughts(value)?,
             "cache_control" => self.mark = Some(value.raw()?),
+            "reasoning_details" if self.thoughts.is_empty() => {
+                self.thoughts = lasting::read_details(value)?;
+            }
             "reasoning_details" | "annotations" | "citations" | "provider_specific_fields" => {}
             _ => others.push(beyond(value)),
         }
