@@ -47,7 +47,7 @@ pub(super) struct Candidate<'a> {
     pub(super) content: Option<Said<'a>>,
     #[serde(borrow)]
     pub(super) finish_reason: Option<Text<'a>>,
-    pub(super) index: u32,
+    pub(super) index: Option<u32>,
     #[serde(borrow)]
     pub(super) logprobs_result: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -66,7 +66,7 @@ pub(super) struct Said<'a> {
 pub(super) struct Piece<'a> {
     #[serde(borrow)]
     pub(super) text: Option<Text<'a>>,
-    pub(super) thought: bool,
+    pub(super) thought: Option<bool>,
     #[serde(borrow)]
     pub(super) thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
@@ -101,8 +101,8 @@ pub(super) struct Citations<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Citation<'a> {
-    pub(super) start_index: u64,
-    pub(super) end_index: u64,
+    pub(super) start_index: Option<u64>,
+    pub(super) end_index: Option<u64>,
     #[serde(borrow)]
     pub(super) uri: Option<Text<'a>>,
     #[serde(borrow)]
@@ -115,43 +115,45 @@ impl Citation<'_> {
         let url = self.uri.as_deref()?;
         Some(serde_json::json!({
             "type": "url_citation",
-            "start_index": self.start_index,
-            "end_index": self.end_index,
+            "start_index": self.start_index.unwrap_or(0),
+            "end_index": self.end_index.unwrap_or(0),
             "url": url,
             "title": self.title.as_deref().unwrap_or(url),
         }))
     }
 }
 
+/// Null is as good as absent, as the SDKs have it.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct UsageMetadata {
-    prompt_token_count: u64,
-    candidates_token_count: u64,
-    thoughts_token_count: u64,
-    tool_use_prompt_token_count: u64,
-    cached_content_token_count: u64,
-    total_token_count: u64,
+    prompt_token_count: Option<u64>,
+    candidates_token_count: Option<u64>,
+    thoughts_token_count: Option<u64>,
+    tool_use_prompt_token_count: Option<u64>,
+    cached_content_token_count: Option<u64>,
+    total_token_count: Option<u64>,
 }
 
 impl UsageMetadata {
     /// Thoughts are counted beside the candidates, not within them.
     pub(super) fn spent(&self) -> Spent {
-        let written = self
-            .candidates_token_count
-            .saturating_add(self.thoughts_token_count);
-        let read = self
-            .prompt_token_count
-            .saturating_add(self.tool_use_prompt_token_count);
+        let sum = |counts: [Option<u64>; 2]| {
+            let counts = counts.into_iter().flatten();
+            counts.fold(0, u64::saturating_add)
+        };
+        let written = sum([self.candidates_token_count, self.thoughts_token_count]);
+        let read = sum([self.prompt_token_count, self.tool_use_prompt_token_count]);
+        let all = read.saturating_add(written);
         Spent {
             usage: Usage {
                 prompt_tokens: read,
                 completion_tokens: written,
-                total_tokens: self.total_token_count.max(read.saturating_add(written)),
-                cached_tokens: self.cached_content_token_count,
+                total_tokens: self.total_token_count.unwrap_or(0).max(all),
+                cached_tokens: self.cached_content_token_count.unwrap_or(0),
                 cache_write_tokens: 0,
             },
-            reasoning_tokens: self.thoughts_token_count,
+            reasoning_tokens: self.thoughts_token_count.unwrap_or(0),
         }
     }
 }

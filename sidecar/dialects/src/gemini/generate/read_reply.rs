@@ -99,7 +99,7 @@ fn push(part: Piece<'_>, blocks: &mut Vec<Block>, seed: u64, calls: &mut usize) 
         });
         *calls += 1;
     }
-    match (part.text, part.thought) {
+    match (part.text, part.thought.unwrap_or(false)) {
         (Some(text), true) => {
             let (text, sealed) = (text.own(), sealed.take());
             blocks.push(Block::Thinking { text, sealed });

@@ -79,8 +79,11 @@ impl Reader {
         if self.failed {
             return;
         }
-        let Ok(answer) = serde_json::from_slice::<Answer<'_>>(&event.data) else {
-            return;
+        let answer = match serde_json::from_slice::<Answer<'_>>(&event.data) {
+            Ok(answer) => answer,
+            // What is no object is no answer, whoever wrote it: a proxy's `[DONE]`.
+            Err(_) if !event.data.trim_ascii_start().starts_with(b"{") => return,
+            Err(_) => return self.fail(unreadable(), pieces),
         };
         if let Some(fault) = answer.error {
             return self.fail(fault, pieces);
@@ -151,7 +154,7 @@ impl Reader {
     }
 
     fn candidate(&mut self, candidate: Candidate<'_>, pieces: &mut Vec<Piece>) {
-        let choice = candidate.index;
+        let choice = candidate.index.unwrap_or(0);
         if self.state(choice).is_none_or(|state| state.finished) {
             return;
         }
@@ -213,8 +216,8 @@ impl Reader {
         };
         if let Some(text) = part.text.filter(|text| !text.is_empty()) {
             let kind = match part.thought {
-                true => Open::Thinking,
-                false => Open::Text,
+                Some(true) => Open::Thinking,
+                _ => Open::Text,
             };
             state.open(choice, kind, pieces);
             let (block, text) = (state.block(), text.own());
@@ -270,3 +273,12 @@ impl Reader {
 
 /// More candidates than Google gives; a number beyond is no index.
 const MOST_ANSWERS: usize = 64;
+
+/// An answer with a hole is not passed off as whole.
+fn unreadable() -> Fault<'static> {
+    Fault {
+        code: Some(502),
+        message: Some("The provider wrote what cannot be read.".into()),
+        status: None,
+    }
+}
