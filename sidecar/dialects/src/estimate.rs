@@ -3,6 +3,7 @@
 //! Called for calls that are priced or limited by tokens. No tokenizer: each model has its own, and most are not public.
 //! Must never make nothing of something; who records an estimate marks it as one.
 
+use crate::Dialect;
 use crate::json::{any_element, members};
 use crate::walk::{Stuck, Walk};
 use memchr::memmem::Finder;
@@ -39,6 +40,11 @@ static DATA: Sought = LazyLock::new(|| Finder::new("\"data\":"));
 static DELTA: Sought = LazyLock::new(|| Finder::new("\"delta\""));
 static CHOICES: Sought = LazyLock::new(|| Finder::new("\"choices\""));
 static TEXT_NAME: Sought = LazyLock::new(|| Finder::new("\"text\""));
+static PARTS: Sought = LazyLock::new(|| Finder::new("\"parts\""));
+static SOURCE: Sought = LazyLock::new(|| Finder::new("\"source\":"));
+static INLINE_DATA: Sought = LazyLock::new(|| Finder::new("\"inlineData\":"));
+static INLINE_DATA_TOO: Sought = LazyLock::new(|| Finder::new("\"inline_data\":"));
+static IMAGE_TYPE: Sought = LazyLock::new(|| Finder::new("\"image/"));
 
 /// At most so many tokens does a call read, for what is usually written:
 ///
@@ -98,6 +104,26 @@ impl Beside {
     }
 }
 
+/// The same of a body in any API. Anthropic's `source` and Gemini's `inlineData` hold what is no text: an image is 2,048 tokens, anything
+/// else (a PDF, sound, film) a 64th of its bytes.
+pub fn input_of(dialect: Dialect, body: &[u8], endpoint: Endpoint) -> u64 {
+    let names: &[&Finder<'_>] = match dialect {
+        Dialect::OpenAI => return input(body, endpoint),
+        Dialect::Anthropic => &[&*SOURCE],
+        Dialect::Gemini => &[&*INLINE_DATA, &*INLINE_DATA_TOO],
+    };
+    let (mut images, mut others) = (Sent::default(), 0);
+    for name in names {
+        let all = Sent::under(name, body);
+        let sent = Sent::images_under(name, body);
+        others += all.bytes.saturating_sub(sent.bytes);
+        images.count += sent.count;
+        images.bytes += sent.bytes;
+    }
+    let text = (body.len() as u64).saturating_sub(images.bytes.saturating_add(others));
+    (text.div_ceil(TEXT) + others.div_ceil(SOUND)).saturating_add(images.count * IMAGE)
+}
+
 /// What a body holds beside text.
 #[derive(Default)]
 struct Sent {
@@ -124,6 +150,25 @@ impl Sent {
             let length = base64(rest);
             sent.count += u64::from(counts(length));
             sent.bytes += length as u64;
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        sent
+    }
+}
+
+impl Sent {
+    /// Those that say of themselves, before their bytes, that they are images.
+    fn images_under(name: &Finder<'_>, body: &[u8]) -> Sent {
+        let mut sent = Sent::default();
+        let mut rest = body;
+        while let Some(at) = name.find(rest) {
+            rest = rest.get(at + name.needle().len()..).unwrap_or_default();
+            let near = rest.get(..rest.len().min(NEAR)).unwrap_or_default();
+            let (length, is_image) = (base64(rest), IMAGE_TYPE.find(near).is_some());
+            if is_image && length > 0 {
+                sent.count += 1;
+                sent.bytes += length as u64;
+            }
             rest = rest.get(length..).unwrap_or_default();
         }
         sent
@@ -174,11 +219,30 @@ impl Written {
         self.events += u64::from(bytes > 0);
     }
 
+    /// The same of Gemini's, whose content stands in the parts of its candidates.
+    pub fn candidates(&mut self, data: &[u8]) {
+        let bytes = parts(data);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.events += u64::from(bytes > 0);
+    }
+
     /// A quarter of the bytes, rounded up, and at least one for each event with content: a provider sends at least a
     /// token at a time.
     pub fn tokens(&self) -> u64 {
         self.bytes.div_ceil(WRITTEN).max(self.events)
     }
+}
+
+/// The text of all lists of parts.
+fn parts(mut data: &[u8]) -> u64 {
+    let mut bytes = 0;
+    while let Some(at) = PARTS.find(data) {
+        data = data.get(at + PARTS.needle().len()..).unwrap_or_default();
+        if let Some(value) = data.trim_ascii_start().strip_prefix(b":") {
+            bytes += array(value.trim_ascii_start(), DEEP);
+        }
+    }
+    bytes
 }
 
 /// The text in all values of that name. No byte is looked at twice: what stands within a value is part of it.
@@ -205,10 +269,13 @@ fn values(mut data: &[u8], name: &Finder<'_>) -> u64 {
 /// images) writes nothing.
 pub fn output(body: &[u8]) -> u64 {
     let json = std::str::from_utf8(body).unwrap_or_default();
-    let Some([choices, output]) = members(json, ["choices", "output"]) else {
+    let names = ["choices", "output", "content", "candidates"];
+    let Some([choices, output, content, candidates]) = members(json, names) else {
         return 0;
     };
-    let mut bytes = output.map_or(0, |output| text(output.as_bytes(), DEEP));
+    let written = output.or(content);
+    let mut bytes = written.map_or(0, |written| text(written.as_bytes(), DEEP));
+    bytes += candidates.map_or(0, |candidates| parts(candidates.as_bytes()));
     any_element(choices.unwrap_or_default(), |choice| {
         let [message, written] = members(choice, ["message", "text"]).unwrap_or_default();
         let written = [message, written].into_iter().flatten();
@@ -275,6 +342,9 @@ fn is_content(name: &[u8]) -> bool {
             | b"status"
             | b"format"
             | b"signature"
+            | b"thoughtSignature"
+            | b"mimeType"
+            | b"stop_reason"
             | b"encrypted_content"
             | b"data"
             | b"annotations"

@@ -20,6 +20,7 @@
 //! Invariant: memory is bounded by the input, or by [`sse::MAX_LINE`] where the input does not end.
 //! Invariant: any way of cutting a stream into chunks gives the same answers.
 
+pub mod address;
 mod anthropic;
 pub mod count;
 pub mod embed;
@@ -59,7 +60,9 @@ pub use openai::output_limit::{
 pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Says, Scan, ScanFault, scan_json};
 pub use splice::{Edit, replace_model, splice};
-pub use sse::{End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict};
+pub use sse::{
+    Array, End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict, keep_alive,
+};
 pub use upstream_error::UpstreamError;
 pub use usage::{Usage, Whole};
 pub use wire::Wire;

@@ -3,16 +3,30 @@
 //! `Events` splits, `Gate` judges a stream until something of it may be shown, `Tail` watches it afterwards. None of
 //! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not.
 
+mod array;
 mod gate;
 mod tail;
 mod usage_filter;
 
+pub use array::Array;
 pub use gate::{End, Gate, Verdict};
 pub use tail::Tail;
 pub use usage_filter::{MAX_HELD, UsageFilter};
 
+use crate::Dialect;
+
 /// A comment, which every client skips and every proxy counts as life.
 pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
+/// What says that a stream is alive, before its first content, in the caller's API. Anthropic has an event for it. Google's SDK for
+/// Python takes any line that is not empty for JSON, so there it is an empty one; within a JSON array it is space.
+pub fn keep_alive(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::OpenAI => KEEP_ALIVE,
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        Dialect::Gemini => b"\n\n",
+    }
+}
 /// The longest line, and the longest event, that is read. 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
 

@@ -3,12 +3,16 @@
 //! Called by failover's judge with every answer that is not a success. Whether a channel has run out of money is
 //! read from structured fields only: a message may quote the caller's prompt.
 
+mod google;
 mod redact;
+mod told;
 
-use crate::error::json;
+pub use told::Told;
+
+use crate::Dialect;
 use crate::json::{any_element, members, number, string};
-use crate::openai::error::{Envelope, Error};
-use redact::redact;
+use google::Details;
+use std::time::Duration;
 
 /// The longest message that is kept.
 const MAX_MESSAGE: usize = 2 << 10;
@@ -31,6 +35,10 @@ pub struct UpstreamError {
     pub kind: Option<String>,
     /// Its message, at most 2 KiB, as it came: for logs, not for callers.
     pub message: String,
+    /// How long it asks to be left alone; only Google's APIs say so in the body.
+    pub retry_after: Option<Duration>,
+    /// It does not accept our key, whatever its status says.
+    pub bad_key: bool,
 }
 
 /// What an answer of that status with that body means.
@@ -39,7 +47,8 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
     let fields = fields(&text);
     let (code, kind) = (fields.code.as_deref(), fields.kind.as_deref());
     let named = |names: &[&str]| either_is_one_of(code, kind, names);
-    let money = status == 402 || named(MONEY);
+    // Anthropic has no code for it; how a message begins, unlike what is in it, cannot be a quotation.
+    let money = status == 402 || named(MONEY) || fields.message.starts_with(NO_CREDIT);
     let rate_limited = !money && (status == 429 || named(RATE));
     // DeepSeek answers 400 with no code of its own; a whole message, unlike a part of one, cannot be a quotation.
     let model_unknown = (matches!(status, 400 | 403 | 404)
@@ -50,9 +59,12 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
         message,
         kind,
         code,
+        details,
         ..
     } = fields;
     UpstreamError {
+        retry_after: details.retry_after,
+        bad_key: details.bad_key,
         money,
         rate_limited,
         model_unknown,
@@ -80,26 +92,16 @@ fn either_is_one_of(code: Option<&str>, kind: Option<&str>, names: &[&str]) -> b
 
 /// The body of a refusal that is passed on to the caller, in OpenAI's shape and without our credentials and hosts.
 pub fn sanitise(body: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(body);
-    let fields = fields(&text);
-    let clean = |text: &Option<String>| text.as_deref().map(|text| redact(text, MAX_FIELD));
-    let (kind, param, code) = (
-        clean(&fields.kind),
-        clean(&fields.param),
-        clean(&fields.code),
-    );
-    let message = match redact(&fields.whole_message, MAX_MESSAGE) {
-        message if message.trim().is_empty() => "The provider refused the request.".to_owned(),
-        message => bounded(&message, MAX_MESSAGE),
-    };
-    json(&Envelope {
-        error: Error {
-            message: &message,
-            kind: kind.as_deref().unwrap_or("invalid_request_error"),
-            param: param.as_deref(),
-            code: code.as_deref(),
-        },
-    })
+    Told::of(body).render(Dialect::OpenAI, (400, ""))
+}
+
+const NO_CREDIT: &str = "Your credit balance is too low to access the Anthropic API";
+
+/// Whether a message says that the request is longer than the model can read, as the APIs without a code for it word that.
+fn is_context(message: &str) -> bool {
+    message.starts_with("prompt is too long: ")
+        || message.starts_with("input length and `max_tokens` exceed context limit")
+        || message.starts_with("The input token count ")
 }
 
 const MONEY: &[&str] = &[
@@ -172,7 +174,7 @@ const POLICY: &[&str] = &[
 ];
 
 /// On a 404, and with a body of a provider's own: a wrong path answers without them.
-const NOT_FOUND: &[&str] = &["notfounderror", "not_found_error"];
+const NOT_FOUND: &[&str] = &["notfounderror", "not_found_error", "not_found"];
 
 fn is_one_of(field: &str, names: &[&str]) -> bool {
     names.iter().any(|name| name.eq_ignore_ascii_case(field))
@@ -189,6 +191,7 @@ pub(crate) struct Fields {
     /// OpenRouter's word for a moderated prompt, which has no code of its own.
     flagged: bool,
     whole_message: String,
+    details: Details,
 }
 
 impl Fields {
@@ -217,13 +220,16 @@ fn status_of(field: &str) -> Option<u16> {
     }
     Some(match field.to_ascii_lowercase().as_str() {
         "invalid_request_error" | "context_length_exceeded" => 400,
-        "invalid_api_key" | "authentication_error" => 401,
-        "permission_error" => 403,
-        "not_found_error" | "model_not_found" => 404,
+        "invalid_argument" | "failed_precondition" | "out_of_range" => 400,
+        "invalid_api_key" | "authentication_error" | "unauthenticated" => 401,
+        "permission_error" | "permission_denied" => 403,
+        "not_found_error" | "model_not_found" | "not_found" => 404,
         "request_too_large" => 413,
-        "server_error" | "api_error" | "internal_server_error" | "internal_error" => 500,
+        "server_error" | "api_error" | "internal_server_error" | "internal_error" | "internal" => {
+            500
+        }
         "service_unavailable" | "unavailable" => 503,
-        "timeout_error" => 504,
+        "timeout_error" | "deadline_exceeded" => 504,
         "overloaded_error" => 529,
         _ => return None,
     })
@@ -259,17 +265,26 @@ fn object(text: &str) -> Option<Fields> {
 }
 
 fn flat(text: &str) -> Option<Fields> {
-    let [message, kind, code, param, status, metadata] = members(
-        text,
-        [
-            "message",
-            "type",
-            "code",
-            "param",
-            "status_code",
-            "metadata",
-        ],
-    )?;
+    let names = [
+        "message",
+        "type",
+        "code",
+        "param",
+        "status_code",
+        "metadata",
+        "status",
+        "details",
+    ];
+    let [
+        message,
+        kind,
+        code,
+        param,
+        number_too,
+        metadata,
+        status,
+        details,
+    ] = members(text, names)?;
     let flagged = metadata
         .and_then(|metadata| members(metadata, ["flagged_input"]))
         .is_some_and(|[flagged]| flagged.is_some());
@@ -277,14 +292,17 @@ fn flat(text: &str) -> Option<Fields> {
     let said = string(message)
         .or_else(|| Some(message?.to_owned()))
         .unwrap_or_default();
+    // Google's word for the kind, beside its number in `code`.
+    let kind = short(kind).or_else(|| short(status).filter(|_| number(code).is_some()));
     Some(Fields {
         message: bounded(&said, MAX_MESSAGE),
-        kind: short(kind).filter(|kind| kind != "error"),
+        kind: kind.filter(|kind| kind != "error"),
         code: short(code),
         param: short(param),
-        number: number(code).or_else(|| number(status)),
+        number: number(code).or_else(|| number(number_too)),
         flagged,
         whole_message: said,
+        details: details.map_or_else(Details::default, google::details),
     })
 }
 
@@ -299,7 +317,7 @@ fn plain(text: &str) -> Fields {
     }
 }
 
-fn bounded(text: &str, most: usize) -> String {
+pub(crate) fn bounded(text: &str, most: usize) -> String {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -3,6 +3,11 @@
 //! Called for what an answer says of itself. Whatever it says is taken as said, up to the largest number there is; must
 //! never make a count of something that is not a number.
 
+mod parts;
+
+pub(crate) use parts::{Parts, gemini};
+
+use crate::Dialect;
 use crate::json::{is_empty, members};
 use purser_config::price::Tokens;
 use serde::de::IgnoredAny;
@@ -33,7 +38,29 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// In the same pass that proves it whole.
+    /// In the same pass that proves it whole; `dialect` is its provider's.
+    ///
+    /// # Errors
+    /// When it is not one JSON value.
+    pub fn of(dialect: Dialect, body: &[u8]) -> serde_json::Result<Whole> {
+        let mut whole = Whole::read(body)?;
+        if dialect == Dialect::OpenAI {
+            return Ok(whole);
+        }
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let [usage, metadata] = members(text, ["usage", "usageMetadata"]).unwrap_or_default();
+        whole.usage = match dialect {
+            Dialect::Gemini => metadata.and_then(gemini),
+            _ => {
+                let mut parts = Parts::default();
+                parts.hear(usage.unwrap_or_default());
+                parts.usage()
+            }
+        };
+        Ok(whole)
+    }
+
+    /// The same of OpenAI's answers.
     ///
     /// # Errors
     /// When it is not one JSON value.

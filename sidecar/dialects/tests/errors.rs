@@ -1,6 +1,6 @@
 //! Errors: ours in three dialects, and providers' as they write them.
 
-use purser_dialects::upstream_error::{read, sanitise};
+use purser_dialects::upstream_error::{Told, read, sanitise};
 use purser_dialects::{Dialect, ErrorBody, render, render_event, render_responses_event};
 
 const ERROR: ErrorBody<'static> = ErrorBody {
@@ -263,4 +263,70 @@ fn what_is_passed_on_has_openais_shape_and_none_of_our_secrets() {
         assert_eq!(text(sanitise(body.as_bytes())), clean);
     }
     assert!(sanitise("é".repeat(100_000).as_bytes()).len() < 2_200);
+}
+
+#[test]
+fn a_refusal_of_any_api_is_told_in_any_other() {
+    let anthropic = br#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"},"request_id":"req_theirs"}"#;
+    let gemini = br#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT","details":[{"reason":"projects/123456"}]}}"#;
+    let openai = br#"{"error":{"message":"no such tool in org-AbCdEf0123456789","type":"invalid_request_error","param":"tools[0]","code":"invalid_value"}}"#;
+    let cases: [(&[u8], Dialect, &str); 6] = [
+        (
+            anthropic,
+            Dialect::OpenAI,
+            r#"{"error":{"message":"prompt is too long: 210000 tokens > 200000 maximum","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}}"#,
+        ),
+        (
+            anthropic,
+            Dialect::Gemini,
+            r#"{"error":{"code":400,"message":"prompt is too long: 210000 tokens > 200000 maximum","status":"INVALID_ARGUMENT"}}"#,
+        ),
+        (
+            gemini,
+            Dialect::OpenAI,
+            r#"{"error":{"message":"Request contains an invalid argument.","type":"invalid_request_error","param":null,"code":null}}"#,
+        ),
+        (
+            gemini,
+            Dialect::Anthropic,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Request contains an invalid argument."},"request_id":"req_ours"}"#,
+        ),
+        (
+            openai,
+            Dialect::Anthropic,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"no such tool in [redacted]"},"request_id":"req_ours"}"#,
+        ),
+        (
+            openai,
+            Dialect::OpenAI,
+            r#"{"error":{"message":"no such tool in [redacted]","type":"invalid_request_error","param":"tools[0]","code":"invalid_value"}}"#,
+        ),
+    ];
+    for (body, dialect, told) in cases {
+        assert_eq!(
+            text(Told::of(body).render(dialect, (400, "req_ours"))),
+            told
+        );
+    }
+}
+
+#[test]
+fn what_anthropic_and_gemini_refuse_is_judged_by_what_it_is_about() {
+    let overloaded = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#;
+    assert!(read(429, overloaded.as_bytes()).rate_limited);
+    let credit = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."}}"#;
+    assert!(read(400, credit.as_bytes()).money);
+    let quoted = r#"{"type":"error","error":{"type":"invalid_request_error","message":"bad prompt: Your credit balance is too low to access the Anthropic API"}}"#;
+    assert!(!read(400, quoted.as_bytes()).money);
+    let model =
+        r#"{"type":"error","error":{"type":"not_found_error","message":"model: claude-9"}}"#;
+    assert!(read(404, model.as_bytes()).model_unknown);
+    let model = r#"{"error":{"code":404,"message":"models/x is not found","status":"NOT_FOUND"}}"#;
+    assert!(read(404, model.as_bytes()).model_unknown);
+    let key = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+    assert!(read(400, key.as_bytes()).bad_key);
+    let busy = r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+    let busy = read(429, busy.as_bytes());
+    assert!(busy.rate_limited && !busy.money);
+    assert_eq!(busy.retry_after.unwrap().as_secs(), 7);
 }

@@ -2,7 +2,11 @@
 //!
 //! Called by failover with every chunk until it answers something else than `Pending`.
 
+mod anthropic;
+mod gemini;
+
 use super::{Event, Events};
+use crate::Dialect;
 use crate::json::{any_element, is_empty, members, string};
 use crate::upstream_error::{self, Fields};
 
@@ -41,9 +45,10 @@ pub enum End {
     Decided(Verdict),
 }
 
-/// The judge of one stream in OpenAI's wire format, of any endpoint.
+/// The judge of one stream, in any API and of any endpoint.
 #[derive(Debug)]
 pub struct Gate {
+    dialect: Dialect,
     events: Events,
     verdict: Verdict,
     any: bool,
@@ -56,9 +61,15 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Before the first byte.
+    /// Before the first byte of a stream of OpenAI's.
     pub fn new() -> Gate {
+        Gate::of(Dialect::OpenAI)
+    }
+
+    /// Before the first byte; the dialect is the provider's.
+    pub fn of(dialect: Dialect) -> Gate {
         Gate {
+            dialect,
             events: Events::new(),
             verdict: Verdict::Pending,
             any: false,
@@ -70,7 +81,7 @@ impl Gate {
         if self.verdict == Verdict::Pending {
             for event in self.events.push(chunk) {
                 self.any = true;
-                self.verdict = event.map_or(Verdict::TooLong, |event| judge(&event));
+                self.verdict = event.map_or(Verdict::TooLong, |event| judge(self.dialect, &event));
                 if self.verdict != Verdict::Pending {
                     break;
                 }
@@ -85,7 +96,7 @@ impl Gate {
             && let Some(event) = self.events.finish()
         {
             self.any = true;
-            self.verdict = judge(&event);
+            self.verdict = judge(self.dialect, &event);
         }
         match (&self.verdict, self.any) {
             (Verdict::Pending, false) => End::Empty,
@@ -95,7 +106,15 @@ impl Gate {
     }
 }
 
-fn judge(event: &Event) -> Verdict {
+fn judge(dialect: Dialect, event: &Event) -> Verdict {
+    match dialect {
+        Dialect::OpenAI => openai(event),
+        Dialect::Anthropic => anthropic::judge(event),
+        Dialect::Gemini => gemini::judge(event),
+    }
+}
+
+fn openai(event: &Event) -> Verdict {
     if event.data.trim_ascii() == b"[DONE]" {
         return Verdict::Done;
     }

@@ -4,13 +4,14 @@
 //! Events are read line by line; JSON that is spread over several `data:` lines is passed on but not understood.
 
 use super::{Lines, MAX_LINE, field};
-use crate::Usage;
 use crate::estimate::Written;
-use crate::json::{is_empty, members, string};
+use crate::json::{any_element, is_empty, members, string};
+use crate::usage::{Parts, gemini};
+use crate::{Dialect, Usage};
 use aho_corasick::packed::Searcher;
 use std::sync::LazyLock;
 
-/// The watcher of one stream in OpenAI's wire format, of any endpoint.
+/// The watcher of one stream, in any API and of any endpoint.
 #[derive(Debug, Default)]
 pub struct Tail {
     lines: Lines,
@@ -31,6 +32,18 @@ struct Seen {
     error: bool,
     usage: Option<Usage>,
     written: Option<Written>,
+    /// Of another API than OpenAI's.
+    other: Option<Box<Other>>,
+}
+
+/// What streams of other APIs need beside.
+#[derive(Debug)]
+struct Other {
+    dialect: Dialect,
+    /// What Anthropic said so far of its usage.
+    parts: Parts,
+    /// Whether what was said of the usage is of the whole answer.
+    is_whole: bool,
 }
 
 /// The names that matter.
@@ -52,6 +65,8 @@ impl Name {
             "transcript.text.done" | "speech.audio.done" | "image_generation.completed" => {
                 Name::Last
             }
+            // Anthropic's.
+            "message_stop" => Name::Last,
             "response.failed" => Name::Failed,
             "error" => Name::Error,
             _ => Name::Other,
@@ -60,15 +75,27 @@ impl Name {
 }
 
 impl Tail {
-    /// Before the first byte: feed it the bytes that the gate has seen as well.
+    /// Before the first byte of a stream of OpenAI's: feed it the bytes that the gate has seen as well.
     pub fn new() -> Tail {
         Tail::default()
     }
 
     /// The same, and it counts what is written, for an estimate where no usage comes.
     pub fn counting() -> Tail {
+        Tail::of(Dialect::OpenAI, true)
+    }
+
+    /// Before the first byte; the dialect is the provider's.
+    pub fn of(dialect: Dialect, counts: bool) -> Tail {
         let mut tail = Tail::default();
-        tail.seen.written = Some(Written::default());
+        tail.seen.written = counts.then(Written::default);
+        tail.seen.other = (dialect != Dialect::OpenAI).then(|| {
+            Box::new(Other {
+                dialect,
+                parts: Parts::default(),
+                is_whole: false,
+            })
+        });
         tail
     }
 
@@ -93,7 +120,7 @@ impl Tail {
         }
     }
 
-    /// Whether the stream said that it is over: `[DONE]`, or the last event of a stream of named events.
+    /// Whether the stream said that it is over: `[DONE]`, the last event of a stream of named events, Gemini's reason why it finished.
     pub fn is_done(&self) -> bool {
         self.seen.done
     }
@@ -106,6 +133,12 @@ impl Tail {
     /// The last usage that passed.
     pub fn usage(&self) -> Option<Usage> {
         self.seen.usage
+    }
+
+    /// Whether that is the usage of the whole answer, as far as the API says: Anthropic tells at once what was read and only at the
+    /// end what was written, Gemini adds up.
+    pub fn usage_is_whole(&self) -> bool {
+        self.seen.other.as_ref().is_none_or(|other| other.is_whole)
     }
 
     /// The content that passed, if it is counted.
@@ -164,11 +197,19 @@ impl Seen {
     fn data(&mut self, data: &[u8], cut: bool) {
         self.has_data = true;
         self.named(self.name);
+        let is_gemini = self.is_gemini();
         if let Some(written) = &mut self.written {
-            written.event(data);
+            if is_gemini {
+                written.candidates(data);
+            } else {
+                written.event(data);
+            }
         }
         if cut {
             return;
+        }
+        if is_gemini {
+            return self.read_gemini(std::str::from_utf8(data).unwrap_or_default());
         }
         if data.trim_ascii() == DONE {
             self.done = true;
@@ -190,6 +231,10 @@ impl Seen {
         };
         self.error |= !is_empty(error);
         self.named(Name::of(&string(kind).unwrap_or_default()));
+        if let Some(other) = &mut self.other {
+            self.usage = other.hear(text, usage);
+            return;
+        }
         let nested = || {
             response
                 .and_then(|response| members(response, ["usage"]))
@@ -198,6 +243,48 @@ impl Seen {
         if let Some(usage) = usage.or_else(nested).and_then(Usage::from_object) {
             self.usage = Some(usage);
         }
+    }
+}
+
+impl Seen {
+    fn is_gemini(&self) -> bool {
+        let other = self.other.as_ref();
+        other.is_some_and(|other| other.dialect == Dialect::Gemini)
+    }
+
+    /// Every chunk says all that there is to say so far.
+    fn read_gemini(&mut self, text: &str) {
+        let names = ["error", "candidates", "usageMetadata", "promptFeedback"];
+        let Some([error, candidates, usage, feedback]) = members(text, names) else {
+            return;
+        };
+        self.error |= !is_empty(error);
+        let named = |object, name| members(object, [name]).is_some_and(|[value]| !is_empty(value));
+        let finished = any_element(candidates.unwrap_or_default(), |candidate| {
+            named(candidate, "finishReason")
+        });
+        self.done |= finished || feedback.is_some_and(|feedback| named(feedback, "blockReason"));
+        if let Some(usage) = usage.and_then(gemini) {
+            self.usage = Some(usage);
+        }
+        if let Some(other) = &mut self.other {
+            other.is_whole = self.done && self.usage.is_some();
+        }
+    }
+}
+
+impl Other {
+    /// Anthropic's usage with what this event says of it, at its top or in the message that begins.
+    fn hear(&mut self, text: &str, usage: Option<&str>) -> Option<Usage> {
+        let begins = members(text, ["message"]).and_then(|[message]| members(message?, ["usage"]));
+        if let Some([Some(first)]) = begins {
+            self.parts.hear(first);
+        }
+        if let Some(usage) = usage {
+            self.parts.hear(usage);
+            self.is_whole = true;
+        }
+        self.parts.usage()
     }
 }
 
