@@ -65,6 +65,8 @@ pub(crate) struct Open {
     status: u16,
     content: Option<Duration>,
     tokens: Option<Tokens>,
+    /// Part of `tokens` was counted here.
+    guessed: bool,
     relayed: u64,
     waste: BTreeMap<Name, Micros>,
 }
@@ -88,6 +90,7 @@ impl Bill {
             status: 0,
             content: None,
             tokens: None,
+            guessed: false,
             relayed: 0,
             waste: BTreeMap::new(),
         })))
@@ -182,6 +185,13 @@ impl Bill {
         }
     }
 
+    /// What the provider says is not of the whole answer: the rest was counted here.
+    pub fn guessed(&mut self) {
+        if let Some(open) = self.open() {
+            open.guessed = true;
+        }
+    }
+
     /// Tokens that went to the caller so far, counted here.
     pub fn relayed(&mut self, tokens: u64) {
         if let Some(open) = self.open() {
@@ -216,7 +226,7 @@ impl Open {
         if end == End::Done && self.content.is_some() {
             self.stage = Stage::Whole;
         }
-        let reported = self.tokens.is_some();
+        let reported = self.tokens.is_some() && !self.guessed;
         let tokens = self.tokens.unwrap_or(Tokens {
             input: self.facts.input,
             output: self.relayed,

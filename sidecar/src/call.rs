@@ -2,10 +2,13 @@
 //! and `relay`.
 
 use crate::fit::Room;
+use crate::letter::Letters;
+use crate::names;
 use crate::snapshot::Caller;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use purser_config::Endpoint;
+use purser_dialects::translate::Path;
 use purser_dialects::{Dialect, Named, Scan};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +37,10 @@ pub struct Call {
     pub replay: bool,
     /// What it shows at addresses, and how long its answer may be by the plan's share of the context.
     pub room: Room,
+    /// Whether a stream is to come as one JSON array; only Gemini's callers can ask for that.
+    pub as_array: bool,
+    /// What it is in other words.
+    pub letters: Letters,
 }
 
 impl Call {
@@ -52,6 +59,25 @@ impl Call {
             .as_ref()
             .map_or("", |member| member.value.as_str())
     }
+
+    /// What the path says beside the body.
+    pub fn path(&self) -> Path<'_> {
+        let named = self.named.as_ref();
+        named.map_or_else(Path::default, |named| Path {
+            model: &named.model,
+            stream: self.scan.stream,
+        })
+    }
+
+    /// What the caller allows for one answer.
+    pub fn output_limit(&self) -> Option<u64> {
+        match self.dialect {
+            Dialect::OpenAI | Dialect::Anthropic => {
+                purser_dialects::output_limit(&self.scan, self.endpoint)
+            }
+            Dialect::Gemini => self.scan.generation.as_ref()?.tokens(),
+        }
+    }
 }
 
 /// Request headers that a provider may see; everything else stays here. Credentials, cookies, organisations and
@@ -66,6 +92,28 @@ static FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
 ];
+
+/// Which of Anthropic's versions is spoken where the caller names none, and by every translation.
+const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// Makes the headers fit another API than OpenAI's: what one API's callers say of it is for that API alone.
+pub fn readdress(headers: &mut HeaderMap, from: &HeaderMap, (to, untouched): (Dialect, bool)) {
+    if to != Dialect::OpenAI || !untouched {
+        headers.remove("openai-beta");
+    }
+    if !untouched {
+        headers.remove(header::ACCEPT);
+    }
+    if to == Dialect::Anthropic {
+        let said = |name| from.get(name).filter(|_| untouched).cloned();
+        let version = said(&names::ANTHROPIC_VERSION).unwrap_or(ANTHROPIC_VERSION);
+        headers.insert(&names::ANTHROPIC_VERSION, version);
+        let betas = from.get_all(&names::ANTHROPIC_BETA).iter();
+        for beta in betas.filter(|_| untouched) {
+            headers.append(&names::ANTHROPIC_BETA, beta.clone());
+        }
+    }
+}
 
 /// The headers of a request that go on to a provider, with the request's id as a plain UUID: some model servers answer
 /// 400 to any other.

@@ -2,7 +2,10 @@
 //! nothing is left. Called by `gateway`; ends at the commit point. It must never send anything to the caller.
 
 pub mod judge;
+mod order;
 mod pay;
+
+pub use order::gone;
 
 use crate::bill::Bill;
 use crate::budget::Budget;
@@ -13,18 +16,16 @@ use crate::lane::{Claim, Noted};
 use crate::ledger::{Ledger, Reservation};
 use crate::metrics::Metrics;
 use crate::reject::Reject;
-use crate::route::{self, Candidate};
-use crate::snapshot::{Reach, Serving};
+use crate::snapshot::Serving;
 use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
+use order::wait_of;
 use purser_config::usage::End;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The most attempts of one call.
 const MOST_ATTEMPTS: u32 = 3;
-/// All channels out for longer than this: the model counts as gone.
-const GONE: Duration = Duration::from_secs(60);
 
 /// What failover works with; lives as long as the process.
 pub struct Failover {
@@ -69,28 +70,6 @@ struct Trial<'a> {
     attempts: u32,
 }
 
-/// Whether all of these have been out for more than a minute; then, how long until one may be back.
-pub fn gone<'a>(serving: impl IntoIterator<Item = &'a Serving>, now: Duration) -> Option<Duration> {
-    let mut soonest: Option<Duration> = None;
-    for one in serving {
-        let model = one.upstream_name();
-        let since = one.reach.lane.out_since(model, now)?;
-        if now.saturating_sub(since) <= GONE {
-            return None;
-        }
-        let wait = wait_of(&one.reach, model, now);
-        soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
-    }
-    soonest
-}
-
-fn wait_of(reach: &Reach, model: &str, now: Duration) -> Duration {
-    match reach.lane.peek(model, now).0 {
-        Admission::Wait(until) => until.saturating_sub(now),
-        _ => Duration::ZERO,
-    }
-}
-
 impl Failover {
     /// Carries the call to a channel that works.
     ///
@@ -125,39 +104,8 @@ impl Failover {
         })
     }
 
-    fn in_order<'a>(&self, call: &Call, serving: &'a [Serving], now: Duration) -> Vec<&'a Serving> {
-        if let [only] = serving {
-            return vec![only];
-        }
-        let candidates: Vec<Candidate> = serving.iter().map(|one| candidate(one, now)).collect();
-        let together = call
-            .scan
-            .prompt_cache_key
-            .as_deref()
-            .or(call.scan.user.as_deref());
-        let sticky = together.map_or_else(clock::draw, |together| {
-            route::mix(call.caller.hash ^ route::hash(together))
-        });
-        route::order(&candidates, sticky)
-            .into_iter()
-            .filter_map(|at| serving.get(at))
-            .collect()
-    }
-
     fn budget(&self) -> std::sync::MutexGuard<'_, Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn candidate(serving: &Serving, now: Duration) -> Candidate {
-    let channel = &serving.reach.channel;
-    let (admission, factor) = serving.reach.lane.peek(serving.upstream_name(), now);
-    let flows = !matches!(admission, Admission::Wait(_));
-    Candidate {
-        priority: channel.priority,
-        weight: f64::from(channel.weight) * factor,
-        hash: serving.reach.lane.hash,
-        flows,
     }
 }
 
@@ -189,6 +137,9 @@ impl Trial<'_> {
             if self.attempts > 0 {
                 break;
             }
+        }
+        if let Some(reject) = self.unfit() {
+            return Err(reject);
         }
         let retry = self.soonest();
         if self.attempts == 0 && self.bill.as_ref().is_some_and(Bill::is_kept_out) {
@@ -226,7 +177,8 @@ impl Trial<'_> {
         while self.attempts < self.most_attempts() {
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
-            if !(force || self.is_open(serving)) || !self.admit(serving).await? {
+            let may = (force || self.is_open(serving)) && self.call.fits(serving).is_ok();
+            if !may || !self.admit(serving).await? {
                 return Ok(None);
             }
             let now = self.failover.clock.now();
@@ -267,6 +219,16 @@ impl Trial<'_> {
         Ok(None)
     }
 
+    /// Why none of the channels can be told the call, if none can.
+    fn unfit(&self) -> Option<Reject> {
+        let mut first = None;
+        for one in &self.serving {
+            let unfit = self.call.fits(one).err()?;
+            first.get_or_insert_with(|| unfit.reject(self.call, one));
+        }
+        first
+    }
+
     /// Whether the channel's circuit lets a call through now.
     fn is_open(&self, serving: &Serving) -> bool {
         let now = self.failover.clock.now();
@@ -280,8 +242,12 @@ impl Trial<'_> {
         let force = place.pass == Pass::Forced;
         let mut others = self.serving.iter().skip(place.at + 1);
         let this = self.serving.get(place.at);
+        let takes = |one: &&Serving| {
+            let lane = &one.reach.lane;
+            self.call.fits(one).is_ok() && lane.would_take(one.upstream_name(), now, force)
+        };
         Position {
-            sole: !others.any(|one| one.reach.lane.would_take(one.upstream_name(), now, force)),
+            sole: !others.any(|one| takes(&one)),
             spare: this.is_some_and(|one| one.reach.lane.has_spare(place.used, now)),
             repeats: place.repeats,
             budget: true,

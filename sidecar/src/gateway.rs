@@ -14,20 +14,21 @@ use crate::identity::{Peer, identify};
 use crate::images::Images;
 use crate::intake::{self, Intake};
 use crate::ledger::{Ledger, Quota, Reservation};
+use crate::letter::Letters;
 use crate::metrics::Metrics;
 use crate::models;
 use crate::reject::Reject;
 use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
-use crate::way::Way;
+use crate::way::converses;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Endpoint, Name, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
-use reading::{content_type, dialect, read, shown, unknown};
+use reading::{asks_events, content_type, dialect, named_by_path, read, shown, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
 use std::task::Poll;
@@ -199,12 +200,16 @@ impl Gateway {
         } = intake;
         let told = Told::before_attempts(quota, replay);
         let refused = |reject| Refused { reject, told };
-        let scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
+        let mut scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
         let Aim {
             dialect,
             endpoint,
             named,
         } = aim;
+        if let Some(named) = &named {
+            named_by_path(&mut scan, named, &bytes);
+        }
+        let as_array = named.is_some() && scan.stream && !asks_events(&parts.uri);
         let (id, caller) = (id.clone(), Arc::clone(caller));
         let headers = std::mem::take(&mut parts.headers);
         let mut call = Call {
@@ -218,9 +223,15 @@ impl Gateway {
             headers,
             began,
             replay,
+            as_array,
+            letters: Letters::default(),
             room: Room::default(),
         };
         let mut serving = self.serving(&call).map_err(refused)?;
+        if serving.is_empty() {
+            // Unsent, the reservation is given back.
+            return Ok(respond::counted(&call, &told));
+        }
         call.room = fit(&call, &mut serving).map_err(refused)?;
         if !call.room.media.is_empty() {
             let looked = Box::pin(self.images.check(&call.room.media)).await;
@@ -319,7 +330,7 @@ impl Gateway {
         })
     }
 
-    /// Who may carry the call, or which of the ways there is nobody.
+    /// Who may carry the call, or which of the ways there is nobody. Empty: nobody need, it is answered here.
     fn serving(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
         let (model, table) = (call.model(), &call.caller.table);
         let named = call.named.is_some() || call.scan.model.is_some();
@@ -340,11 +351,12 @@ impl Gateway {
                 }
             });
         };
-        let carries = |one: &&Serving| {
-            one.reach.channel.provider.is_openai_wire()
-                && one.way(call.dialect, call.endpoint) == Some(Way::Untouched)
-        };
+        let carries = |one: &&Serving| one.way(call.dialect, call.endpoint).is_some();
         let serving: Vec<Serving> = all.iter().filter(carries).cloned().collect();
+        let counts = call.endpoint == Endpoint::CountTokens;
+        if serving.is_empty() && counts && all.iter().any(|one| converses(one.model())) {
+            return Ok(serving);
+        }
         if serving.is_empty() {
             let detail = format!(
                 "no channel serves it at the endpoint {:?}; a model lists its endpoints in spec.models[].endpoints",

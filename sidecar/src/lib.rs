@@ -39,6 +39,7 @@ pub mod images;
 pub mod intake;
 pub mod lane;
 pub mod ledger;
+pub mod letter;
 pub mod link;
 pub mod metrics;
 pub mod models;

@@ -12,6 +12,8 @@ pub static MODEL: HeaderName = HeaderName::from_static("x-purser-model");
 pub static ATTEMPTS: HeaderName = HeaderName::from_static("x-purser-attempts");
 /// `off` when a body was too large to be kept for a second attempt.
 pub static REPLAY: HeaderName = HeaderName::from_static("x-purser-replay");
+/// What was left out of a request because its provider cannot read it: `reasoning-state`, thoughts that another provider sealed.
+pub static REMOVED: HeaderName = HeaderName::from_static("x-purser-removed");
 /// OpenAI's six: the plan's requests.
 pub static LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 /// What is left of them.

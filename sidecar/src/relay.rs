@@ -1,10 +1,14 @@
 //! Bytes back to the caller. The first content byte is the commit point: what comes here has passed it. Relays a stream
 //! untouched, watches how it ends, and where it breaks ends it honestly. Called by `gateway`; it must never try again.
 
+mod manner;
 mod meter;
+mod through;
 mod waiting;
 
+pub use manner::Manner;
 pub use meter::Meter;
+pub use through::Through;
 pub use waiting::{KEEP_ALIVE_EVERY, Search, Waiting};
 
 use crate::circuit::Mark;
@@ -15,11 +19,8 @@ use crate::upstream::{Flow, Kind};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use purser_config::Endpoint;
 use purser_config::usage::End;
-use purser_dialects::{
-    Dialect, ErrorBody, Tail, UsageFilter, render_event, render_responses_event,
-};
+use purser_dialects::{ErrorBody, Tail, render};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -97,10 +98,8 @@ pub struct Setting {
     pub meter: Meter,
     /// Whose answer it is.
     pub reach: Arc<Reach>,
-    /// In which dialect an error is told.
-    pub dialect: Dialect,
-    /// At which endpoint.
-    pub endpoint: Endpoint,
+    /// How its caller is spoken to.
+    pub manner: Manner,
     /// `x-request-id`, for an error's body.
     pub id: String,
     /// The seam to time.
@@ -112,8 +111,8 @@ pub struct Relay {
     held: VecDeque<Bytes>,
     /// What may go to the caller, where a chunk became several.
     out: VecDeque<Bytes>,
-    /// Takes out the usage that nobody but us asked for.
-    filter: Option<Box<UsageFilter>>,
+    /// What its bytes become.
+    through: Through,
     rest: Option<Incoming>,
     tail: Option<Tail>,
     idle: Duration,
@@ -130,15 +129,13 @@ impl Relay {
         let last = setting.clock.now();
         let alarm = Box::pin(sleep_until(setting.clock.instant(last + flow.idle)));
         let (counts, events) = (setting.meter.bill.counts(), flow.kind == Kind::Events);
-        let tail = if counts { Tail::counting } else { Tail::new };
-        let tail = events.then(tail);
-        let filter = (events && flow.asked_usage).then(|| Box::new(UsageFilter::new()));
+        let tail = events.then(|| Tail::of(flow.dialect, counts));
         let mut setting = setting;
         setting.meter.bill.content(flow.status.as_u16(), last);
         Relay {
             held: flow.held.into(),
             out: VecDeque::new(),
-            filter,
+            through: flow.through,
             rest: Some(flow.rest),
             tail,
             idle: flow.idle,
@@ -187,24 +184,26 @@ impl Relay {
         if let Some(tail) = &mut self.tail {
             tail.push(&chunk);
         }
-        let Some(filter) = &mut self.filter else {
-            return Some(chunk);
-        };
-        let (mut first, out) = (None, &mut self.out);
-        filter.push(chunk, |piece| match &first {
-            None => first = Some(piece),
-            Some(_) => out.push_back(piece),
-        });
-        first
+        self.through.pass(chunk, &mut self.out)
     }
 
-    /// What was relayed until now, for a bill that no usage may come for.
+    /// What was relayed until now, for a bill that no usage may come for, and the usage that came. Of one that is not of the whole
+    /// answer, what was written is at least what was relayed.
     fn count(&mut self) {
         let Some(tail) = &self.tail else { return };
         let tokens = tail
             .written()
             .map_or(tail.events(), |written| written.tokens());
         self.setting.meter.bill.relayed(tokens);
+        let Some(mut usage) = tail.usage() else {
+            return;
+        };
+        if !tail.usage_is_whole() {
+            usage.completion_tokens = usage.completion_tokens.max(tokens);
+            usage.total_tokens = usage.prompt_tokens.saturating_add(usage.completion_tokens);
+            self.setting.meter.bill.guessed();
+        }
+        self.setting.meter.usage(usage);
     }
 
     /// The alarm is set once and looks, when it rings, whether there was silence: setting it anew with every chunk would
@@ -234,26 +233,18 @@ impl Relay {
             return None;
         };
         tail.finish();
-        let (usage, has_error, is_done) = (tail.usage(), tail.has_error(), tail.is_done());
-        self.count();
-        if let Some(usage) = usage {
-            self.setting.meter.usage(usage);
+        let (has_error, is_done) = (tail.has_error(), tail.is_done());
+        if !(has_error || is_done) {
+            return self.broken("it ended without its last event");
         }
+        self.count();
         if has_error {
             self.mark_failed();
             self.setting.meter.end(End::Broken);
-            return self.rest_of_filter();
-        }
-        if is_done {
+        } else {
             self.setting.meter.end(End::Done);
-            return self.rest_of_filter();
         }
-        self.broken("it ended without its last event")
-    }
-
-    fn rest_of_filter(&mut self) -> Option<Result<Bytes, Aborted>> {
-        let rest = self.filter.take().and_then(|mut filter| filter.finish());
-        rest.map(Ok)
+        self.through.finish().map(Ok)
     }
 
     /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.
@@ -265,18 +256,15 @@ impl Relay {
         self.rest = None;
         self.mark_failed();
         self.count();
-        if let Some(usage) = self.tail.as_ref().and_then(Tail::usage) {
-            self.setting.meter.usage(usage);
-        }
         self.setting.meter.end(End::Broken);
         tracing::info!(channel = %self.setting.reach.lane.name, request = self.setting.id, why, "answer broke after its first content");
-        match &self.tail {
-            Some(tail) => Some(Ok(self.error_event(tail, why))),
+        match self.tail.take() {
+            Some(tail) => Some(Ok(self.error_event(&tail, why))),
             None => Some(Err(Aborted(why.to_owned()))),
         }
     }
 
-    fn error_event(&self, tail: &Tail, why: &str) -> Bytes {
+    fn error_event(&mut self, tail: &Tail, why: &str) -> Bytes {
         let message =
             format!("The provider's stream broke off: {why}. What was sent before is incomplete.");
         let body = ErrorBody {
@@ -287,13 +275,14 @@ impl Relay {
             message: &message,
             request_id: &self.setting.id,
         };
-        let mut bytes = tail.closer().to_vec();
-        bytes.extend(event(
-            self.setting.endpoint,
-            self.setting.dialect,
-            &body,
-            tail.events(),
-        ));
+        let manner = self.setting.manner;
+        let bytes = match &mut self.through {
+            Through::Interpreter(interpreter) => interpreter.fail(&body),
+            Through::Array(array) => array.fail(&render(manner.dialect, &body)),
+            Through::Nothing | Through::Filter(_) => {
+                [tail.closer(), &manner.event(&body, tail.events())].concat()
+            }
+        };
         bytes.into()
     }
 
@@ -321,28 +310,9 @@ impl Drop for Relay {
             return;
         }
         self.count();
-        if let Some(tail) = &self.tail {
-            if let Some(usage) = tail.usage() {
-                self.setting.meter.usage(usage);
-            }
-            if tail.is_done() {
-                self.setting.meter.bill.content_done();
-            }
+        if self.tail.as_ref().is_some_and(Tail::is_done) {
+            self.setting.meter.bill.content_done();
         }
         self.setting.meter.end(End::ClientLeft);
-    }
-}
-
-/// An error event as the endpoint's callers read it.
-pub(crate) fn event(
-    endpoint: Endpoint,
-    dialect: Dialect,
-    body: &ErrorBody<'_>,
-    sequence: u64,
-) -> Vec<u8> {
-    if endpoint == Endpoint::Responses {
-        render_responses_event(body, sequence)
-    } else {
-        render_event(dialect, body)
     }
 }

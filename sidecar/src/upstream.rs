@@ -2,20 +2,20 @@
 //! `failover`. It must never decide what happens next, and never send anything to the caller.
 
 mod answer;
+mod build;
+mod stream;
+mod translate;
 mod trouble;
 
 pub use answer::{Answer, Flow, Kind};
 
-use crate::call::{Call, forwarded};
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::judge::Outcome;
 use crate::snapshot::{Reach, Serving};
-use bytes::Bytes;
-use http::{Method, Request, Response, header};
-use http_body_util::Full;
+use build::{Sent, build};
+use http::Response;
 use hyper::body::Incoming;
-use purser_dialects::openai::usage_option;
-use purser_dialects::{Edit, asks_usage, limit_output, splice};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -74,18 +74,17 @@ impl Limits {
 pub async fn attempt(call: &Call, serving: &Serving, sending: Sending, clock: &Clock) -> Attempted {
     let reach = serving.reach.as_ref();
     let limits = Limits::new(call, reach, clock);
-    let (request, asked_usage) = build(call, serving, sending);
-    let sent = timeout_at(limits.head, reach.lane.pool.request(request));
-    let response = match sent.await {
+    let Some((request, sent)) = build(call, serving, sending) else {
+        let why = "no request could be made for it; see its baseURL and its model's upstreamName";
+        return Attempted::failed(Outcome::Unusable(why.into()));
+    };
+    let response = timeout_at(limits.head, reach.lane.pool.request(request));
+    let response = match response.await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Attempted::failed(trouble::sending(&error)),
         Err(_) => return Attempted::failed(Outcome::TooSlow(late(call))),
     };
-    let mut attempted = read(call, response, limits, clock).await;
-    if let Some(Answer::Flowing(flow)) = &mut attempted.answer {
-        flow.asked_usage = asked_usage;
-    }
-    attempted
+    read((call, sent), response, limits, clock).await
 }
 
 /// What an attempt sends beside the call itself.
@@ -98,7 +97,7 @@ pub struct Sending {
 }
 
 async fn read(
-    call: &Call,
+    asked: (&Call, Sent),
     response: Response<Incoming>,
     limits: Limits,
     clock: &Clock,
@@ -113,7 +112,7 @@ async fn read(
         ));
     }
     match response.status().as_u16() {
-        200..=299 => answer::read(call, response, limits).await,
+        200..=299 => answer::read(asked, response, (limits, clock)).await,
         300..=399 => Attempted::failed(Outcome::Suspicious(
             "it answered with a redirect, which is never followed".into(),
         )),
@@ -131,50 +130,4 @@ fn late(call: &Call) -> &'static str {
     } else {
         "upstream_timeout"
     }
-}
-
-/// The request, and whether usage was asked for that the caller did not ask for.
-fn build(call: &Call, serving: &Serving, sending: Sending) -> (Request<Full<Bytes>>, bool) {
-    let reach = serving.reach.as_ref();
-    let (body, asked_usage) = body(call, serving, sending.most_output);
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = reach.uri(call.endpoint);
-    let headers = request.headers_mut();
-    *headers = forwarded(&call.headers, &call.id);
-    headers.insert(header::HOST, reach.host.clone());
-    if let Some(value) = reach.authorizations.get(sending.credential) {
-        headers.insert(header::AUTHORIZATION, value.clone());
-    }
-    for (name, value) in &reach.headers {
-        headers.insert(name, value.clone());
-    }
-    (request, asked_usage)
-}
-
-/// The caller's bytes, untouched but for the model's name where the provider has another, the output limit where the plan sets one, and
-/// the wish for usage where a stream would not tell it.
-fn body(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes, bool) {
-    let (name, endpoint) = (serving.upstream_name(), call.endpoint);
-    let provider = serving.reach.channel.provider;
-    let json = !purser_dialects::is_multipart(endpoint);
-    let mut edits = Vec::new();
-    if let Some(member) = call
-        .scan
-        .model
-        .as_ref()
-        .filter(|member| member.value != name)
-    {
-        edits.push(Edit::name(&member.span, name, json));
-    }
-    let mut asked_usage = false;
-    if json && call.scan.stream && asks_usage(provider, endpoint) {
-        let ask = usage_option::ask(&call.body, &call.scan);
-        asked_usage = ask.is_some();
-        edits.extend(ask);
-    }
-    if let Some(most) = most_output.filter(|_| json) {
-        edits.extend(limit_output(&call.scan, provider, endpoint, most));
-    }
-    (splice(&call.body, &mut edits), asked_usage)
 }

@@ -55,12 +55,9 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Whether it speaks OpenAI's wire format under OpenAI's paths, so that bytes pass untouched.
+    /// Whether it speaks OpenAI's wire format, under whatever paths.
     pub fn is_openai_wire(self) -> bool {
-        !matches!(
-            self,
-            Provider::AzureOpenAI | Provider::Anthropic | Provider::Gemini
-        )
+        !matches!(self, Provider::Anthropic | Provider::Gemini)
     }
 }
 

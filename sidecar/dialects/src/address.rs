@@ -23,9 +23,14 @@ pub struct Place<'a> {
     pub model: &'a str,
 }
 
-/// The path that a base URL gets whose own is empty, because its provider's SDKs take it without.
+/// What every path begins with, by the base URL's: where it is empty the API's version is meant, because the provider's SDKs take it
+/// without; Azure's may end in what [`path`] says.
 pub fn root(provider: Provider, path: &str) -> &str {
     match provider {
+        Provider::AzureOpenAI => {
+            let path = path.strip_suffix("/v1").unwrap_or(path);
+            path.strip_suffix("/openai").unwrap_or(path)
+        }
         Provider::Anthropic if path.is_empty() => "/v1",
         Provider::Gemini if path.is_empty() => "/v1beta",
         _ => path,

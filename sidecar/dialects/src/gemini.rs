@@ -1,5 +1,6 @@
 //! Gemini's API: its error body here, `generateContent` in a room of its own.
 
+pub(crate) mod config;
 pub(crate) mod generate;
 pub(crate) mod path;
 

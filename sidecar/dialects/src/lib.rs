@@ -50,12 +50,13 @@ mod wire;
 
 pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
+pub use gemini::config::Generation;
 pub use gemini::path::{Named, Verb};
 pub use multipart::{boundary, scan_multipart};
 pub use needs::{Medium, Needs, Sense, check_tools, needs};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
-    Limit, OutputLimits, limit_output, output_limit, output_limit_member,
+    Limit, OutputLimits, limit_messages, limit_output, output_limit, output_limit_member,
 };
 pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Says, Scan, ScanFault, scan_json};

@@ -3,6 +3,7 @@
 //! Called once per request. Refuses what two parsers could read differently: the provider would then run another
 //! model than the one that was checked and paid for.
 
+use crate::gemini::config::Generation;
 use crate::json;
 use crate::openai::output_limit::{Limit, OutputLimits};
 use crate::openai::usage_option::StreamOptions;
@@ -42,6 +43,8 @@ pub struct Scan {
     pub prompts: Option<u64>,
     /// Which members stand there that may ask more of a model than text.
     pub says: Says,
+    /// What only Gemini's bodies have; read apart from the scan, where one is.
+    pub generation: Option<Box<Generation>>,
 }
 
 /// Whether any member stands in a body that may ask more of a model than text; what it says is `needs`' to read.

@@ -13,7 +13,8 @@ use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
 use crate::talk::{Ask, Piece, Reply};
-use crate::{Event, Events, Wire};
+use crate::upstream_error::redacted;
+use crate::{ErrorBody, Event, Events, Wire};
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,6 +144,8 @@ pub struct Interpreter {
     reader: Reader,
     writer: Writer,
     pieces: Vec<Piece>,
+    /// An error was written: nothing follows.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -183,6 +186,7 @@ impl Interpreter {
             reader,
             writer,
             pieces: Vec::new(),
+            failed: false,
         }
     }
 
@@ -214,6 +218,20 @@ impl Interpreter {
         out
     }
 
+    /// The end of a stream that broke off: an error in the caller's form, and nothing that looks like an end.
+    pub fn fail(&mut self, error: &ErrorBody<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.pieces.clear();
+        self.pieces.push(Piece::Error {
+            status: Some(error.status),
+            code: error.code.map(str::to_owned),
+            kind: Some(error.kind.to_owned()),
+            message: error.message.to_owned(),
+        });
+        self.write(&mut out);
+        out
+    }
+
     fn read(&mut self, event: &Event) {
         let pieces = &mut self.pieces;
         match &mut self.reader {
@@ -229,7 +247,14 @@ impl Interpreter {
         if !self.pieces.is_empty() {
             out.reserve(512);
         }
-        for piece in self.pieces.drain(..) {
+        for mut piece in self.pieces.drain(..) {
+            if self.failed {
+                continue;
+            }
+            if let Piece::Error { message, .. } = &mut piece {
+                self.failed = true;
+                *message = redacted(message);
+            }
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(&piece, out),
                 Writer::Completions(writer) => writer.write(&piece, out),

@@ -86,13 +86,20 @@ fn usage_is_not_asked_for_without_a_stream_or_against_what_is_not_understood() {
 #[test]
 fn only_providers_that_accept_it_are_asked_for_usage() {
     use Provider::*;
-    for provider in [OpenAI, DeepSeek, XAI, DashScope, OpenAICompatible] {
+    for provider in [
+        OpenAI,
+        AzureOpenAI,
+        DeepSeek,
+        XAI,
+        DashScope,
+        OpenAICompatible,
+    ] {
         assert!(asks_usage(provider, Endpoint::Chat));
         assert!(asks_usage(provider, Endpoint::Completions));
         assert!(!asks_usage(provider, Endpoint::Responses));
         assert!(!asks_usage(provider, Endpoint::Transcriptions));
     }
-    for provider in [Mistral, AzureOpenAI, Anthropic, Gemini] {
+    for provider in [Mistral, Anthropic, Gemini] {
         assert!(!asks_usage(provider, Endpoint::Chat));
     }
     let refusal = br#"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"]}]}"#;

@@ -14,7 +14,9 @@ impl Trial<'_> {
         if self.bill.is_none() {
             let now = self.failover.clock.now();
             let flows = |one: &&Serving| one.reach.lane.would_take(one.upstream_name(), now, false);
+            let call = self.call;
             let order = self.serving.iter().copied();
+            let order = order.filter(move |one| call.fits(one).is_ok());
             // Where every circuit is shut one is probed all the same, and must be priced and limited as any.
             let order = move || match order.clone().filter(flows).collect::<Vec<_>>() {
                 none if none.is_empty() => order.collect(),

@@ -2,10 +2,10 @@
 
 use crate::names;
 use crate::reject::Reject;
-use http::header;
 use http::request::Parts;
+use http::{Uri, header};
 use purser_config::Endpoint;
-use purser_dialects::{Dialect, Scan, ScanFault, Unrouted, dialect_of};
+use purser_dialects::{Dialect, Generation, Named, Scan, ScanFault, Unrouted, Verb, dialect_of};
 
 /// The API that the caller speaks: as the path has it, and where several APIs have it, by a header that each one's SDKs send.
 pub(super) fn dialect(parts: &Parts) -> Dialect {
@@ -60,6 +60,23 @@ pub(super) fn read(body: &[u8], boundary: Option<&str>) -> Result<Scan, Reject> 
         None => purser_dialects::scan_json(body),
     };
     scan.map_err(|fault: ScanFault| Reject::InvalidJson(fault.to_string()))
+}
+
+/// What a body of Gemini's does not say itself, its path does; and the other way round.
+pub(super) fn named_by_path(scan: &mut Scan, named: &Named, body: &[u8]) {
+    let generation = Generation::read(body);
+    *scan = Scan {
+        stream: named.verb == Verb::StreamGenerateContent,
+        n: generation.candidates,
+        generation: Some(Box::new(generation)),
+        ..Scan::default()
+    };
+}
+
+/// Whether a stream is to come as events and not as one JSON array.
+pub(super) fn asks_events(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    query.split('&').any(|pair| pair == "alt=sse")
 }
 
 pub(super) fn unknown(unrouted: Unrouted, parts: &Parts) -> Reject {

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::names;
 use crate::reject::{Reject, span};
-use crate::relay::{Body, Meter, Relay, Setting, Waiting};
+use crate::relay::{Body, Manner, Meter, Relay, Setting, Through, Waiting};
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Kind};
 use bytes::Bytes;
@@ -63,20 +63,20 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
             meter.end(End::Done);
             Body::Whole(Some(body))
         }
-        Answer::Refused { body, .. } => {
+        Answer::Refused { told, .. } => {
             meter.bill.answered(status.as_u16());
             meter.end(End::Failed);
-            Body::Whole(Some(body))
+            let body = told.render(call.dialect, (status.as_u16(), call.id_text()));
+            Body::Whole(Some(body.into()))
         }
         Answer::Flowing(flow) => {
             let id = call.id.to_str().unwrap_or_default().to_owned();
             let reach = serving.reach;
-            let (dialect, endpoint) = (Dialect::OpenAI, call.endpoint);
+            let manner = Manner::of(call);
             let setting = Setting {
                 meter,
                 reach,
-                dialect,
-                endpoint,
+                manner,
                 id,
                 clock,
             };
@@ -107,12 +107,18 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
     if let Some(model) = serving.label() {
         headers.insert(&names::MODEL, model.clone());
     }
+    if call.letters.removed_state(serving) {
+        headers.insert(&names::REMOVED, HeaderValue::from_static("reasoning-state"));
+    }
     if !told.replay {
         headers.insert(&names::REPLAY, HeaderValue::from_static("off"));
     }
     match answer {
         Answer::Flowing(flow) if flow.kind == Kind::Events => {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            if matches!(flow.through, Through::Interpreter(_) | Through::Array(_)) {
+                headers.insert(header::CONTENT_TYPE, Manner::of(call).content_type());
+            }
         }
         Answer::Flowing(flow) => {
             let length = flow.headers.get(header::CONTENT_LENGTH).cloned();
@@ -152,30 +158,23 @@ fn meter<'a>(
 }
 
 /// A stream's answer before its first content.
-pub(super) fn waiting(id: &HeaderValue, waiting: Waiting, told: &Told) -> Response<Body> {
+pub(super) fn waiting(
+    id: &HeaderValue,
+    (waiting, manner): (Waiting, Manner),
+    told: &Told,
+) -> Response<Body> {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream"),
-    );
+    headers.insert(header::CONTENT_TYPE, manner.content_type());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     identify(&mut headers, id, told);
     with(StatusCode::OK, headers, Body::Waiting(Box::new(waiting)))
 }
 
 /// The body of an answer that came after its stream was promised: events as they are, anything else as one event.
-pub(super) fn as_events(response: Response<Body>) -> Body {
-    let end: &[u8] = match response.status().is_success() {
-        true => b"\n\ndata: [DONE]\n\n",
-        false => b"\n\n",
-    };
+pub(super) fn as_events(manner: Manner, response: Response<Body>) -> Body {
+    let is_success = response.status().is_success();
     match response.into_body() {
-        Body::Whole(Some(bytes)) => {
-            let mut events = b"data: ".to_vec();
-            events.extend(bytes.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-            events.extend_from_slice(end);
-            Body::Whole(Some(events.into()))
-        }
+        Body::Whole(Some(bytes)) => Body::Whole(Some(manner.whole(&bytes, is_success).into())),
         other => other,
     }
 }
@@ -206,6 +205,19 @@ pub(super) fn refusal(
         headers,
         Body::Whole(Some(render(dialect, &body).into())),
     )
+}
+
+/// How many tokens a call reads, where no provider is asked: an estimate, see `purser_dialects::estimate`.
+pub(super) fn counted(call: &Call, told: &Told) -> Response<Body> {
+    let tokens = estimate::input_of(call.dialect, &call.body, call.endpoint);
+    let body = match call.dialect {
+        Dialect::Gemini => format!("{{\"totalTokens\":{tokens}}}"),
+        _ => format!("{{\"input_tokens\":{tokens}}}"),
+    };
+    let mut headers = json_headers();
+    identify(&mut headers, &call.id, told);
+    let body = Body::Whole(Some(body.into()));
+    with(StatusCode::OK, headers, body)
 }
 
 /// An answer of our own making.

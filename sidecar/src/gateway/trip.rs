@@ -10,10 +10,9 @@ use crate::intake;
 use crate::ledger::Reservation;
 use crate::metrics::Metrics;
 use crate::reject::Reject;
-use crate::relay::{Body, KEEP_ALIVE_EVERY, Search, Waiting};
+use crate::relay::{Body, KEEP_ALIVE_EVERY, Manner, Search, Waiting};
 use crate::snapshot::Serving;
 use http::Response;
-use purser_dialects::Dialect;
 use std::sync::Arc;
 
 /// What of the gateway goes along.
@@ -88,7 +87,7 @@ impl Trip {
 
     /// The same for a stream, which must not be kept waiting in silence.
     pub(super) async fn run_stream(self) -> Result<Response<Body>, Refused> {
-        let (id, endpoint, quota) = (self.call.id.clone(), self.call.endpoint, self.quota);
+        let (id, manner, quota) = (self.call.id.clone(), Manner::of(&self.call), self.quota);
         let metrics = Arc::clone(&self.part.metrics);
         let mut search = Box::pin(self.run());
         if let Ok(found) = tokio::time::timeout(KEEP_ALIVE_EVERY, &mut search).await {
@@ -100,12 +99,12 @@ impl Trip {
                 metrics.rejected(reject.code());
                 reject
             });
-            found.map(respond::as_events)
+            found.map(|response| respond::as_events(manner, response))
         });
-        let waiting = Waiting::new(search, Dialect::OpenAI, endpoint, text);
+        let waiting = Waiting::new(search, manner, text);
         Ok(respond::waiting(
             &id,
-            waiting,
+            (waiting, manner),
             &Told {
                 quota: Some(quota),
                 attempts: None,

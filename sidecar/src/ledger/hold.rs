@@ -321,7 +321,7 @@ impl Ledger {
     pub(super) fn facts(&self, call: &Call) -> Facts {
         let needs_estimate = call.caller.plan.is_some();
         let input = if needs_estimate {
-            purser_dialects::estimate::input(&call.body, call.endpoint)
+            purser_dialects::estimate::input_of(call.dialect, &call.body, call.endpoint)
         } else {
             0
         };

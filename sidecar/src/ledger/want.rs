@@ -8,6 +8,7 @@ use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
 use purser_config::price::{Cost, Micros, price_of};
 use purser_config::{Endpoint, Name, Plan};
+use purser_dialects::Dialect;
 
 /// A call's needs, in numbers.
 pub(super) struct Wanted {
@@ -26,7 +27,7 @@ impl Wanted {
         let (mut input, mut output, mut most) = (0, 0, None);
         if by_token || (limited && call.endpoint.reports_tokens()) {
             let one = most_output(call, plan, first)?;
-            input = purser_dialects::estimate::input(&call.body, call.endpoint);
+            input = purser_dialects::estimate::input_of(call.dialect, &call.body, call.endpoint);
             output = one.saturating_mul(call.scan.answers());
             most = Some(one).filter(|one| *one > 0);
         }
@@ -67,6 +68,10 @@ fn price(call: &Call, plan: &Plan, first: Option<&Serving>) -> Result<Option<Cos
     if plan.credits.is_none() {
         return Ok(None);
     }
+    // It is a question about a price.
+    if call.endpoint == Endpoint::CountTokens {
+        return Ok(Some(Cost::default()));
+    }
     let name = first.map_or(call.model(), |one| one.model().name.as_str());
     let found = price_of(&plan.prices, name).or_else(|| price_of(&plan.prices, call.model()));
     let unpriced = |detail| Reject::NoPrice {
@@ -93,10 +98,13 @@ fn most_output(call: &Call, plan: &Plan, first: Option<&Serving>) -> Result<u64,
         return Ok(0);
     }
     let model = first.and_then(|one| one.model().max_output_tokens);
-    let asked = purser_dialects::output_limit(&call.scan, call.endpoint);
+    let asked = call.output_limit();
     let limits = [asked, at_most(call, plan), model];
     let most = limits.into_iter().flatten().min();
-    most.ok_or(Reject::Missing("max_tokens"))
+    most.ok_or(Reject::Missing(match call.dialect {
+        Dialect::Gemini => "generationConfig.maxOutputTokens",
+        _ => "max_tokens",
+    }))
 }
 
 /// The most tokens that the plan lets one answer have: its own limit, and what its share of the context leaves.

@@ -1,11 +1,10 @@
 //! A stream that has waited 15 s for its first content: it is answered 200 with keep-alives in the caller's dialect, and
 //! failover goes on inside the body until content comes or nothing is left. Polled by `Body`.
 
-use super::{Body, event};
+use super::{Body, Manner};
 use crate::reject::Reject;
 use bytes::Bytes;
-use purser_config::Endpoint;
-use purser_dialects::{Dialect, ErrorBody, KEEP_ALIVE};
+use purser_dialects::ErrorBody;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,8 +21,7 @@ pub type Search = Pin<Box<dyn Future<Output = Result<Body, Reject>> + Send>>;
 pub struct Waiting {
     search: Search,
     tick: Interval,
-    dialect: Dialect,
-    endpoint: Endpoint,
+    manner: Manner,
     id: String,
 }
 
@@ -37,14 +35,13 @@ pub(super) enum Step {
 
 impl Waiting {
     /// Goes on searching; the first keep-alive is due at once.
-    pub fn new(search: Search, dialect: Dialect, endpoint: Endpoint, id: String) -> Self {
+    pub fn new(search: Search, manner: Manner, id: String) -> Self {
         let mut tick = interval(KEEP_ALIVE_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Waiting {
             search,
             tick,
-            dialect,
-            endpoint,
+            manner,
             id,
         }
     }
@@ -57,7 +54,7 @@ impl Waiting {
         }
         self.tick
             .poll_tick(context)
-            .map(|_| Step::Bytes(Bytes::from_static(KEEP_ALIVE)))
+            .map(|_| Step::Bytes(Bytes::from_static(self.manner.keep_alive())))
     }
 
     /// The status was 200 before the refusal was known, so the refusal is the stream's only event.
@@ -71,6 +68,6 @@ impl Waiting {
             message: &message,
             request_id: &self.id,
         };
-        Body::Whole(Some(event(self.endpoint, self.dialect, &body, 0).into()))
+        Body::Whole(Some(self.manner.only(&body).into()))
     }
 }

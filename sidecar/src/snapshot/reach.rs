@@ -2,9 +2,12 @@
 
 use crate::dial::{InvalidCa, NEAR};
 use crate::lane::{Lane, Lanes};
+use crate::names;
 use http::uri::{Authority, Scheme};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri, header};
 use purser_config::{Channel, Endpoint, Name};
+use purser_dialects::address::{self, Place};
+use purser_dialects::provider::{Auth, Quirks};
 use std::sync::Arc;
 
 /// A channel, ready to be called.
@@ -17,28 +20,39 @@ pub struct Reach {
     pub label: HeaderValue,
     /// `x-purser-model`, for each of its models.
     pub models: Vec<HeaderValue>,
-    /// One `authorization` value per credential, marked sensitive.
+    /// Where its provider looks for a credential.
+    pub auth: &'static HeaderName,
+    /// Its value for each credential, marked sensitive.
     pub authorizations: Vec<HeaderValue>,
     /// `host`: the authority, without a port that goes without saying.
     pub host: HeaderValue,
     /// Headers to add.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    uris: Vec<(Endpoint, Uri)>,
+    address: Address,
 }
 
-/// Where each endpoint is, and the name of the host.
+/// Where its calls go.
 struct Address {
     host: HeaderValue,
+    scheme: Scheme,
+    authority: Authority,
+    /// What every path begins with.
+    root: String,
+    /// Where each endpoint is; empty where the path names the model.
     uris: Vec<(Endpoint, Uri)>,
 }
 
 impl Reach {
     pub(super) fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
-        let Address { host, uris } = address(&channel.base_url)?;
+        let address = Address::of(channel)?;
         let lane = lanes.of(name, channel);
         let lane = lane.map_err(|error: InvalidCa| error.to_string())?;
+        let auth = Quirks::of(channel.provider).auth;
         let authorizations = channel.credentials.iter().map(|credential| {
-            let value = format!("Bearer {}", credential.value.reveal());
+            let value = match auth {
+                Auth::Bearer => format!("Bearer {}", credential.value.reveal()),
+                _ => credential.value.reveal().to_owned(),
+            };
             sensitive(&value).ok_or_else(|| unusable(&credential.from))
         });
         let headers = channel.headers.iter().map(|header| {
@@ -53,46 +67,88 @@ impl Reach {
             lane,
             label: plain(name.as_str())?,
             models: models.collect::<Result<_, String>>()?,
+            auth: header_of(auth),
             authorizations: authorizations.collect::<Result<_, String>>()?,
             headers: headers.collect::<Result<_, String>>()?,
-            host,
-            uris,
+            host: address.host.clone(),
+            address,
         })
     }
 
-    /// Where this endpoint is.
-    pub fn uri(&self, endpoint: Endpoint) -> Uri {
-        let known = self.uris.iter().find(|(known, _)| *known == endpoint);
-        known.map(|(_, uri)| uri.clone()).unwrap_or_default()
+    /// Where a call is; `None` where no address can be made of it.
+    pub fn uri(&self, place: &Place<'_>) -> Option<Uri> {
+        let known = self.address.uris.iter();
+        let mut known = known.filter(|(known, _)| *known == place.endpoint);
+        match known.next() {
+            Some((_, uri)) => Some(uri.clone()),
+            None => self.address.uri(place).ok(),
+        }
     }
 }
 
-fn address(base_url: &str) -> Result<Address, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("baseURL {base_url:?}: {error}");
-    let base: Uri = base_url.parse().map_err(|error| wrong(&error))?;
-    let place = base.scheme().cloned().zip(base.authority().cloned());
-    let (scheme, authority): (Scheme, Authority) = place.ok_or_else(|| wrong(&"no host"))?;
-    let path = base.path().trim_end_matches('/');
-    let near = if scheme == Scheme::HTTP {
-        Authority::from_static(NEAR)
-    } else {
-        authority.clone()
-    };
-    let uris = Endpoint::ALL.into_iter().map(|endpoint| {
-        let path = format!("{path}{}", purser_dialects::upstream_path(endpoint));
-        let uri = Uri::builder()
-            .scheme(scheme.clone())
-            .authority(near.clone());
-        let uri = uri.path_and_query(path).build();
-        Ok((endpoint, uri.map_err(|error| wrong(&error))?))
-    });
-    let uris = uris.collect::<Result<_, String>>()?;
-    let default = if scheme == Scheme::HTTPS { 443 } else { 80 };
-    let host = match authority.port_u16() {
-        Some(port) if port != default => plain(&format!("{}:{port}", authority.host()))?,
-        _ => plain(authority.host())?,
-    };
-    Ok(Address { host, uris })
+fn header_of(auth: Auth) -> &'static HeaderName {
+    match auth {
+        Auth::Bearer => &header::AUTHORIZATION,
+        Auth::ApiKey => &names::API_KEY,
+        Auth::XApiKey => &names::X_API_KEY,
+        Auth::GoogApiKey => &names::X_GOOG_API_KEY,
+    }
+}
+
+impl Address {
+    fn of(channel: &Channel) -> Result<Address, String> {
+        let base_url = &channel.base_url;
+        let wrong = |error: &dyn std::fmt::Display| format!("baseURL {base_url:?}: {error}");
+        let base: Uri = base_url.parse().map_err(|error| wrong(&error))?;
+        let place = base.scheme().cloned().zip(base.authority().cloned());
+        let (scheme, authority): (Scheme, Authority) = place.ok_or_else(|| wrong(&"no host"))?;
+        let near = if scheme == Scheme::HTTP {
+            Authority::from_static(NEAR)
+        } else {
+            authority.clone()
+        };
+        let path = base.path().trim_end_matches('/');
+        let mut address = Address {
+            host: host(&scheme, &authority)?,
+            scheme,
+            authority: near,
+            root: address::root(channel.provider, path).to_owned(),
+            uris: Vec::new(),
+        };
+        if !address::names_model(channel.provider) {
+            address.uris = address.all(channel).map_err(|error| wrong(&error))?;
+        }
+        Ok(address)
+    }
+
+    fn all(&self, channel: &Channel) -> Result<Vec<(Endpoint, Uri)>, http::Error> {
+        let place = |endpoint| Place {
+            provider: channel.provider,
+            api_version: None,
+            endpoint,
+            verb: None,
+            model: "",
+        };
+        let uris = Endpoint::ALL.into_iter();
+        uris.map(|endpoint| Ok((endpoint, self.uri(&place(endpoint))?)))
+            .collect()
+    }
+
+    fn uri(&self, place: &Place<'_>) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(format!("{}{}", self.root, address::path(place)))
+            .build()
+    }
+}
+
+fn host(scheme: &Scheme, authority: &Authority) -> Result<HeaderValue, String> {
+    let default = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+    match authority.port_u16() {
+        Some(port) if port != default => plain(&format!("{}:{port}", authority.host())),
+        _ => plain(authority.host()),
+    }
 }
 
 fn plain(text: &str) -> Result<HeaderValue, String> {

@@ -1,21 +1,25 @@
-//! A 2xx, looked at until it can be judged: a stream until its first content, an answer until its end or one MiB. Called
-//! by `upstream`; `relay` carries on from what is held here.
+//! A 2xx, looked at until it can be judged: an answer until its end or one MiB; a stream is `stream`'s, an answer that is translated
+//! `translate`'s. Called by `upstream`; `relay` carries on from what is held here.
 
-use super::{Attempted, Limits};
+use super::build::Sent;
+use super::{Attempted, Limits, stream, translate};
 use crate::call::Call;
-use crate::clock::within;
-use crate::failover::judge::{Failed, Outcome};
+use crate::clock::{Clock, within};
+use crate::failover::judge::Outcome;
 use crate::intake::Pieces;
+use crate::relay::Through;
+use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use purser_config::Endpoint;
-use purser_dialects::{End, Gate, Usage, Verdict, Whole};
+use purser_dialects::upstream_error::Told;
+use purser_dialects::{Dialect, Usage, Whole};
 use std::time::Duration;
 
 /// The most of an answer that is held before it counts as good: beyond it, constant memory.
-const HOLD: usize = 1 << 20;
+pub(super) const HOLD: usize = 1 << 20;
 
 /// What there is to give to the caller.
 #[allow(missing_docs, reason = "the variants say what their fields hold")]
@@ -30,7 +34,7 @@ pub enum Answer {
     /// An answer that has begun well.
     Flowing(Box<Flow>),
     /// A 4xx of the provider, for the caller if the fault is the caller's.
-    Refused { status: StatusCode, body: Bytes },
+    Refused { status: StatusCode, told: Told },
 }
 
 /// An answer that has begun well: what is held, and the rest of it.
@@ -47,8 +51,10 @@ pub struct Flow {
     pub kind: Kind,
     /// How long it may be silent.
     pub idle: Duration,
-    /// Whether its usage was asked for by us alone, and is not for the caller.
-    pub asked_usage: bool,
+    /// Whose API it is written in.
+    pub dialect: Dialect,
+    /// What its bytes become on their way to the caller.
+    pub through: Through,
 }
 
 /// How an answer ends well.
@@ -60,22 +66,37 @@ pub enum Kind {
     Bytes,
 }
 
-pub(super) async fn read(call: &Call, response: Response<Incoming>, limits: Limits) -> Attempted {
-    match media(media_type(response.headers())) {
-        Media::Page => Attempted::failed(Outcome::Unusable("it answered with a web page".into())),
-        Media::Events => read_events(response, limits).await,
+pub(super) async fn read(
+    (call, sent): (&Call, Sent),
+    response: Response<Incoming>,
+    (limits, clock): (Limits, &Clock),
+) -> Attempted {
+    let asked = (call, sent);
+    match (sent.way, media(media_type(response.headers()))) {
+        (_, Media::Page) => {
+            Attempted::failed(Outcome::Unusable("it answered with a web page".into()))
+        }
+        (Way::Translated { from, to }, Media::Json) => {
+            translate::read_whole((call, sent.dialect), response, (limits, clock), (from, to)).await
+        }
+        (Way::Translated { .. }, Media::Events) if call.scan.stream => {
+            stream::read(asked, response, (limits, clock)).await
+        }
+        (Way::Translated { .. }, _) => unexpected(response.headers()),
+        (Way::Untouched, Media::Events) => stream::read(asked, response, (limits, clock)).await,
         _ if call.endpoint == Endpoint::Speech => read_opaque(response, limits).await,
-        Media::Json => read_whole(response, limits, true).await,
-        Media::Other if call.endpoint == Endpoint::Transcriptions => {
-            read_whole(response, limits, false).await
+        (Way::Untouched, Media::Json) => read_whole(response, limits, Some(sent.dialect)).await,
+        (Way::Untouched, Media::Other) if purser_dialects::is_multipart(call.endpoint) => {
+            read_whole(response, limits, None).await
         }
-        Media::Other => {
-            let other = media_type(response.headers()).to_ascii_lowercase();
-            Attempted::failed(Outcome::Unusable(format!(
-                "it answered with content-type {other:?}"
-            )))
-        }
+        (Way::Untouched, Media::Other) => unexpected(response.headers()),
     }
+}
+
+fn unexpected(headers: &HeaderMap) -> Attempted {
+    let kind = media_type(headers).to_ascii_lowercase();
+    let why = format!("it answered with content-type {kind:?}");
+    Attempted::failed(Outcome::Unusable(why))
 }
 
 /// What an answer says that it is.
@@ -111,90 +132,12 @@ fn media_type(headers: &HeaderMap) -> &str {
     }
 }
 
-/// Reads events until the first content.
-async fn read_events(response: Response<Incoming>, limits: Limits) -> Attempted {
-    let (parts, mut rest) = response.into_parts();
-    let (mut gate, mut held) = (Gate::new(), Vec::new());
-    let mut size = 0;
-    loop {
-        let verdict = match next(&mut rest, limits).await {
-            Ok(Some(chunk)) => {
-                let verdict = gate.push(&chunk);
-                size += chunk.len();
-                held.push(chunk);
-                verdict
-            }
-            Ok(None) => match gate.finish() {
-                End::Decided(verdict) => verdict,
-                End::Empty | End::NoContent => Verdict::Done,
-            },
-            Err(outcome) => return Attempted::failed(outcome),
-        };
-        match verdict {
-            Verdict::Pending if size > HOLD => {
-                return Attempted::failed(Outcome::Suspicious(
-                    "a stream of more than 1 MiB without content".into(),
-                ));
-            }
-            Verdict::Pending => {}
-            Verdict::Content => {
-                let (status, headers) = (parts.status, parts.headers);
-                let flow = Flow {
-                    status,
-                    headers,
-                    held,
-                    rest,
-                    kind: Kind::Events,
-                    idle: limits.idle,
-                    asked_usage: false,
-                };
-                return Attempted {
-                    outcome: Outcome::Answered,
-                    answer: Some(Answer::Flowing(Box::new(flow))),
-                };
-            }
-            other => return refused(other),
-        }
-    }
-}
-
-/// What a stream without content says, and what the caller is given if the fault is the caller's.
-fn refused(verdict: Verdict) -> Attempted {
-    let Verdict::Error {
-        status,
-        code,
-        kind,
-        message,
-    } = verdict
-    else {
-        return Attempted::failed(match verdict {
-            Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
-            _ => Outcome::Unusable("a stream that ended without content".into()),
-        });
-    };
-    let said = serde_json::json!({"error": {"message": message, "type": kind, "code": code}});
-    let failed = Failed {
-        status: status.unwrap_or(503),
-        money: purser_dialects::upstream_error::is_money(code.as_deref(), kind.as_deref()),
-        model_unknown: code.as_deref() == Some("model_not_found"),
-        policy: purser_dialects::upstream_error::is_policy(code.as_deref(), kind.as_deref()),
-        retry_after: None,
-    };
-    let answer = StatusCode::from_u16(failed.status).ok().map(|status| {
-        let body = purser_dialects::upstream_error::sanitise(said.to_string().as_bytes());
-        Answer::Refused {
-            status,
-            body: body.into(),
-        }
-    });
-    Attempted {
-        outcome: Outcome::Failed(failed),
-        answer,
-    }
-}
-
-/// Reads an answer to its end; relays what is longer than one MiB from there.
-async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) -> Attempted {
+/// Reads an answer to its end; relays what is longer than one MiB from there. `json`: in whose API it is JSON.
+async fn read_whole(
+    response: Response<Incoming>,
+    limits: Limits,
+    json: Option<Dialect>,
+) -> Attempted {
     let (parts, mut rest) = response.into_parts();
     let mut held = Pieces::default();
     loop {
@@ -212,7 +155,8 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
                 rest,
                 kind: Kind::Bytes,
                 idle: limits.idle,
-                asked_usage: false,
+                dialect: Dialect::OpenAI,
+                through: Through::Nothing,
             };
             return Attempted {
                 outcome: Outcome::Answered,
@@ -224,24 +168,16 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, json: bool) ->
 }
 
 /// An answer that is here whole, looked at for what it says of itself.
-fn whole((status, headers): (StatusCode, HeaderMap), held: Bytes, json: bool) -> Attempted {
-    let read = if json {
-        Whole::read(&held)
-    } else {
-        Ok(Whole::default())
+fn whole(
+    (status, headers): (StatusCode, HeaderMap),
+    held: Bytes,
+    json: Option<Dialect>,
+) -> Attempted {
+    let usage = match json.map(|dialect| looked_at(dialect, &held)) {
+        Some(Err(attempted)) => return *attempted,
+        Some(Ok(usage)) => usage,
+        None => None,
     };
-    let Ok(Whole {
-        usage,
-        may_be_error,
-    }) = read
-    else {
-        return Attempted::failed(Outcome::Unusable(
-            "it answered with JSON that is broken or cut short".into(),
-        ));
-    };
-    if let Some(attempted) = may_be_error.then(|| fault_within(&held)).flatten() {
-        return attempted;
-    }
     let answer = Answer::Whole {
         status,
         headers,
@@ -254,15 +190,21 @@ fn whole((status, headers): (StatusCode, HeaderMap), held: Bytes, json: bool) ->
     }
 }
 
-/// The error that a provider reports inside a whole 200, if it does: read as the one event of a stream.
-fn fault_within(body: &[u8]) -> Option<Attempted> {
-    let mut event = b"data: ".to_vec();
-    event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
-    event.extend_from_slice(b"\n\n");
-    match Gate::new().push(&event) {
-        verdict @ Verdict::Error { .. } => Some(refused(verdict)),
-        _ => None,
-    }
+/// What a whole answer says that it used; an attempt that failed where it is no JSON, or reports an error.
+pub(super) fn looked_at(dialect: Dialect, held: &[u8]) -> Result<Option<Usage>, Box<Attempted>> {
+    let Ok(Whole {
+        usage,
+        may_be_error,
+    }) = Whole::of(dialect, held)
+    else {
+        return Err(Box::new(Attempted::failed(Outcome::Unusable(
+            "it answered with JSON that is broken or cut short".into(),
+        ))));
+    };
+    let fault = may_be_error.then(|| stream::fault_within(dialect, held));
+    fault
+        .flatten()
+        .map_or(Ok(usage), |fault| Err(Box::new(fault)))
 }
 
 /// Sound and the like: good from its first byte.
@@ -277,7 +219,8 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
                 rest,
                 kind: Kind::Bytes,
                 idle: limits.idle,
-                asked_usage: false,
+                dialect: Dialect::OpenAI,
+                through: Through::Nothing,
             };
             Attempted {
                 outcome: Outcome::Answered,
@@ -290,7 +233,7 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
 }
 
 /// The next bytes of an answer, within its limits; `None` at its honest end.
-async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Outcome> {
+pub(super) async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Outcome> {
     loop {
         match within(|| limits.next_byte(), body.frame()).await {
             None => return Err(Outcome::TooSlow("first_token_timeout")),

@@ -9,6 +9,7 @@ use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error;
+use purser_dialects::upstream_error::Told;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -97,16 +98,14 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
         .unwrap_or_default();
     let read = purser_dialects::upstream_error::read(status.as_u16(), &body);
     let failed = Failed {
-        status: status.as_u16(),
+        status: if read.bad_key { 401 } else { status.as_u16() },
         money: read.money,
         model_unknown: read.model_unknown,
         policy: read.policy,
-        retry_after,
+        retry_after: retry_after.or(read.retry_after),
     };
-    let answer = Answer::Refused {
-        status,
-        body: Bytes::from(purser_dialects::upstream_error::sanitise(&body)),
-    };
+    let told = Told::of(&body);
+    let answer = Answer::Refused { status, told };
     Attempted {
         outcome: Outcome::Failed(failed),
         answer: Some(answer),

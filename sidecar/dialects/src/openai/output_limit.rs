@@ -57,12 +57,31 @@ pub fn output_limit_member(provider: Provider, endpoint: Endpoint) -> Option<&'s
         return None;
     }
     match endpoint {
-        Endpoint::Chat if matches!(provider, Provider::OpenAI | Provider::XAI) => {
-            Some("max_completion_tokens")
-        }
+        Endpoint::Chat if max_completion_tokens(provider) => Some("max_completion_tokens"),
         Endpoint::Chat | Endpoint::Completions => Some("max_tokens"),
         Endpoint::Responses => Some("max_output_tokens"),
         _ => None,
+    }
+}
+
+fn max_completion_tokens(provider: Provider) -> bool {
+    matches!(
+        provider,
+        Provider::OpenAI | Provider::AzureOpenAI | Provider::XAI
+    )
+}
+
+/// The same for Anthropic's messages, which all have `max_tokens`.
+pub fn limit_messages(scan: &Scan, most: u64) -> Vec<Edit> {
+    match &scan.limits.max_tokens {
+        Some(limit) if !limit.is_null && limit.tokens.is_some_and(|tokens| tokens <= most) => {
+            Vec::new()
+        }
+        Some(limit) if !limit.is_null => vec![Edit {
+            span: limit.span.clone(),
+            bytes: most.to_string().into_bytes().into(),
+        }],
+        _ => added(scan, "max_tokens", most).into_iter().collect(),
     }
 }
 

@@ -41,10 +41,10 @@ impl StreamOptions {
 ///
 /// | provider | why |
 /// |---|---|
-/// | OpenAI, DeepSeek, xAI, DashScope | documented; what sends usage in any case takes it as well |
+/// | OpenAI, Azure, DeepSeek, xAI, DashScope | documented; what sends usage in any case takes it as well |
 /// | OpenAI-compatible | vLLM, SGLang, llama.cpp, Ollama, LiteLLM take it; for one that does not see [`is_refused`] |
 /// | Mistral | answers 422 `extra_forbidden`, and sends usage without being asked |
-/// | Azure, Anthropic, Gemini | do not speak this wire format under these paths: who translates asks in their own way |
+/// | Anthropic, Gemini | do not speak this wire format: their streams tell their usage without being asked |
 ///
 /// Of the endpoints only chat and completions have the member: responses and transcriptions end with their usage.
 pub fn asks_usage(provider: Provider, endpoint: Endpoint) -> bool {

@@ -1,0 +1,168 @@
+//! A call in the words of the providers that it must be translated for: read once, written once for each of them. Kept by `call`, asked by
+//! `failover` for who can be told it at all and by `upstream` for what to send. It must never read a body that no channel needs read.
+
+use crate::call::Call;
+use crate::reject::{Fault, Reject};
+use crate::snapshot::Serving;
+use crate::way::Way;
+use bytes::Bytes;
+use purser_dialects::Wire;
+use purser_dialects::provider::Quirks;
+use purser_dialects::talk::Ask;
+use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What one kind of provider is sent.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// The body.
+    pub body: Bytes,
+    /// Whether thoughts that only another provider can read were left out.
+    pub removed_state: bool,
+}
+
+/// Why a channel cannot be told a call.
+#[derive(Clone, Debug)]
+pub enum Unfit {
+    /// The body is not what its API says it is.
+    Fault(AskFault),
+    /// The provider's API has no words for it.
+    Unsayable(Unsayable),
+}
+
+/// All letters of a call.
+#[derive(Default)]
+pub struct Letters {
+    ask: OnceLock<Result<Box<Ask>, AskFault>>,
+    written: Mutex<Vec<(Address, Result<Letter, Unfit>)>>,
+}
+
+/// To whom a letter is written: what differs between two of them.
+#[derive(Clone, PartialEq)]
+struct Address {
+    quirks: &'static Quirks,
+    model: Arc<str>,
+    most_output: Option<u64>,
+}
+
+impl Letters {
+    /// What this channel is sent instead of the caller's bytes. `most_output`: the most tokens that an answer may have.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub fn to(
+        &self,
+        call: &Call,
+        serving: &Serving,
+        most_output: Option<u64>,
+    ) -> Result<Letter, Unfit> {
+        let address = Address::of(call, serving, most_output);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, letter)) = written.iter().find(|(known, _)| *known == address) {
+            return letter.clone();
+        }
+        let letter = self.write(call, &address);
+        written.push((address, letter.clone()));
+        letter
+    }
+
+    /// Whether this channel was told less than the caller said.
+    pub fn removed_state(&self, serving: &Serving) -> bool {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.iter().any(|(address, letter)| {
+            let theirs =
+                address.quirks == serving.quirks() && *address.model == *serving.upstream_name();
+            theirs && letter.as_ref().is_ok_and(|letter| letter.removed_state)
+        })
+    }
+
+    /// What of the request shapes its answer.
+    pub fn asked(&self, call: &Call, now_ms: u64) -> Asked {
+        let ask = self.ask.get().and_then(|ask| ask.as_ref().ok());
+        Asked {
+            model: call.model().to_owned(),
+            request_id: call.id_text().to_owned(),
+            now: now_ms / 1000,
+            wants_usage: ask.is_some_and(|ask| ask.wants_usage),
+            as_array: call.as_array,
+        }
+    }
+
+    fn write(&self, call: &Call, address: &Address) -> Result<Letter, Unfit> {
+        let ask = self.ask.get_or_init(|| read(call));
+        let ask = ask.as_ref().map_err(|fault| Unfit::Fault(fault.clone()))?;
+        let target = Target {
+            quirks: address.quirks,
+            model: &address.model,
+            most_output: address.most_output,
+        };
+        let written = write_ask(ask, &target).map_err(Unfit::Unsayable)?;
+        Ok(Letter {
+            body: written.body.into(),
+            removed_state: written.removed_state,
+        })
+    }
+}
+
+fn read(call: &Call) -> Result<Box<Ask>, AskFault> {
+    let wire = Wire::of(call.dialect, call.endpoint).ok_or_else(|| AskFault {
+        param: None,
+        message: "this endpoint is not translated".into(),
+    })?;
+    read_ask(wire, &call.body, call.path()).map(Box::new)
+}
+
+impl Address {
+    /// A limit that is not below the caller's own changes nothing, and is not told apart.
+    fn of(call: &Call, serving: &Serving, most_output: Option<u64>) -> Address {
+        let model = serving.model().max_output_tokens;
+        let most = [most_output, model].into_iter().flatten().min();
+        let asked = call.output_limit();
+        Address {
+            quirks: serving.quirks(),
+            model: serving.upstream_name().into(),
+            most_output: most.filter(|most| asked.is_none_or(|asked| asked > *most)),
+        }
+    }
+}
+
+impl Call {
+    /// Whether this channel can be told the call.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn fits(&self, serving: &Serving) -> Result<(), Unfit> {
+        match serving.way(self.dialect, self.endpoint) {
+            Some(Way::Translated { .. }) => {
+                let plan = self.caller.plan.as_ref();
+                let most = plan.and_then(|plan| plan.max_output_tokens);
+                self.letters.to(self, serving, most).map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Unfit {
+    /// What the caller is told when no channel can be told the call.
+    pub fn reject(self, call: &Call, serving: &Serving) -> Reject {
+        match self {
+            Unfit::Fault(AskFault { param, message }) => Reject::Invalid {
+                code: Fault::Value,
+                param,
+                message,
+            },
+            Unfit::Unsayable(Unsayable { param, why }) => {
+                let (model, provider) = (call.model(), serving.reach.channel.provider);
+                let message = format!(
+                    "Unsupported parameter: '{param}' cannot be carried to the model `{model}` at {provider:?}: {why}."
+                );
+                Reject::Invalid {
+                    code: Fault::Unsupported,
+                    param: Some(param),
+                    message,
+                }
+            }
+        }
+    }
+}

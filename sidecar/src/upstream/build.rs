@@ -1,0 +1,146 @@
+//! The request that a channel is sent: where, with which headers, and the caller's bytes or a translation of them. Part of `upstream`. It
+//! must never touch a byte of an untouched body but for DESIGN 4.7's closed list.
+
+use super::Sending;
+use crate::call::{Call, forwarded, readdress};
+use crate::snapshot::Serving;
+use crate::way::Way;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body_util::Full;
+use purser_config::Endpoint;
+use purser_dialects::address::Place;
+use purser_dialects::openai::usage_option;
+use purser_dialects::{
+    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, splice,
+};
+
+/// What was asked of a provider, for whoever reads its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// How the call went.
+    pub(super) way: Way,
+    /// Whose API answers.
+    pub(super) dialect: Dialect,
+    /// Whether usage was asked for that the caller did not ask for.
+    pub(super) asked_usage: bool,
+}
+
+/// The request; none: there is no way, no address or no words for it, which failover found before.
+pub(super) fn build(
+    call: &Call,
+    serving: &Serving,
+    sending: Sending,
+) -> Option<(Request<Full<Bytes>>, Sent)> {
+    let way = serving.way(call.dialect, call.endpoint)?;
+    let reach = serving.reach.as_ref();
+    let (body, asked_usage) = match way {
+        Way::Untouched => untouched(call, serving, sending.most_output),
+        Way::Translated { .. } => {
+            let letter = call.letters.to(call, serving, sending.most_output).ok()?;
+            (letter.body, false)
+        }
+    };
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = reach.uri(&place(call, serving, way))?;
+    let dialect = serving.quirks().wire.dialect();
+    *request.headers_mut() = headers(call, serving, (way, dialect), sending.credential);
+    let sent = Sent {
+        way,
+        dialect,
+        asked_usage,
+    };
+    Some((request, sent))
+}
+
+fn headers(
+    call: &Call,
+    serving: &Serving,
+    (way, dialect): (Way, Dialect),
+    credential: usize,
+) -> HeaderMap {
+    let reach = serving.reach.as_ref();
+    let mut headers = forwarded(&call.headers, &call.id);
+    let untouched = way == Way::Untouched;
+    if !untouched || dialect != Dialect::OpenAI {
+        readdress(&mut headers, &call.headers, (dialect, untouched));
+    }
+    if !untouched {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+    }
+    headers.insert(header::HOST, reach.host.clone());
+    if let Some(value) = reach.authorizations.get(credential) {
+        headers.insert(reach.auth, value.clone());
+    }
+    for (name, value) in &reach.headers {
+        headers.insert(name, value.clone());
+    }
+    headers
+}
+
+fn place<'a>(call: &Call, serving: &'a Serving, way: Way) -> Place<'a> {
+    let channel = &serving.reach.channel;
+    let verb = call.named.as_ref().map(|named| named.verb);
+    let (endpoint, verb) = match way {
+        Way::Untouched => (call.endpoint, verb),
+        Way::Translated {
+            to: Wire::Generate, ..
+        } if call.scan.stream => (Endpoint::Chat, Some(Verb::StreamGenerateContent)),
+        Way::Translated {
+            to: Wire::Responses,
+            ..
+        } => (Endpoint::Responses, None),
+        Way::Translated { .. } => (Endpoint::Chat, None),
+    };
+    Place {
+        provider: channel.provider,
+        api_version: channel.api_version.as_deref(),
+        endpoint,
+        verb,
+        model: serving.upstream_name(),
+    }
+}
+
+/// The caller's bytes, untouched but for the model's name where the provider has another, the output limit where the plan sets one, and
+/// the wish for usage where a stream would not tell it.
+fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes, bool) {
+    let (name, endpoint) = (serving.upstream_name(), call.endpoint);
+    let provider = serving.reach.channel.provider;
+    let json = !purser_dialects::is_multipart(endpoint);
+    let mut edits = Vec::new();
+    if let Some(member) = call
+        .scan
+        .model
+        .as_ref()
+        .filter(|member| member.value != name)
+    {
+        edits.push(Edit::name(&member.span, name, json));
+    }
+    let mut asked_usage = false;
+    if json && call.scan.stream && asks_usage(provider, endpoint) {
+        let ask = usage_option::ask(&call.body, &call.scan);
+        asked_usage = ask.is_some();
+        edits.extend(ask);
+    }
+    if let Some(most) = most_output.filter(|_| json) {
+        edits.extend(limited(call, serving, most));
+    }
+    (splice(&call.body, &mut edits), asked_usage)
+}
+
+/// The edits that keep an answer below a limit; only a conversation has one.
+fn limited(call: &Call, serving: &Serving, most: u64) -> Vec<Edit> {
+    match (call.dialect, call.endpoint) {
+        (Dialect::OpenAI, endpoint) => {
+            limit_output(&call.scan, serving.reach.channel.provider, endpoint, most)
+        }
+        (Dialect::Anthropic, Endpoint::Chat) => limit_messages(&call.scan, most),
+        (Dialect::Gemini, Endpoint::Chat) => {
+            let generation = call.scan.generation.as_ref();
+            generation.map_or_else(Vec::new, |known| known.lower(&call.body, most))
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,124 @@
+//! A stream, looked at until its first content: what it shows, or which error it begins with. Part of `upstream`; judged in the provider's
+//! own API, whatever the caller's is.
+
+use super::answer::{HOLD, next};
+use super::build::Sent;
+use super::{Answer, Attempted, Flow, Kind, Limits};
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::failover::judge::{Failed, Outcome};
+use crate::relay::Through;
+use crate::way::Way;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use purser_dialects::translate::Interpreter;
+use purser_dialects::upstream_error::{self, Told};
+use purser_dialects::{Array, Dialect, End, Gate, UsageFilter, Verdict};
+
+/// Reads events until the first content.
+pub(super) async fn read(
+    (call, sent): (&Call, Sent),
+    response: Response<Incoming>,
+    (limits, clock): (Limits, &Clock),
+) -> Attempted {
+    let (parts, mut rest) = response.into_parts();
+    let (mut gate, mut held) = (Gate::of(sent.dialect), Vec::new());
+    let mut size = 0;
+    loop {
+        let verdict = match next(&mut rest, limits).await {
+            Ok(Some(chunk)) => {
+                let verdict = gate.push(&chunk);
+                size += chunk.len();
+                held.push(chunk);
+                verdict
+            }
+            Ok(None) => match gate.finish() {
+                End::Decided(verdict) => verdict,
+                End::Empty | End::NoContent => Verdict::Done,
+            },
+            Err(outcome) => return Attempted::failed(outcome),
+        };
+        match verdict {
+            Verdict::Pending if size > HOLD => {
+                return Attempted::failed(Outcome::Suspicious(
+                    "a stream of more than 1 MiB without content".into(),
+                ));
+            }
+            Verdict::Pending => {}
+            Verdict::Content => {
+                let flow = Flow {
+                    status: parts.status,
+                    headers: parts.headers,
+                    held,
+                    rest,
+                    kind: Kind::Events,
+                    idle: limits.idle,
+                    dialect: sent.dialect,
+                    through: through((call, sent), clock),
+                };
+                return Attempted {
+                    outcome: Outcome::Answered,
+                    answer: Some(Answer::Flowing(Box::new(flow))),
+                };
+            }
+            other => return refused(other),
+        }
+    }
+}
+
+/// What the stream's bytes become on their way to the caller.
+fn through((call, sent): (&Call, Sent), clock: &Clock) -> Through {
+    match sent.way {
+        Way::Translated { from, to } => {
+            let asked = call.letters.asked(call, clock.wall_ms());
+            Through::Interpreter(Box::new(Interpreter::new(to, from, asked)))
+        }
+        Way::Untouched if call.as_array => Through::Array(Box::new(Array::new())),
+        Way::Untouched if sent.asked_usage => Through::Filter(Box::new(UsageFilter::new())),
+        Way::Untouched => Through::Nothing,
+    }
+}
+
+/// What a stream without content says, and what the caller is given if the fault is the caller's.
+fn refused(verdict: Verdict) -> Attempted {
+    let Verdict::Error {
+        status,
+        code,
+        kind,
+        message,
+    } = verdict
+    else {
+        return Attempted::failed(match verdict {
+            Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
+            _ => Outcome::Unusable("a stream that ended without content".into()),
+        });
+    };
+    let (code, kind) = (code.as_deref(), kind.as_deref());
+    let failed = Failed {
+        status: status.unwrap_or(503),
+        money: upstream_error::is_money(code, kind),
+        model_unknown: code == Some("model_not_found"),
+        policy: upstream_error::is_policy(code, kind),
+        retry_after: None,
+    };
+    let answer = StatusCode::from_u16(failed.status).ok();
+    let answer = answer.map(|status| Answer::Refused {
+        status,
+        told: Told::said(&message, kind, code),
+    });
+    Attempted {
+        outcome: Outcome::Failed(failed),
+        answer,
+    }
+}
+
+/// The error that a provider reports inside a whole 200, if it does: read as the one event of a stream.
+pub(super) fn fault_within(dialect: Dialect, body: &[u8]) -> Option<Attempted> {
+    let mut event = b"data: ".to_vec();
+    event.extend(body.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    event.extend_from_slice(b"\n\n");
+    match Gate::of(dialect).push(&event) {
+        verdict @ Verdict::Error { .. } => Some(refused(verdict)),
+        _ => None,
+    }
+}
