@@ -63,8 +63,8 @@ use serde::{Deserialize, Serialize};
 )]
 #[cfg_attr(test, kube(cel))]
 #[x_kube(
-    validation = Rule::new("self.provider != 'AzureOpenAI' || (has(self.azure) && has(self.baseURL))")
-        .message("provider AzureOpenAI needs azure.apiVersion and baseURL (https://<resource>.openai.azure.com)"),
+    validation = Rule::new("self.provider != 'AzureOpenAI' || has(self.baseURL)")
+        .message("provider AzureOpenAI needs baseURL (https://<resource>.openai.azure.com)"),
     validation = Rule::new("self.provider == 'AzureOpenAI' || !has(self.azure)")
         .message("azure is for provider AzureOpenAI only; remove it, or change provider"),
     validation = Rule::new("self.provider != 'OpenAICompatible' || has(self.baseURL)")
@@ -76,8 +76,8 @@ use serde::{Deserialize, Serialize};
 pub struct ProviderChannelSpec {
     /// Whose API it is.
     pub provider: Provider,
-    /// Where calls go: http or https, host, port and the path before /chat/completions. Default: the provider's own;
-    /// required for AzureOpenAI and OpenAICompatible.
+    /// Where calls go: http or https, host, port and the path before /chat/completions, /messages or /models.
+    /// Default: the provider's own; required for AzureOpenAI and OpenAICompatible.
     #[serde(rename = "baseURL", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 512))]
     #[x_kube(
@@ -85,7 +85,7 @@ pub struct ProviderChannelSpec {
             .message("baseURL must be http:// or https://, a host, and at most a port and a path: no user, query, fragment or spaces")
     )]
     pub base_url: Option<String>,
-    /// For provider AzureOpenAI.
+    /// For provider AzureOpenAI: its older API, which names a version. Absent: /openai/v1, which names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure: Option<Azure>,
     /// The account's keys; several are used in turn, and one that is refused is left out for a while. At most 16. The Secrets

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// The most attempts of one call.
 const MOST_ATTEMPTS: u32 = 3;
+/// As many more at models that the plan names in its place, however many channels the model itself has.
+const MORE_ATTEMPTS: u32 = 2;
 
 /// What failover works with; lives as long as the process.
 pub struct Failover {
@@ -117,10 +119,7 @@ impl Trial<'_> {
                     .sort_by_key(|one| wait_of(&one.reach, one.upstream_name(), now));
             }
             let mut at = 0;
-            while self.attempts < self.most_attempts() {
-                let Some(serving) = self.serving.get(at).copied() else {
-                    break;
-                };
+            while let Some(serving) = self.serving.get(at).copied() {
                 match self.at_channel(serving, at, pass).await? {
                     Some((answer, bill)) => {
                         return Ok(Won {
@@ -162,8 +161,13 @@ impl Trial<'_> {
     }
 
     /// A body that is not kept can be sent once.
-    fn most_attempts(&self) -> u32 {
-        if self.call.replay { MOST_ATTEMPTS } else { 1 }
+    fn may_try(&self, serving: &Serving) -> bool {
+        let most = match (self.call.replay, serving.substitute) {
+            (false, _) => 1,
+            (true, 0) => MOST_ATTEMPTS,
+            (true, _) => MOST_ATTEMPTS + MORE_ATTEMPTS,
+        };
+        self.attempts < most
     }
 
     /// Attempts at one channel: one, and what the judge grants on top. `None`: on to the next.
@@ -174,7 +178,7 @@ impl Trial<'_> {
         pass: Pass,
     ) -> Result<Option<(Answer, Bill)>, Reject> {
         let mut repeats = 0;
-        while self.attempts < self.most_attempts() {
+        while self.may_try(serving) {
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
             let may = (force || self.is_open(serving)) && self.call.fits(serving).is_ok();

@@ -337,7 +337,11 @@ impl Gateway {
         if !named && call.endpoint != Endpoint::Moderations {
             return Err(Reject::Missing("model"));
         }
-        let Some(all) = table.serving(model) else {
+        let mut all = table.serving(model).unwrap_or_default().to_vec();
+        let plan = call.caller.plan.as_deref();
+        let plan = plan.filter(|plan| !plan.fallbacks.is_empty() && !table.withholds(model));
+        all.extend(table.substitutes(model, plan));
+        if all.is_empty() {
             let model = shown(model);
             return Err(if table.withholds(&model) {
                 Reject::ModelNotInPlan {
@@ -350,11 +354,12 @@ impl Gateway {
                     detail: "no channel that this key may use serves it".into(),
                 }
             });
-        };
-        let carries = |one: &&Serving| one.way(call.dialect, call.endpoint).is_some();
-        let serving: Vec<Serving> = all.iter().filter(carries).cloned().collect();
-        let counts = call.endpoint == Endpoint::CountTokens;
-        if serving.is_empty() && counts && all.iter().any(|one| converses(one.model())) {
+        }
+        let counts =
+            call.endpoint == Endpoint::CountTokens && all.iter().any(|one| converses(one.model()));
+        let mut serving = all;
+        serving.retain(|one| one.way(call.dialect, call.endpoint).is_some());
+        if serving.is_empty() && counts {
             return Ok(serving);
         }
         if serving.is_empty() {

@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     /// Lower is tried first.
-    pub priority: u32,
+    pub priority: u64,
     /// Share among equals, already lowered for channels that are recovering.
     pub weight: f64,
     /// A stable hash of the channel's name.
@@ -20,7 +20,7 @@ pub struct Candidate {
 /// caller says belongs together) makes the draw the same for the same caller, which keeps provider prompt caches warm:
 /// weighted rendezvous hashing, so that a channel that comes or goes moves only its own callers.
 pub fn order(candidates: &[Candidate], sticky: u64) -> Vec<usize> {
-    let mut ranked: Vec<(bool, u32, f64, usize)> = candidates
+    let mut ranked: Vec<(bool, u64, f64, usize)> = candidates
         .iter()
         .enumerate()
         .map(|(at, candidate)| {
@@ -64,7 +64,7 @@ pub fn hash(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn candidate(name: &str, priority: u32, weight: f64) -> Candidate {
+    fn candidate(name: &str, priority: u64, weight: f64) -> Candidate {
         Candidate {
             priority,
             weight,

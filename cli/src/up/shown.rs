@@ -170,7 +170,6 @@ fn chat_model(desk: &Desk, key: &Key) -> Option<String> {
         .iter()
         .filter_map(|name| configuration.channels.get(name))
         .collect();
-    channels.retain(|channel| channel.provider.is_openai_wire());
     channels.sort_by_key(|channel| channel.priority);
     let mut models = channels.into_iter().flat_map(|channel| &channel.models);
     models

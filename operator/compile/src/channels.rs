@@ -142,7 +142,6 @@ fn limits(spec: &ProviderChannelSpec, faults: &mut Faults) -> config::ChannelLim
 
 fn check_rules(spec: &ProviderChannelSpec, faults: &mut Faults) {
     let is_azure = spec.provider == Provider::AzureOpenAI;
-    faults.expect(!is_azure || spec.azure.is_some(), || "provider AzureOpenAI needs azure.apiVersion and baseURL (https://<resource>.openai.azure.com)".into());
     faults.expect(is_azure || spec.azure.is_none(), || {
         "azure is for provider AzureOpenAI only; remove it, or change provider".into()
     });

@@ -7,8 +7,8 @@ use crate::objects::{TWIN, Written, bad_name, by_name, is_name};
 use crate::{ObjectRef, Verdict, World, metering, money, selector, unenforced};
 use purser_config::{self as config, Key, Name};
 use purser_crds::{
-    ClientLeft, NamespacesFrom, OnAbort, Plan, PlanSpec, Unconfirmed, Validity, ValidityStart,
-    WhenQuotaUnreachable,
+    ClientLeft, Fallback, NamespacesFrom, OnAbort, Plan, PlanSpec, Unconfirmed, Validity,
+    ValidityStart, WhenQuotaUnreachable,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,7 @@ const MOST_OUTPUT_TOKENS: u64 = 10_000_000;
 const MOST_KEYS: u64 = 100_000;
 const MOST_MONTHS: u64 = 120;
 const MOST_GLOBS: usize = 256;
+const MOST_FALLBACKS: usize = 8;
 
 /// A Plan after judgement.
 pub(crate) struct DecidedPlan<'a> {
@@ -122,12 +123,28 @@ fn config_of(spec: &PlanSpec, faults: &mut Faults) -> config::Plan {
         max_keys_per_namespace: spec.max_keys_per_namespace,
         allow: spec.models.allow.clone(),
         deny: spec.models.deny.clone(),
+        fallbacks: fallbacks(spec, faults),
         routing: config::Routing::Priority,
         when_quota_unreachable: match spec.when_quota_unreachable {
             WhenQuotaUnreachable::Share => config::WhenQuotaUnreachable::Share,
             WhenQuotaUnreachable::Deny => config::WhenQuotaUnreachable::Deny,
         },
     }
+}
+
+/// By model; a model that stands twice has the first.
+fn fallbacks(spec: &PlanSpec, faults: &mut Faults) -> BTreeMap<String, Vec<String>> {
+    let mut decided = BTreeMap::new();
+    for Fallback { model, to } in &spec.fallbacks {
+        let named = !model.is_empty() && (1..=MOST_FALLBACKS).contains(&to.len());
+        faults.expect(named && to.iter().all(|name| !name.is_empty()), || {
+            format!(
+                "fallbacks: {model:?} must name from 1 to {MOST_FALLBACKS} models to try instead"
+            )
+        });
+        decided.entry(model.clone()).or_insert_with(|| to.clone());
+    }
+    decided
 }
 
 fn on_abort(written: Option<&OnAbort>) -> config::OnAbort {

@@ -2,7 +2,7 @@
 //! change that enforces it.
 
 use crate::{Gateway, Options};
-use purser_crds::{ChannelNamespacesFrom, PlanSpec, Provider, ProviderChannelSpec, Routing, Via};
+use purser_crds::{ChannelNamespacesFrom, PlanSpec, ProviderChannelSpec, Routing, Via};
 
 fn listed<const N: usize>(fields: [(bool, &str); N]) -> Vec<String> {
     fields
@@ -15,7 +15,6 @@ fn listed<const N: usize>(fields: [(bool, &str); N]) -> Vec<String> {
 /// Of a plan.
 pub(crate) fn of_plan(plan: &PlanSpec) -> Vec<String> {
     listed([
-        (!plan.fallbacks.is_empty(), "spec.fallbacks"),
         (plan.log_bodies, "spec.logBodies"),
         (plan.routing != Routing::Priority, "spec.routing"),
     ])
@@ -25,17 +24,8 @@ pub(crate) fn of_plan(plan: &PlanSpec) -> Vec<String> {
 pub(crate) fn of_channel(channel: &ProviderChannelSpec, options: Options) -> Vec<String> {
     let namespaces = &channel.namespaces;
     let shared = namespaces.from != ChannelNamespacesFrom::Same && namespaces.via == Via::Gateway;
-    listed([
-        (
-            shared && options.gateway == Gateway::Absent,
-            "spec.namespaces.via",
-        ),
-        (
-            matches!(
-                channel.provider,
-                Provider::AzureOpenAI | Provider::Anthropic | Provider::Gemini
-            ),
-            "spec.provider",
-        ),
-    ])
+    listed([(
+        shared && options.gateway == Gateway::Absent,
+        "spec.namespaces.via",
+    )])
 }

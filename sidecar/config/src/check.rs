@@ -70,6 +70,7 @@ fn check_plan(plan: &Plan) -> Result<(), String> {
     list("allow", plan.allow.len(), 0..=MAX_LIST)?;
     list("deny", plan.deny.len(), 0..=MAX_LIST)?;
     list("prices", plan.prices.len(), 0..=MAX_LIST)?;
+    list("fallbacks", plan.fallbacks.len(), 0..=MAX_LIST)?;
     for price in &plan.prices {
         list("models of a price", price.models.len(), 0..=MAX_LIST)?;
     }

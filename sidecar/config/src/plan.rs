@@ -2,6 +2,7 @@
 
 use crate::price::{Micros, Price};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One Plan, decided. Only rules that are enforced are here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Plan {
     /// Globs of models that may not, whatever `allow` says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
+    /// Models that may answer for another, in order, once none of its own channels does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fallbacks: BTreeMap<String, Vec<String>>,
     /// How channels are ordered.
     pub routing: Routing,
     /// What happens while the authority cannot be asked.

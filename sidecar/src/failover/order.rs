@@ -64,7 +64,7 @@ fn candidate(serving: &Serving, now: Duration) -> Candidate {
     let (admission, factor) = serving.reach.lane.peek(serving.upstream_name(), now);
     let flows = !matches!(admission, Admission::Wait(_));
     Candidate {
-        priority: channel.priority,
+        priority: u64::from(serving.substitute) << 32 | u64::from(channel.priority),
         weight: f64::from(channel.weight) * factor,
         hash: serving.reach.lane.hash,
         flows,

@@ -20,6 +20,8 @@ pub struct Serving {
     pub series: Arc<Series>,
     /// Which of its models.
     model: usize,
+    /// 0: it is what was asked for. Else how many of the plan's fallbacks come before it.
+    pub substitute: u8,
 }
 
 /// What a key may call. Models it may not call are known too, so that the refusal can say which of the two it is.
@@ -63,6 +65,23 @@ impl Table {
     /// Who serves this model to this key; `None`: nobody, or not to it.
     pub fn serving(&self, model: &str) -> Option<&[Serving]> {
         self.allowed.get(model).map(Vec::as_slice)
+    }
+
+    /// Who serves what the plan says may answer in this model's place, in that order; only what may be called itself.
+    pub fn substitutes<'a>(
+        &'a self,
+        model: &str,
+        plan: Option<&'a Plan>,
+    ) -> impl Iterator<Item = Serving> + 'a {
+        let to = plan.and_then(|plan| plan.fallbacks.get(model));
+        let named = to.into_iter().flatten().zip(1_u8..);
+        named.flat_map(|(model, substitute)| {
+            let serving = self.serving(model).unwrap_or_default().iter();
+            serving.map(move |one| Serving {
+                substitute,
+                ..one.clone()
+            })
+        })
     }
 
     /// Whether the model exists here and the plan or the key withholds it.
@@ -128,6 +147,7 @@ impl<'a> Tables<'a> {
                             reach: Arc::clone(reach),
                             series: Arc::clone(&series),
                             model: at,
+                            substitute: 0,
                         };
                         table.allowed.entry(name.clone()).or_default().push(serving);
                     } else {
