@@ -13,6 +13,7 @@ mod gateway {
     mod admin;
     mod bytes;
     mod client;
+    mod dialects;
     mod drain;
     mod failover;
     mod hostile;

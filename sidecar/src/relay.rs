@@ -157,6 +157,9 @@ impl Relay {
                 }
                 continue;
             }
+            if self.through.has_failed() {
+                return Poll::Ready(self.told());
+            }
             let Some(rest) = &mut self.rest else {
                 return Poll::Ready(None);
             };
@@ -245,6 +248,16 @@ impl Relay {
             self.setting.meter.end(End::Done);
         }
         self.through.finish().map(Ok)
+    }
+
+    /// The caller was told an error within the translation, which ends it, whatever else the provider sends.
+    fn told(&mut self) -> Option<Result<Bytes, Aborted>> {
+        if self.rest.take().is_some() {
+            self.mark_failed();
+            self.count();
+            self.setting.meter.end(End::Broken);
+        }
+        None
     }
 
     /// Ends what cannot be continued: an error event in a stream, an aborted connection otherwise.

@@ -215,12 +215,12 @@ async fn every_refusal_has_its_status_its_code_and_a_sentence() {
 async fn other_apis_are_refused_in_their_own_shape() {
     let (sidecar, _provider) = world().await;
     for path in ["/v1/messages", "/messages", "/v1/v1/messages"] {
-        let told = over_http1(sidecar.address, &post(path, GOOD)).await;
+        let told = over_http1(sidecar.address, &post(path, r#"{"model":"nobody"}"#)).await;
         assert_eq!((told.status, &told.body["type"]), (404, &"error".into()));
         assert_eq!(told.body["error"]["type"], "not_found_error");
         assert!(told.body["error"]["message"].is_string() && told.body["request_id"].is_string());
     }
-    let path = "/v1beta/models/m:generateContent";
+    let path = "/v1beta/models/nobody:generateContent";
     let told = over_http2(sidecar.address, &post(path, GOOD)).await;
     assert_eq!(
         (told.status, &told.body["error"]["code"]),

@@ -180,8 +180,13 @@ impl Answer {
     /// The next event or comment; nothing at the body's end. Drop the answer to leave early.
     pub async fn next(&mut self) -> anyhow::Result<Option<Event>> {
         loop {
-            if let Some(end) = memchr::memmem::find(&self.unread, b"\n\n") {
-                let block = self.unread.split_to(end + 2);
+            let ends = [b"\n\n".as_slice(), b"\r\n\r\n"];
+            let ends = ends.map(|end| {
+                let at = memchr::memmem::find(&self.unread, end);
+                at.map(|at| at + end.len())
+            });
+            if let Some(end) = ends.into_iter().flatten().min() {
+                let block = self.unread.split_to(end);
                 return Ok(Some(Event::parse(
                     &String::from_utf8_lossy(&block),
                     self.sent.elapsed(),

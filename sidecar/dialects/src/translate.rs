@@ -13,7 +13,6 @@ use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
 use crate::talk::{Ask, Piece, Reply};
-use crate::upstream_error::redacted;
 use crate::{ErrorBody, Event, Events, Wire};
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
@@ -144,9 +143,14 @@ pub struct Interpreter {
     reader: Reader,
     writer: Writer,
     pieces: Vec<Piece>,
+    /// Bytes of content that the writer keeps, to say them again at an end.
+    kept: usize,
     /// An error was written: nothing follows.
     failed: bool,
 }
+
+/// The most that a writer keeps of one stream, 16 MiB: a stream without end must not take memory without end.
+const MOST_KEPT: usize = 16 << 20;
 
 #[derive(Debug)]
 enum Reader {
@@ -186,6 +190,7 @@ impl Interpreter {
             reader,
             writer,
             pieces: Vec::new(),
+            kept: 0,
             failed: false,
         }
     }
@@ -232,6 +237,11 @@ impl Interpreter {
         out
     }
 
+    /// Whether an error was written: nothing that follows is for the caller.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     fn read(&mut self, event: &Event) {
         let pieces = &mut self.pieces;
         match &mut self.reader {
@@ -247,14 +257,17 @@ impl Interpreter {
         if !self.pieces.is_empty() {
             out.reserve(512);
         }
-        for mut piece in self.pieces.drain(..) {
+        for piece in self.pieces.drain(..) {
             if self.failed {
                 continue;
             }
-            if let Piece::Error { message, .. } = &mut piece {
-                self.failed = true;
-                *message = redacted(message);
-            }
+            self.kept += kept(&self.writer, &piece);
+            let piece = if self.kept > MOST_KEPT {
+                too_long()
+            } else {
+                piece
+            };
+            self.failed |= matches!(piece, Piece::Error { .. });
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(&piece, out),
                 Writer::Completions(writer) => writer.write(&piece, out),
@@ -263,5 +276,26 @@ impl Interpreter {
                 Writer::Generate(writer) => writer.write(&piece, out),
             }
         }
+    }
+}
+
+/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece.
+fn kept(writer: &Writer, piece: &Piece) -> usize {
+    match (writer, piece) {
+        (Writer::Responses(_), Piece::Text { text, .. } | Piece::Arguments { text, .. })
+        | (Writer::Generate(_), Piece::Arguments { text, .. }) => text.len(),
+        _ => 0,
+    }
+}
+
+fn too_long() -> Piece {
+    Piece::Error {
+        status: Some(502),
+        code: Some("bad_upstream_response".into()),
+        kind: Some("server_error".into()),
+        message: format!(
+            "The answer is longer than the {} MiB that can be said again at its end.",
+            MOST_KEPT >> 20
+        ),
     }
 }

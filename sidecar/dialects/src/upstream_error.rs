@@ -85,11 +85,6 @@ pub fn is_policy(code: Option<&str>, kind: Option<&str>) -> bool {
     either_is_one_of(code, kind, POLICY)
 }
 
-/// A provider's message without what is ours and not the caller's.
-pub(crate) fn redacted(message: &str) -> String {
-    bounded(&redact::redact(message, MAX_MESSAGE), MAX_MESSAGE)
-}
-
 fn either_is_one_of(code: Option<&str>, kind: Option<&str>, names: &[&str]) -> bool {
     let mut said = [code, kind].into_iter().flatten();
     said.any(|field| is_one_of(field, names))
@@ -332,5 +327,5 @@ pub(crate) fn bounded(text: &str, most: usize) -> String {
 
 /// What a stream says of an error, without our credentials and hosts.
 pub(crate) fn clean(text: &str) -> String {
-    bounded(&redact(text, MAX_MESSAGE), MAX_MESSAGE)
+    bounded(&redact::redact(text, MAX_MESSAGE), MAX_MESSAGE)
 }

@@ -36,6 +36,11 @@ impl Through {
         }
     }
 
+    /// Whether the caller was told an error, after which nothing follows.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self, Through::Interpreter(interpreter) if interpreter.has_failed())
+    }
+
     /// The provider's bytes ended as they should.
     pub(super) fn finish(&mut self) -> Option<Bytes> {
         match std::mem::replace(self, Through::Nothing) {

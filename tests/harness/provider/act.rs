@@ -78,7 +78,8 @@ async fn perform_stream(
     behaviour: &Behaviour,
     call: &Received,
 ) -> io::Result<After> {
-    let error = answers::overloaded();
+    let error = answers::overloaded(call);
+    let error_event = answers::error_event(call);
     if !answers::is_stream(call) {
         return match behaviour {
             Behaviour::StreamErrorFirst | Behaviour::StreamErrorAfter(_) => {
@@ -90,8 +91,8 @@ async fn perform_stream(
                 Ok(After::Keep)
             }
             Behaviour::HugeLine(bytes) => {
-                let long = serde_json::json!({"choices": [{"message": {"role": "assistant", "content": "x".repeat(*bytes)}}]});
-                respond(wire, 200, &json_type(), long.to_string().as_bytes()).await?;
+                let long = answers::huge(call, *bytes);
+                respond(wire, 200, &json_type(), long.as_bytes()).await?;
                 Ok(After::Keep)
             }
             Behaviour::DiesMidStream(_) => truncate(wire, call).await.map(|_| After::Reset),
@@ -100,10 +101,10 @@ async fn perform_stream(
     }
     open_stream(wire).await?;
     match behaviour {
-        Behaviour::StreamErrorFirst => event(wire, &format!("data: {error}\n\n")).await?,
+        Behaviour::StreamErrorFirst => event(wire, &error_event).await?,
         Behaviour::StreamErrorAfter(count) => {
             contents(wire, call, (*count, Duration::ZERO)).await?;
-            event(wire, &format!("data: {error}\n\n")).await?;
+            event(wire, &error_event).await?;
         }
         Behaviour::EmptyStream => {}
         Behaviour::DiesMidStream(count) => {

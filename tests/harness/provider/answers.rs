@@ -1,5 +1,9 @@
-//! What a good provider says: the bodies and the stream events of OpenAI's endpoints, a function of the call alone.
+//! What a good provider says: the bodies and the stream events of OpenAI's endpoints, and those of Anthropic and Gemini under their paths,
+//! a function of the call alone.
 //! Used by `act`. Everything is fixed (ids, times, words), so that tests can compare whole answers.
+
+mod anthropic;
+mod gemini;
 
 use serde_json::{Value, json};
 
@@ -11,6 +15,9 @@ pub(super) const SPEECH: &[u8] = &[0xff, 0xfb, 0x90, 0x00, 0x80, 0xfe, b'\r', b'
 
 /// The content type and the body of a plain answer of so many words.
 pub(super) fn plain(call: &Received, words: usize) -> (u16, &'static str, Vec<u8>) {
+    if let Some(body) = other_api(call, words) {
+        return (200, "application/json", body.to_string().into_bytes());
+    }
     let asked = call.json();
     let model = asked["model"].as_str().unwrap_or("mock-model");
     let text = words_up_to(words);
@@ -47,8 +54,30 @@ pub(super) fn plain(call: &Received, words: usize) -> (u16, &'static str, Vec<u8
     (200, "application/json", body.to_string().into_bytes())
 }
 
+fn other_api(call: &Received, words: usize) -> Option<Value> {
+    match endpoint(call) {
+        anthropic::PATH => Some(anthropic::plain(call, words)),
+        "messages/count_tokens" => Some(anthropic::counted()),
+        _ => gemini::verb(call).map(|verb| gemini::plain(verb, words)),
+    }
+}
+
+/// A plain answer of so many bytes.
+pub(super) fn huge(call: &Received, bytes: usize) -> String {
+    let text = "x".repeat(bytes);
+    let body = match (endpoint(call), gemini::verb(call)) {
+        (anthropic::PATH, _) => anthropic::whole(call, &text, 5),
+        (_, Some(_)) => gemini::chunk(&text, Some(5)),
+        _ => json!({"choices": [{"message": {"role": "assistant", "content": text}}]}),
+    };
+    body.to_string()
+}
+
 /// True when the caller asked for a stream.
 pub(super) fn is_stream(call: &Received) -> bool {
+    if let Some(verb) = gemini::verb(call) {
+        return verb == "streamGenerateContent";
+    }
     call.json()["stream"] == Value::Bool(true)
 }
 
@@ -60,6 +89,8 @@ pub(super) fn opening(call: &Received) -> String {
             &json!({"type": "response.created", "response": response(&model(call), "in_progress", "")}),
         ),
         "completions" => String::new(),
+        anthropic::PATH => anthropic::opening(call),
+        _ if gemini::verb(call).is_some() => gemini::content(""),
         _ => data(&chat_chunk(
             call,
             json!({"role": "assistant", "content": ""}),
@@ -77,12 +108,20 @@ pub(super) fn content(call: &Received, text: &str) -> String {
             "output_index": 0, "content_index": 0, "delta": text}),
         ),
         "completions" => data(&completion_chunk(call, text, Value::Null)),
+        anthropic::PATH => anthropic::content(text),
+        _ if gemini::verb(call).is_some() => gemini::content(text),
         _ => data(&chat_chunk(call, json!({"content": text}), Value::Null)),
     }
 }
 
 /// The events after the last content: finish, usage where it was asked for, `[DONE]` where the API has it.
 pub(super) fn closing(call: &Received, words: usize) -> String {
+    if endpoint(call) == anthropic::PATH {
+        return anthropic::closing(words);
+    }
+    if gemini::verb(call).is_some() {
+        return gemini::closing(words);
+    }
     if endpoint(call) == "responses" {
         let whole = response(&model(call), "completed", &words_up_to(words));
         return named(
@@ -105,8 +144,26 @@ pub(super) fn closing(call: &Received, words: usize) -> String {
     events + "data: [DONE]\n\n"
 }
 
-/// The error that a provider sends inside a stream, or as the body of a 200.
-pub(super) fn overloaded() -> String {
+/// The error that a provider sends inside a stream.
+pub(super) fn error_event(call: &Received) -> String {
+    match endpoint(call) {
+        anthropic::PATH => anthropic::event(&anthropic::overloaded()),
+        "responses" => named(
+            "error",
+            &json!({"type": "error", "code": "overloaded", "message": "The server is overloaded", "param": null}),
+        ),
+        _ => format!("data: {}\n\n", overloaded(call)),
+    }
+}
+
+/// The same as the body of a 200.
+pub(super) fn overloaded(call: &Received) -> String {
+    if endpoint(call) == anthropic::PATH {
+        return anthropic::overloaded().to_string();
+    }
+    if gemini::verb(call).is_some() {
+        return gemini::overloaded().to_string();
+    }
     json!({"error": {"message": "The server is overloaded", "type": "server_error", "param": null, "code": "overloaded"}}).to_string()
 }
 
@@ -121,7 +178,8 @@ fn words_up_to(count: usize) -> String {
 
 fn endpoint(call: &Received) -> &str {
     let path = call.path.split('?').next().unwrap_or_default();
-    path.trim_start_matches('/').trim_start_matches("v1/")
+    let path = path.trim_start_matches('/').trim_start_matches("openai/");
+    path.trim_start_matches("v1/")
 }
 
 fn model(call: &Received) -> String {

@@ -1,0 +1,234 @@
+//! What cannot be said to a provider, and what a provider refuses: skipped, or told in the caller's own form.
+
+use super::speech::{ALL, Speech};
+use super::{APIS, before, speaking};
+use crate::gateway::setup::{CREDENTIAL, KEY, Sidecar, configuration, model};
+use purser_config::{Channel, Provider as Api};
+use purser_tests::provider::{Behaviour, Provider};
+use purser_tests::sse_client::Call;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_channel_that_cannot_say_a_request_is_skipped_without_an_attempt() {
+    let deaf = Provider::start(Behaviour::healthy()).await.unwrap();
+    let able = Provider::start(Behaviour::healthy()).await.unwrap();
+    let other = Channel {
+        priority: 1,
+        ..speaking(Api::OpenAICompatible, &able)
+    };
+    let channels = [("deaf", speaking(Api::Anthropic, &deaf)), ("able", other)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    let biased = json!({"logit_bias": {"50256": -100}});
+    for stream in [false, true] {
+        let answer = sidecar.ask(Speech::Chat.call_with(stream, &biased)).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.header("x-purser-channel"), Some("shop/able"));
+        assert_eq!(answer.header("x-purser-attempts"), Some("1"));
+    }
+    assert_eq!((deaf.calls(), able.calls()), (0, 2));
+    // Its circuit was not touched: what it can say goes there.
+    let answer = sidecar.ask(Speech::Chat.call(false)).await;
+    assert_eq!(answer.header("x-purser-channel"), Some("shop/deaf"));
+}
+
+#[tokio::test]
+async fn where_nobody_can_say_it_the_refusal_names_parameter_model_and_provider() {
+    let (sidecar, provider) = before(Api::Anthropic).await;
+    for stream in [false, true] {
+        let biased = json!({"logit_bias": {"50256": -100}});
+        let answer = sidecar.ask(Speech::Chat.call_with(stream, &biased)).await;
+        assert_eq!(answer.status(), 400);
+        let body = answer.json().await.unwrap();
+        let error = &body["error"];
+        assert_eq!(error["code"], "unsupported_parameter", "{body}");
+        assert_eq!(error["param"], "logit_bias");
+        let message = error["message"].as_str().unwrap();
+        for named in ["logit_bias", "`m`", "Anthropic"] {
+            assert!(message.contains(named), "{message}");
+        }
+    }
+    assert_eq!(provider.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_of_its_api_is_refused_before_any_provider_is_called() {
+    let (sidecar, provider) = before(Api::Gemini).await;
+    for (speech, body) in [
+        (Speech::Chat, r#"{"model":"m","messages":"hello"}"#),
+        (
+            Speech::Messages,
+            r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":7}]}"#,
+        ),
+    ] {
+        let answer = sidecar.ask(speech.ask(false, body)).await;
+        assert_eq!(answer.status(), 400, "{speech:?}");
+        let told = answer.json().await.unwrap();
+        assert!(speech.is_error(400, &told), "{told}");
+    }
+    assert_eq!(provider.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_s_refusal_is_told_in_the_caller_s_own_form_and_without_what_is_ours() {
+    let says = format!("no such thing for key {CREDENTIAL} in org-AbCdEf0123456789");
+    let bodies = [
+        (
+            Api::OpenAICompatible,
+            json!({"error": {"message": says, "type": "invalid_request_error", "param": "messages", "code": "invalid_value"}}),
+        ),
+        (
+            Api::Anthropic,
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": says}, "request_id": "req_theirs"}),
+        ),
+        (
+            Api::Gemini,
+            json!({"error": {"code": 400, "message": says, "status": "INVALID_ARGUMENT"}}),
+        ),
+    ];
+    for (api, body) in bodies {
+        let refusal = Behaviour::Status {
+            code: 400,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: body.to_string(),
+        };
+        let provider = Provider::start(refusal).await.unwrap();
+        let channels = [("one", speaking(api, &provider))];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        for speech in ALL {
+            for stream in [false, true] {
+                let answer = sidecar.ask(speech.call(stream)).await;
+                assert_eq!(answer.status(), 400, "{speech:?} before {api:?}");
+                let told = answer.json().await.unwrap();
+                assert!(speech.is_error(400, &told), "{speech:?}: {told}");
+                let text = told.to_string();
+                assert!(
+                    text.contains("no such thing for key [redacted] in [redacted]"),
+                    "{text}"
+                );
+                assert!(!text.contains("req_theirs"), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bad_key_a_busy_account_and_an_unknown_model_are_known_in_every_api() {
+    let live = Provider::start(Behaviour::healthy()).await.unwrap();
+    let status = |code: u16, body: &str| Behaviour::Status {
+        code,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: body.into(),
+    };
+    for (api, fault) in [
+        (
+            Api::Anthropic,
+            status(
+                401,
+                r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#,
+            ),
+        ),
+        (
+            Api::Anthropic,
+            status(
+                429,
+                r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#,
+            )
+            .with_header("retry-after", "30"),
+        ),
+        (
+            Api::Anthropic,
+            status(
+                404,
+                r#"{"type":"error","error":{"type":"not_found_error","message":"model: m"}}"#,
+            ),
+        ),
+        (
+            Api::Anthropic,
+            status(
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+            ),
+        ),
+        (
+            Api::Gemini,
+            status(
+                400,
+                r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+            ),
+        ),
+        (
+            Api::Gemini,
+            status(
+                429,
+                r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"30s"}]}}"#,
+            ),
+        ),
+        (
+            Api::Gemini,
+            status(
+                404,
+                r#"{"error":{"code":404,"message":"models/m is not found","status":"NOT_FOUND"}}"#,
+            ),
+        ),
+    ] {
+        let faulty = Provider::start(fault).await.unwrap();
+        let other = Channel {
+            priority: 1,
+            ..speaking(Api::OpenAICompatible, &live)
+        };
+        let channels = [("faulty", speaking(api, &faulty)), ("live", other)];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        for _ in 0..3 {
+            let answer = sidecar.ask(Speech::Messages.call(false)).await;
+            assert_eq!(answer.status(), 200);
+        }
+        assert_eq!(faulty.calls(), 1, "{api:?} was asked again");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_converse_is_not_asked_to() {
+    for api in APIS {
+        let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+        let mut one = speaking(api, &provider);
+        one.models[0].endpoints = vec![purser_config::Endpoint::Embeddings];
+        one.models.push(model("other"));
+        let sidecar = Sidecar::start(&configuration(&[("one", one)])).await;
+        for speech in ALL {
+            let answer = sidecar.ask(speech.call(false)).await;
+            assert_eq!(answer.status(), 404, "{speech:?} before {api:?}");
+            let told = answer.json().await.unwrap();
+            assert!(speech.is_error(404, &told), "{told}");
+        }
+        assert_eq!(provider.calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_the_caller_s_own_api_or_else_here() {
+    let asks = [
+        (
+            Api::Anthropic,
+            "/v1/messages/count_tokens",
+            r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#,
+            "input_tokens",
+        ),
+        (
+            Api::Gemini,
+            "/v1beta/models/m:countTokens",
+            r#"{"contents":[{"parts":[{"text":"hello"}]}]}"#,
+            "totalTokens",
+        ),
+    ];
+    for (own, path, body, member) in asks {
+        for api in [own, Api::OpenAICompatible] {
+            let (sidecar, provider) = before(api).await;
+            let answer = sidecar.ask(Call::post(path, body).key(KEY)).await;
+            assert_eq!(answer.status(), 200, "{path}");
+            let counted = answer.json().await.unwrap()[member].as_u64().unwrap();
+            assert_eq!(counted == 7, api == own, "{counted}");
+            assert!(counted > 0);
+            assert_eq!(provider.calls(), u64::from(api == own));
+        }
+    }
+}
