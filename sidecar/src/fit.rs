@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use purser_config::{Capability, Endpoint, Model};
-use purser_dialects::{Dialect, Medium, Needs, Wire, check_tools, estimate, needs, output_limit};
+use purser_dialects::{Dialect, Medium, Needs, Wire, check_tools, estimate, needs};
 
 /// A call's room at those who can carry it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
     let asked = Asked {
         needs: &needs,
         body: &call.body,
-        output: lower(output_limit(&call.scan, call.endpoint), most),
+        output: lower(call.output_limit(), most),
         percent: plan
             .and_then(|plan| plan.context_percent)
             .filter(|percent| *percent < 100)

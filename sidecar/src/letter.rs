@@ -135,7 +135,11 @@ impl Call {
         match serving.way(self.dialect, self.endpoint) {
             Some(Way::Translated { .. }) => {
                 let plan = self.caller.plan.as_ref();
-                let most = plan.and_then(|plan| plan.max_output_tokens);
+                let most = [
+                    plan.and_then(|plan| plan.max_output_tokens),
+                    self.room.most_output,
+                ];
+                let most = most.into_iter().flatten().min();
                 self.letters.to(self, serving, most).map(|_| ())
             }
             _ => Ok(()),

@@ -41,9 +41,6 @@ static DELTA: Sought = LazyLock::new(|| Finder::new("\"delta\""));
 static CHOICES: Sought = LazyLock::new(|| Finder::new("\"choices\""));
 static TEXT_NAME: Sought = LazyLock::new(|| Finder::new("\"text\""));
 static PARTS: Sought = LazyLock::new(|| Finder::new("\"parts\""));
-static SOURCE: Sought = LazyLock::new(|| Finder::new("\"source\":"));
-static INLINE_DATA: Sought = LazyLock::new(|| Finder::new("\"inlineData\":"));
-static INLINE_DATA_TOO: Sought = LazyLock::new(|| Finder::new("\"inline_data\":"));
 static IMAGE_TYPE: Sought = LazyLock::new(|| Finder::new("\"image/"));
 
 /// At most so many tokens does a call read, for what is usually written:
@@ -110,7 +107,7 @@ pub fn input_of(dialect: Dialect, body: &[u8], endpoint: Endpoint) -> u64 {
     let names: &[&Finder<'_>] = match dialect {
         Dialect::OpenAI => return input(body, endpoint),
         Dialect::Anthropic => &[&*SOURCE],
-        Dialect::Gemini => &[&*INLINE_DATA, &*INLINE_DATA_TOO],
+        Dialect::Gemini => &[&*INLINE_DATA, &*INLINE_DATA_SNAKE],
     };
     let (mut images, mut others) = (Sent::default(), 0);
     for name in names {

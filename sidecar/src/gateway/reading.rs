@@ -69,6 +69,7 @@ pub(super) fn named_by_path(scan: &mut Scan, named: &Named, body: &[u8]) {
         stream: named.verb == Verb::StreamGenerateContent,
         n: generation.candidates,
         generation: Some(Box::new(generation)),
+        says: scan.says,
         ..Scan::default()
     };
 }
