@@ -246,12 +246,12 @@ impl Trial<'_> {
         let force = place.pass == Pass::Forced;
         let mut others = self.serving.iter().skip(place.at + 1);
         let this = self.serving.get(place.at);
-        let takes = |one: &&Serving| {
+        let takes = |one: &Serving| {
             let lane = &one.reach.lane;
             self.call.fits(one).is_ok() && lane.would_take(one.upstream_name(), now, force)
         };
         Position {
-            sole: !others.any(|one| takes(&one)),
+            sole: !others.any(|one| takes(one)),
             spare: this.is_some_and(|one| one.reach.lane.has_spare(place.used, now)),
             repeats: place.repeats,
             budget: true,

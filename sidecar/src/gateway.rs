@@ -4,11 +4,12 @@
 mod ids;
 mod reading;
 mod respond;
+mod serving;
 mod trip;
 
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::failover::{Failover, gone};
+use crate::failover::Failover;
 use crate::fit::{Room, fit};
 use crate::identity::{Peer, identify};
 use crate::images::Images;
@@ -19,16 +20,15 @@ use crate::metrics::Metrics;
 use crate::models;
 use crate::reject::Reject;
 use crate::relay::Body;
-use crate::snapshot::{Caller, Serving, Snapshot};
+use crate::snapshot::{Caller, Snapshot};
 use crate::store::Store;
-use crate::way::converses;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Endpoint, Name, Standing};
+use purser_config::{Name, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
-use reading::{asks_events, content_type, dialect, named_by_path, read, shown, unknown};
+use reading::{asks_events, content_type, dialect, named_by_path, read, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
 use std::task::Poll;
@@ -328,57 +328,6 @@ impl Gateway {
             };
             Refused { reject, told }
         })
-    }
-
-    /// Who may carry the call, or which of the ways there is nobody. Empty: nobody need, it is answered here.
-    fn serving(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
-        let (model, table) = (call.model(), &call.caller.table);
-        let named = call.named.is_some() || call.scan.model.is_some();
-        if !named && call.endpoint != Endpoint::Moderations {
-            return Err(Reject::Missing("model"));
-        }
-        let mut all = table.serving(model).unwrap_or_default().to_vec();
-        let plan = call.caller.plan.as_deref();
-        let plan = plan.filter(|plan| !plan.fallbacks.is_empty() && !table.withholds(model));
-        all.extend(table.substitutes(model, plan));
-        if all.is_empty() {
-            let model = shown(model);
-            return Err(if table.withholds(&model) {
-                Reject::ModelNotInPlan {
-                    model,
-                    plan: call.caller.plan_name.to_string(),
-                }
-            } else {
-                Reject::ModelUnknown {
-                    model,
-                    detail: "no channel that this key may use serves it".into(),
-                }
-            });
-        }
-        let counts =
-            call.endpoint == Endpoint::CountTokens && all.iter().any(|one| converses(one.model()));
-        let mut serving = all;
-        serving.retain(|one| one.way(call.dialect, call.endpoint).is_some());
-        if serving.is_empty() && counts {
-            return Ok(serving);
-        }
-        if serving.is_empty() {
-            let detail = format!(
-                "no channel serves it at the endpoint {:?}; a model lists its endpoints in spec.models[].endpoints",
-                call.endpoint
-            );
-            return Err(Reject::ModelUnknown {
-                model: shown(model),
-                detail,
-            });
-        }
-        match gone(&serving, self.clock.now()) {
-            Some(retry) if retry > Duration::ZERO => Err(Reject::ModelOut {
-                model: shown(model),
-                retry: retry.max(Duration::from_secs(1)),
-            }),
-            _ => Ok(serving),
-        }
     }
 }
 

@@ -82,9 +82,9 @@ async fn what_must_be_said_again_at_the_end_is_held_up_to_a_bound_and_no_further
     let sidecar = Sidecar::start(&configuration(&channels)).await;
     let answer = sidecar.ask(Speech::Responses.call(true)).await;
     let body = answer.body().await.unwrap();
-    let end = String::from_utf8_lossy(&body[body.len() - 1_000..]).into_owned();
-    assert!(end.contains("bad_upstream_response"), "{end}");
-    assert!(!end.contains("response.completed"), "{end}");
+    // The failure repeats what was said until then.
+    let has = |text: &str| memchr::memmem::find(&body, text.as_bytes()).is_some();
+    assert!(has("bad_upstream_response") && !has("response.completed"));
     let peak = sidecar.memory("VmHWM");
     assert!(peak < 80 << 10, "{peak} KiB");
 }

@@ -188,6 +188,10 @@ fn gemini_s_paths_name_the_model_and_what_it_is_to_do() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn gemini_s_models_are_listed_and_found() {
     assert_eq!(
         route("GET", "/v1beta/models"),
         Ok(Route::Models(Dialect::Gemini))
