@@ -184,49 +184,11 @@ impl Gateway {
 
     /// The walk from the window on, for a call that a provider answers.
     async fn carry(&self, entered: Entered<'_>, body: Incoming) -> Result<Response<Body>, Refused> {
-        let Entered {
-            id,
-            parts,
-            caller,
-            aim,
-            began,
-        } = entered;
-        let boundary = content_type(parts, aim.endpoint)?;
-        let ((reservation, quota), intake) = self.reserve_and_read(caller, body).await?;
-        let Intake {
-            bytes,
-            replay,
-            held,
-        } = intake;
-        let told = Told::before_attempts(quota, replay);
+        let boundary = content_type(entered.parts, entered.aim.endpoint)?;
+        let ((reservation, quota), intake) = self.reserve_and_read(entered.caller, body).await?;
+        let told = Told::before_attempts(quota, intake.replay);
         let refused = |reject| Refused { reject, told };
-        let mut scan = read(&bytes, boundary.as_deref()).map_err(refused)?;
-        let Aim {
-            dialect,
-            endpoint,
-            named,
-        } = aim;
-        if let Some(named) = &named {
-            named_by_path(&mut scan, named, &bytes);
-        }
-        let as_array = named.is_some() && scan.stream && !asks_events(&parts.uri);
-        let (id, caller) = (id.clone(), Arc::clone(caller));
-        let headers = std::mem::take(&mut parts.headers);
-        let mut call = Call {
-            id,
-            caller,
-            dialect,
-            endpoint,
-            named,
-            body: bytes,
-            scan,
-            headers,
-            began,
-            replay,
-            as_array,
-            letters: Letters::default(),
-            room: Room::default(),
-        };
+        let (mut call, held) = understand(entered, intake, boundary).map_err(refused)?;
         let mut serving = self.serving(&call).map_err(refused)?;
         if serving.is_empty() {
             // Unsent, the reservation is given back.
@@ -348,4 +310,41 @@ fn asking<'a>(
         version: &snapshot.version,
         now,
     }
+}
+
+/// The call that a body makes of a request.
+fn understand(
+    entered: Entered<'_>,
+    intake: Intake,
+    boundary: Option<String>,
+) -> Result<(Call, intake::Held), Reject> {
+    let Entered {
+        id, parts, caller, ..
+    } = entered;
+    let Aim {
+        dialect,
+        endpoint,
+        named,
+    } = entered.aim;
+    let body = intake.bytes;
+    let mut scan = read(&body, boundary.as_deref())?;
+    if let Some(named) = &named {
+        named_by_path(&mut scan, named, &body);
+    }
+    let call = Call {
+        id: id.clone(),
+        caller: Arc::clone(caller),
+        dialect,
+        endpoint,
+        as_array: named.is_some() && scan.stream && !asks_events(&parts.uri),
+        named,
+        body,
+        scan,
+        headers: std::mem::take(&mut parts.headers),
+        began: entered.began,
+        replay: intake.replay,
+        letters: Letters::default(),
+        room: Room::default(),
+    };
+    Ok((call, intake.held))
 }
