@@ -192,7 +192,7 @@ impl Gateway {
         let mut serving = self.serving(&call).map_err(refused)?;
         if serving.is_empty() {
             // Unsent, the reservation is given back.
-            return Ok(respond::counted(&call, &told));
+            return respond::counted(&call, &told).map_err(refused);
         }
         call.room = fit(&call, &mut serving).map_err(refused)?;
         if !call.room.media.is_empty() {

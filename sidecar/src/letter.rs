@@ -6,10 +6,12 @@ use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use crate::way::Way;
 use bytes::Bytes;
-use purser_dialects::Wire;
+use purser_config::{Endpoint, Provider};
+use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
+use purser_dialects::{Verb, Wire, count};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What one kind of provider is sent.
@@ -34,6 +36,9 @@ pub enum Unfit {
 #[derive(Default)]
 pub struct Letters {
     ask: OnceLock<Result<Box<Ask>, AskFault>>,
+    embed: OnceLock<Result<Box<Embed>, AskFault>>,
+    /// Providers whose callers' bytes went without what another provider had sealed in them.
+    sifted: Mutex<Vec<Provider>>,
     written: Mutex<Vec<(Address, Result<Letter, Unfit>)>>,
 }
 
@@ -61,19 +66,40 @@ impl Letters {
         if let Some((_, letter)) = written.iter().find(|(known, _)| *known == address) {
             return letter.clone();
         }
-        let letter = self.write(call, &address);
+        let way = serving.way(call.dialect, call.endpoint);
+        let letter = self.write((call, way), &address);
         written.push((address, letter.clone()));
         letter
     }
 
     /// Whether this channel was told less than the caller said.
     pub fn removed_state(&self, serving: &Serving) -> bool {
+        let sifted = self.sifted.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.iter().any(|(address, letter)| {
-            let theirs =
-                address.quirks == serving.quirks() && *address.model == *serving.upstream_name();
-            theirs && letter.as_ref().is_ok_and(|letter| letter.removed_state)
-        })
+        sifted.contains(&serving.reach.channel.provider)
+            || written.iter().any(|(address, letter)| {
+                let theirs = address.quirks == serving.quirks()
+                    && *address.model == *serving.upstream_name();
+                theirs && letter.as_ref().is_ok_and(|letter| letter.removed_state)
+            })
+    }
+
+    /// Notes that a provider gets the caller's bytes without what another had sealed in them.
+    pub fn sifted(&self, provider: Provider) {
+        let mut sifted = self.sifted.lock().unwrap_or_else(PoisonError::into_inner);
+        sifted.push(provider);
+    }
+
+    /// The texts that are to be embedded.
+    ///
+    /// # Errors
+    /// What is wrong with the body.
+    pub fn embed(&self, call: &Call) -> Result<&Embed, Unfit> {
+        let read = || embed::read(embed_wire(call), &call.body, call.model()).map(Box::new);
+        let embed = self.embed.get_or_init(read).as_ref();
+        embed
+            .map(Box::as_ref)
+            .map_err(|fault| Unfit::Fault(fault.clone()))
     }
 
     /// What of the request shapes its answer.
@@ -88,7 +114,12 @@ impl Letters {
         }
     }
 
-    fn write(&self, call: &Call, address: &Address) -> Result<Letter, Unfit> {
+    fn write(&self, (call, way): (&Call, Option<Way>), address: &Address) -> Result<Letter, Unfit> {
+        if way == Some(Way::Embedded) {
+            let wire = EmbedWire::of(address.quirks.wire.dialect());
+            let written = embed::write(wire, self.embed(call)?, &address.model);
+            return written.map(Letter::from).map_err(Unfit::Unsayable);
+        }
         let ask = self.ask.get_or_init(|| read(call));
         let ask = ask.as_ref().map_err(|fault| Unfit::Fault(fault.clone()))?;
         let target = Target {
@@ -96,6 +127,10 @@ impl Letters {
             model: &address.model,
             most_output: address.most_output,
         };
+        if way == Some(Way::Counted) {
+            let written = count::write(ask, &target);
+            return written.map(Letter::from).map_err(Unfit::Unsayable);
+        }
         let written = write_ask(ask, &target).map_err(Unfit::Unsayable)?;
         Ok(Letter {
             body: written.body.into(),
@@ -104,7 +139,28 @@ impl Letters {
     }
 }
 
+impl From<Vec<u8>> for Letter {
+    fn from(body: Vec<u8>) -> Letter {
+        Letter {
+            body: body.into(),
+            removed_state: false,
+        }
+    }
+}
+
+/// In which form a caller asks for embeddings.
+pub fn embed_wire(call: &Call) -> EmbedWire {
+    match call.named.as_ref().map(|named| named.verb) {
+        None => EmbedWire::OpenAI,
+        Some(Verb::BatchEmbedContents) => EmbedWire::Batch,
+        Some(_) => EmbedWire::One,
+    }
+}
+
 fn read(call: &Call) -> Result<Box<Ask>, AskFault> {
+    if call.endpoint == Endpoint::CountTokens {
+        return count::read(call.dialect, &call.body, call.model()).map(Box::new);
+    }
     let wire = Wire::of(call.dialect, call.endpoint).ok_or_else(|| AskFault {
         param: None,
         message: "this endpoint is not translated".into(),
@@ -133,7 +189,7 @@ impl Call {
     /// Why it cannot.
     pub fn fits(&self, serving: &Serving) -> Result<(), Unfit> {
         match serving.way(self.dialect, self.endpoint) {
-            Some(Way::Translated { .. }) => {
+            Some(Way::Translated { .. } | Way::Embedded | Way::Counted) => {
                 let plan = self.caller.plan.as_ref();
                 let most = [
                     plan.and_then(|plan| plan.max_output_tokens),

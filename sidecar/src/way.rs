@@ -6,8 +6,8 @@
 //! | chat, completions | untouched where the model answers that endpoint, else translated | translated |
 //! | responses | untouched where the model lists them, or lists nothing and its provider has them; else translated | translated |
 //! | messages, generateContent | untouched | translated |
-//! | embeddings | untouched where the model answers them | not at all |
-//! | counting tokens | untouched | answered here, by an estimate |
+//! | embeddings | untouched where the model answers them | translated between OpenAI's and Gemini's |
+//! | counting tokens | untouched | translated between Anthropic's and Gemini's; before OpenAI's answered here, by an estimate |
 //! | anything else of OpenAI's | untouched where the model answers it | not at all |
 
 use purser_config::{Endpoint, Model};
@@ -26,6 +26,10 @@ pub enum Way {
         /// The provider's.
         to: Wire,
     },
+    /// As texts to embed, between OpenAI's and Gemini's way of asking for that.
+    Embedded,
+    /// As a conversation to count, between Anthropic's and Gemini's.
+    Counted,
 }
 
 /// Endpoints of a model that names none: those of a chat model.
@@ -43,7 +47,7 @@ pub fn way(
             Endpoint::CountTokens => converses(model),
             _ => answers(model, endpoint),
         };
-        return (same && answers).then_some(Way::Untouched);
+        return answers.then(|| beside((dialect, endpoint), quirks, model))?;
     };
     let untouched = match from {
         Wire::Responses if model.endpoints.is_empty() => quirks.responses,
@@ -59,6 +63,24 @@ pub fn way(
         _ => converses(model),
     };
     speaks.then_some(Way::Translated { from, to })
+}
+
+/// The same of what is no conversation.
+fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks, model: &Model) -> Option<Way> {
+    match (endpoint, dialect, quirks.wire.dialect()) {
+        // Gemini's requests to embed name the model within, too.
+        (Endpoint::Embeddings, Dialect::Gemini, Dialect::Gemini)
+            if model.upstream_name.is_some() || !model.aliases.is_empty() =>
+        {
+            Some(Way::Embedded)
+        }
+        (_, asks, answers) if asks == answers => Some(Way::Untouched),
+        (Endpoint::Embeddings, Dialect::OpenAI, Dialect::Gemini)
+        | (Endpoint::Embeddings, Dialect::Gemini, Dialect::OpenAI) => Some(Way::Embedded),
+        (Endpoint::CountTokens, Dialect::Anthropic, Dialect::Gemini)
+        | (Endpoint::CountTokens, Dialect::Gemini, Dialect::Anthropic) => Some(Way::Counted),
+        _ => None,
+    }
 }
 
 /// Whether it answers this endpoint.
@@ -146,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_api_of_its_own_counts_tokens() {
+    fn tokens_are_counted_by_who_can() {
         let count = Endpoint::CountTokens;
         for (dialect, own) in [
             (Dialect::Anthropic, Provider::Anthropic),
@@ -155,5 +177,14 @@ mod tests {
             assert_eq!(go(dialect, count, own, &[]), Some(Way::Untouched));
             assert_eq!(go(dialect, count, Provider::OpenAI, &[]), None);
         }
+        let other = go(Dialect::Anthropic, count, Provider::Gemini, &[]);
+        assert_eq!(other, Some(Way::Counted));
+        let embed = Endpoint::Embeddings;
+        let other = go(Dialect::OpenAI, embed, Provider::Gemini, &[embed]);
+        assert_eq!(other, Some(Way::Embedded));
+        assert_eq!(
+            go(Dialect::OpenAI, embed, Provider::Anthropic, &[embed]),
+            None
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Every caller's API before every provider's: the same words, in the caller's own form, whole and streamed. `speech` says how each API
 //! is spoken; the other rooms ask what becomes of it when providers fail, refuse, or say too much.
 
+mod beside;
 mod failing;
 mod limits;
 mod refusing;

@@ -10,9 +10,9 @@
 mod gemini;
 mod openai;
 
-use crate::Usage;
 use crate::talk::Beyond;
 use crate::translate::{AskFault, Unreadable, Unsayable};
+use crate::{Dialect, Usage};
 
 /// How embeddings are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub enum EmbedWire {
     One,
     /// Gemini's `:batchEmbedContents`.
     Batch,
+}
+
+impl EmbedWire {
+    /// In which form a provider is asked.
+    pub fn of(dialect: Dialect) -> EmbedWire {
+        match dialect {
+            Dialect::Gemini => EmbedWire::Batch,
+            Dialect::OpenAI | Dialect::Anthropic => EmbedWire::OpenAI,
+        }
+    }
 }
 
 /// One request.

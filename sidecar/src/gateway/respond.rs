@@ -6,14 +6,14 @@ use crate::call::{Call, returned};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::names;
-use crate::reject::{Reject, span};
+use crate::reject::{Fault, Reject, span};
 use crate::relay::{Body, Manner, Meter, Relay, Setting, Through, Waiting};
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Kind};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use purser_config::usage::End;
-use purser_dialects::{Dialect, ErrorBody, estimate, render};
+use purser_dialects::{Dialect, ErrorBody, count, estimate, render};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,17 +207,19 @@ pub(super) fn refusal(
     )
 }
 
-/// How many tokens a call reads, where no provider is asked: an estimate, see `purser_dialects::estimate`.
-pub(super) fn counted(call: &Call, told: &Told) -> Response<Body> {
-    let tokens = estimate::input_of(call.dialect, &call.body, call.endpoint);
-    let body = match call.dialect {
-        Dialect::Gemini => format!("{{\"totalTokens\":{tokens}}}"),
-        _ => format!("{{\"input_tokens\":{tokens}}}"),
-    };
+/// How many tokens a call reads, where no provider is asked: an estimate, see `purser_dialects::count`.
+pub(super) fn counted(call: &Call, told: &Told) -> Result<Response<Body>, Reject> {
+    let ask = count::read(call.dialect, &call.body, call.model());
+    let ask = ask.map_err(|fault| Reject::Invalid {
+        code: Fault::Value,
+        param: fault.param,
+        message: fault.message,
+    })?;
+    let body = count::write_answer(call.dialect, count::estimate(&ask));
     let mut headers = json_headers();
     identify(&mut headers, &call.id, told);
     let body = Body::Whole(Some(body.into()));
-    with(StatusCode::OK, headers, body)
+    Ok(with(StatusCode::OK, headers, body))
 }
 
 /// An answer of our own making.

@@ -76,13 +76,15 @@ pub(super) async fn read(
         (_, Media::Page) => {
             Attempted::failed(Outcome::Unusable("it answered with a web page".into()))
         }
-        (Way::Translated { from, to }, Media::Json) => {
-            translate::read_whole((call, sent.dialect), response, (limits, clock), (from, to)).await
+        (Way::Translated { .. } | Way::Embedded | Way::Counted, Media::Json) => {
+            translate::read_whole(asked, response, (limits, clock)).await
         }
         (Way::Translated { .. }, Media::Events) if call.scan.stream => {
             stream::read(asked, response, (limits, clock)).await
         }
-        (Way::Translated { .. }, _) => unexpected(response.headers()),
+        (Way::Translated { .. } | Way::Embedded | Way::Counted, _) => {
+            unexpected(response.headers())
+        }
         (Way::Untouched, Media::Events) => stream::read(asked, response, (limits, clock)).await,
         _ if call.endpoint == Endpoint::Speech => read_opaque(response, limits).await,
         (Way::Untouched, Media::Json) => read_whole(response, limits, Some(sent.dialect)).await,

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use purser_config::Endpoint;
 use purser_dialects::address::Place;
 use purser_dialects::openai::usage_option;
+use purser_dialects::state::without_foreign;
 use purser_dialects::{
     Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, splice,
 };
@@ -36,7 +37,7 @@ pub(super) fn build(
     let reach = serving.reach.as_ref();
     let (body, asked_usage) = match way {
         Way::Untouched => untouched(call, serving, sending.most_output),
-        Way::Translated { .. } => {
+        Way::Translated { .. } | Way::Embedded | Way::Counted => {
             let letter = call.letters.to(call, serving, sending.most_output).ok()?;
             (letter.body, false)
         }
@@ -93,6 +94,8 @@ fn place<'a>(call: &Call, serving: &'a Serving, way: Way) -> Place<'a> {
             ..
         } => (Endpoint::Responses, None),
         Way::Translated { .. } => (Endpoint::Chat, None),
+        Way::Embedded => (Endpoint::Embeddings, Some(Verb::BatchEmbedContents)),
+        Way::Counted => (Endpoint::CountTokens, Some(Verb::CountTokens)),
     };
     Place {
         provider: channel.provider,
@@ -126,6 +129,12 @@ fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes
     }
     if let Some(most) = most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
+    }
+    if let Some(wire) = Wire::of(call.dialect, endpoint)
+        && let Some(sifted) = without_foreign(wire, &call.body, provider)
+    {
+        call.letters.sifted(provider);
+        edits.push(sifted);
     }
     (splice(&call.body, &mut edits), asked_usage)
 }

@@ -75,7 +75,7 @@ fn through((call, sent): (&Call, Sent), clock: &Clock) -> Through {
         }
         Way::Untouched if call.as_array => Through::Array(Box::new(Array::new())),
         Way::Untouched if sent.asked_usage => Through::Filter(Box::new(UsageFilter::new())),
-        Way::Untouched => Through::Nothing,
+        Way::Untouched | Way::Embedded | Way::Counted => Through::Nothing,
     }
 }
 

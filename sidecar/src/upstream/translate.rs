@@ -2,33 +2,36 @@
 //! its bound: what is translated cannot be relayed piece by piece, so what is longer is refused.
 
 use super::answer::{looked_at, next};
+use super::build::Sent;
 use super::{Answer, Attempted, Limits};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::judge::Outcome;
 use crate::intake::Pieces;
+use crate::letter::embed_wire;
+use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use hyper::body::Incoming;
-use purser_dialects::translate::{read_reply, write_reply};
-use purser_dialects::{Dialect, Wire};
+use purser_dialects::count;
+use purser_dialects::embed::{self, EmbedWire};
+use purser_dialects::translate::{Unreadable, read_reply, write_reply};
 
 /// The longest answer that is translated: 16 MiB. The longest of any model known is a few images in base64.
 const LONGEST: usize = 16 << 20;
 
-/// Reads the answer, and writes it again from the provider's wire form (`to`) into the caller's (`from`).
+/// Reads the answer, and writes it again in the caller's form.
 pub(super) async fn read_whole(
-    (call, dialect): (&Call, Dialect),
+    (call, sent): (&Call, Sent),
     response: Response<Incoming>,
     (limits, clock): (Limits, &Clock),
-    (from, to): (Wire, Wire),
 ) -> Attempted {
     let (parts, mut rest) = response.into_parts();
     let held = match whole(&mut rest, limits).await {
         Ok(held) => held,
         Err(outcome) => return Attempted::failed(outcome),
     };
-    let usage = match looked_at(dialect, &held) {
+    let usage = match looked_at(sent.dialect, &held) {
         Ok(usage) => usage,
         Err(attempted) => return *attempted,
     };
@@ -36,13 +39,10 @@ pub(super) async fn read_whole(
         let why = "it answered a call for a stream with a whole answer";
         return Attempted::failed(Outcome::Unusable(why.into()));
     }
-    let reply = match read_reply(to, &held) {
-        Ok(reply) => reply,
+    let body = match rewritten((call, sent), &held, clock) {
+        Ok(body) => Bytes::from(body),
         Err(unreadable) => return Attempted::failed(Outcome::Unusable(unreadable.to_string())),
     };
-    drop(held);
-    let asked = call.letters.asked(call, clock.wall_ms());
-    let body = Bytes::from(write_reply(from, &reply, &asked));
     let (status, mut headers) = (parts.status, parts.headers);
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
@@ -55,6 +55,28 @@ pub(super) async fn read_whole(
     Attempted {
         outcome: Outcome::Answered,
         answer: Some(answer),
+    }
+}
+
+fn rewritten(
+    (call, sent): (&Call, Sent),
+    held: &[u8],
+    clock: &Clock,
+) -> Result<Vec<u8>, Unreadable> {
+    match sent.way {
+        Way::Translated { from, to } => {
+            let reply = read_reply(to, held)?;
+            let asked = call.letters.asked(call, clock.wall_ms());
+            Ok(write_reply(from, &reply, &asked))
+        }
+        Way::Embedded => {
+            let answer = embed::read_answer(EmbedWire::of(sent.dialect), held)?;
+            let asked = call.letters.embed(call);
+            let asked = asked.map_err(|_| Unreadable("its question is not known".into()))?;
+            Ok(embed::write_answer(embed_wire(call), &answer, asked))
+        }
+        Way::Counted => Ok(count::write_answer(call.dialect, count::read_answer(held)?)),
+        Way::Untouched => Ok(held.to_vec()),
     }
 }
 
