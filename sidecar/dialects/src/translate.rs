@@ -149,8 +149,9 @@ pub struct Interpreter {
     failed: bool,
 }
 
-/// The most that a writer keeps of one stream, 16 MiB: a stream without end must not take memory without end.
-const MOST_KEPT: usize = 16 << 20;
+/// The most that a writer keeps of one stream, 4 MiB of content, ten times what any model writes: a stream without end must not take memory
+/// without end.
+const MOST_KEPT: usize = 4 << 20;
 
 #[derive(Debug)]
 enum Reader {
