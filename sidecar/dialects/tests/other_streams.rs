@@ -1,5 +1,7 @@
 //! Streams of Anthropic and Gemini: when they may be shown, how they end, what they used; cut at every offset, the same.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
 use purser_config::Endpoint;
 use purser_dialects::{Dialect, Gate, Tail, Verdict, Whole, estimate};
 

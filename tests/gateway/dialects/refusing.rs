@@ -111,67 +111,60 @@ async fn a_provider_s_refusal_is_told_in_the_caller_s_own_form_and_without_what_
     }
 }
 
+/// A status and a body of this API that say that its account or its model is not to be used.
+const UNFIT: [(Api, u16, &str); 7] = [
+    (
+        Api::Anthropic,
+        401,
+        r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#,
+    ),
+    (
+        Api::Anthropic,
+        429,
+        r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#,
+    ),
+    (
+        Api::Anthropic,
+        404,
+        r#"{"type":"error","error":{"type":"not_found_error","message":"model: m"}}"#,
+    ),
+    (
+        Api::Anthropic,
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+    ),
+    (
+        Api::Gemini,
+        400,
+        r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+    ),
+    (
+        Api::Gemini,
+        429,
+        r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"60s"}]}}"#,
+    ),
+    (
+        Api::Gemini,
+        404,
+        r#"{"error":{"code":404,"message":"models/m is not found","status":"NOT_FOUND"}}"#,
+    ),
+];
+
 #[tokio::test]
 async fn a_bad_key_a_busy_account_and_an_unknown_model_are_known_in_every_api() {
     let live = Provider::start(Behaviour::healthy()).await.unwrap();
-    let status = |code: u16, body: &str| Behaviour::Status {
-        code,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.into(),
-    };
-    for (api, fault) in [
-        (
-            Api::Anthropic,
-            status(
-                401,
-                r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#,
-            ),
-        ),
-        (
-            Api::Anthropic,
-            status(
-                429,
-                r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#,
-            )
-            .with_header("retry-after", "30"),
-        ),
-        (
-            Api::Anthropic,
-            status(
-                404,
-                r#"{"type":"error","error":{"type":"not_found_error","message":"model: m"}}"#,
-            ),
-        ),
-        (
-            Api::Anthropic,
-            status(
-                400,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
-            ),
-        ),
-        (
-            Api::Gemini,
-            status(
-                400,
-                r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
-            ),
-        ),
-        (
-            Api::Gemini,
-            status(
-                429,
-                r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"30s"}]}}"#,
-            ),
-        ),
-        (
-            Api::Gemini,
-            status(
-                404,
-                r#"{"error":{"code":404,"message":"models/m is not found","status":"NOT_FOUND"}}"#,
-            ),
-        ),
-    ] {
-        let faulty = Provider::start(fault).await.unwrap();
+    for (api, code, body) in UNFIT {
+        let mut headers = vec![("content-type".into(), "application/json".into())];
+        if api == Api::Anthropic {
+            headers.push(("retry-after".into(), "60".into()));
+        }
+        let body = body.to_owned();
+        let faulty = Behaviour::Status {
+            code,
+            headers,
+            body,
+        };
+        let faulty = Provider::start(faulty).await.unwrap();
         let other = Channel {
             priority: 1,
             ..speaking(Api::OpenAICompatible, &live)
@@ -182,7 +175,7 @@ async fn a_bad_key_a_busy_account_and_an_unknown_model_are_known_in_every_api() 
             let answer = sidecar.ask(Speech::Messages.call(false)).await;
             assert_eq!(answer.status(), 200);
         }
-        assert_eq!(faulty.calls(), 1, "{api:?} was asked again");
+        assert_eq!(faulty.calls(), 1, "{api:?} was asked again after {code}");
     }
 }
 
