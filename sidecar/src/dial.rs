@@ -2,7 +2,6 @@
 //! must never be given an address that did not come from configuration.
 
 use http::Uri;
-use http::uri::Scheme;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
@@ -25,14 +24,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Wire, Failure>> + Send>>;
 pub struct Dial {
     inner: HttpsConnector<HttpConnector>,
     limit: Duration,
-    /// Where a channel without TLS is: its requests name it by `NEAR`.
-    near: Option<Uri>,
 }
-
-/// The authority in the address of a request to a channel without TLS. A lane's pool holds connections to one place, and
-/// looks for them three times a call in a map whose key, this authority, is hashed letter by letter. HTTP/1.1 does not
-/// send it: `host` is set by hand. With TLS the true one stands, for certificates and HTTP/2 need it.
-pub const NEAR: &str = "p";
 
 /// A certificate that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +34,11 @@ pub const NEAR: &str = "p";
 pub struct InvalidCa(String);
 
 impl Dial {
-    /// A dialler to that base URL that trusts the public roots, or only `ca_pem`.
+    /// A dialler that trusts the public roots, or only `ca_pem`.
     ///
     /// # Errors
     /// When `ca_pem` holds no usable certificate.
-    pub fn new(to: &str, limit: Duration, ca_pem: Option<&str>) -> Result<Self, InvalidCa> {
+    pub fn new(limit: Duration, ca_pem: Option<&str>) -> Result<Self, InvalidCa> {
         let tls = match ca_pem {
             Some(pem) => client_config(private_roots(pem)?),
             None => public_config(),
@@ -60,9 +52,7 @@ impl Dial {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
-        let to: Option<Uri> = to.parse().ok();
-        let near = to.filter(|to| to.scheme() == Some(&Scheme::HTTP));
-        Ok(Dial { inner, limit, near })
+        Ok(Dial { inner, limit })
     }
 }
 
@@ -109,7 +99,6 @@ impl tower_service::Service<Uri> for Dial {
     }
 
     fn call(&mut self, uri: Uri) -> Opening {
-        let uri = self.near.clone().unwrap_or(uri);
         let (opening, limit) = (self.inner.call(uri), self.limit);
         Box::pin(async move {
             match tokio::time::timeout(limit, opening).await {
@@ -168,9 +157,16 @@ pub struct Wire {
     used: Used,
 }
 
+impl Wire {
+    /// What it has done, to be asked while it is elsewhere.
+    pub fn used(&self) -> &Used {
+        &self.used
+    }
+}
+
 impl Connection for Wire {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.used.clone())
+        self.stream.connected()
     }
 }
 

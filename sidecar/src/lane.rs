@@ -4,24 +4,15 @@
 
 use crate::circuit::{Admission, Circuit, Mark, State, Why};
 use crate::dial::{Dial, InvalidCa};
+use crate::pool::Pool;
 use crate::route;
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use purser_config::{Channel, Health, Name};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The pooled client of a channel.
-pub type Pool = Client<Dial, Full<Bytes>>;
-
 /// How long a model stays off at a channel that does not know it.
 const MODEL_OFF: Duration = Duration::from_secs(600);
-/// Below the idle time of any provider known, so that a pooled connection is rarely one that is being closed.
-const POOL_IDLE: Duration = Duration::from_secs(50);
-const POOL_MAX_IDLE: usize = 128;
 
 /// One channel's living part.
 pub struct Lane {
@@ -30,7 +21,7 @@ pub struct Lane {
     /// A stable hash of the name, for routing.
     pub hash: u64,
     /// Its connections.
-    pub pool: Pool,
+    pub pool: Arc<Pool>,
     health: Mutex<Vitals>,
 }
 
@@ -57,24 +48,8 @@ struct Vitals {
 
 impl Lane {
     fn open(name: &Name, channel: &Channel) -> Result<Self, InvalidCa> {
-        let dial = Dial::new(
-            &channel.base_url,
-            Duration::from_millis(channel.timeouts.connect_ms),
-            channel.ca_pem.as_deref(),
-        )?;
-        let pool = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            .retry_canceled_requests(true)
-            // `upstream` sets it.
-            .set_host(false)
-            .http1_max_buf_size(1 << 20)
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
-            .http2_adaptive_window(true)
-            .build(dial);
+        let limit = Duration::from_millis(channel.timeouts.connect_ms);
+        let dial = Dial::new(limit, channel.ca_pem.as_deref())?;
         let credentials = vec![Circuit::default(); channel.credentials.len()];
         let vitals = Vitals {
             credentials,
@@ -83,7 +58,7 @@ impl Lane {
         Ok(Lane {
             name: name.clone(),
             hash: route::hash(name.as_str()),
-            pool,
+            pool: Pool::new(dial),
             health: Mutex::new(vitals),
         })
     }

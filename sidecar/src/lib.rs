@@ -9,7 +9,7 @@
 //!    [`fit`] passes over models that cannot do what it asks, and [`images`] refuses addresses that nobody may be sent to.
 //! 4. **reserve** ([`ledger`]): one request of the plan's window, asked for while the body is read ([`intake`]).
 //! 5. **route** ([`route`], [`way`]): the channels of this key and model, in order, and how the call goes there; pure functions.
-//! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`]), the
+//! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`], [`pool`]), the
 //!    judge ([`failover::judge`], a pure function).
 //! 7. **relay** ([`relay`]): the first content byte is the commit point; after it, an honest end.
 //! 8. **settle** ([`relay::Meter`]): a guard in the body counts the call when it ends or is dropped.
@@ -44,6 +44,7 @@ pub mod link;
 pub mod metrics;
 pub mod models;
 pub mod names;
+pub mod pool;
 pub mod probe;
 pub mod reject;
 pub mod relay;

@@ -12,10 +12,10 @@ pub use answer::{Answer, Flow, Kind};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::judge::Outcome;
+use crate::pool::Incoming;
 use crate::snapshot::{Reach, Serving};
 use build::{Sent, build};
 use http::Response;
-use hyper::body::Incoming;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 

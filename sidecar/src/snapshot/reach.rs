@@ -1,6 +1,6 @@
 //! A channel, ready to be called: its addresses and headers made once, when the snapshot is built. Used by `upstream`.
 
-use crate::dial::{InvalidCa, NEAR};
+use crate::dial::InvalidCa;
 use crate::lane::{Lane, Lanes};
 use crate::names;
 use http::uri::{Authority, Scheme};
@@ -102,16 +102,11 @@ impl Address {
         let base: Uri = base_url.parse().map_err(|error| wrong(&error))?;
         let place = base.scheme().cloned().zip(base.authority().cloned());
         let (scheme, authority): (Scheme, Authority) = place.ok_or_else(|| wrong(&"no host"))?;
-        let near = if scheme == Scheme::HTTP {
-            Authority::from_static(NEAR)
-        } else {
-            authority.clone()
-        };
         let path = base.path().trim_end_matches('/');
         let mut address = Address {
             host: host(&scheme, &authority)?,
             scheme,
-            authority: near,
+            authority,
             root: address::root(channel.provider, path).to_owned(),
             uris: Vec::new(),
         };

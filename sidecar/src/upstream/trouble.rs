@@ -2,13 +2,11 @@
 
 use super::{Answer, Attempted, Limits};
 use crate::clock::Clock;
-use crate::dial::Used;
 use crate::failover::judge::{Failed, Outcome};
+use crate::pool::{Failure, Incoming};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Error;
 use purser_dialects::upstream_error::Told;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -19,36 +17,28 @@ const MOST_READ: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An error before the head of an answer.
-pub(super) fn sending(error: &Error) -> Outcome {
-    if error.is_connect() {
-        return Outcome::Unreachable(chain(error));
-    }
-    let causes = || causes(error).skip(1);
+pub(super) fn sending(failure: &Failure) -> Outcome {
+    let Failure::Broken { closing, .. } = failure else {
+        return Outcome::Unreachable(chain(failure));
+    };
+    let causes = || causes(failure).skip(1);
     if causes().any(was_not_processed) {
         return Outcome::NotSent;
     }
     let closed = causes()
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .any(|cause| cause.is_incomplete_message() || cause.is_canceled() || cause.is_closed());
-    if was_closing(error) && (closed || causes().any(is_reset)) {
+    if *closing && (closed || causes().any(is_reset)) {
         return Outcome::NotSent;
     }
     let parse = causes()
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .any(|cause| cause.is_parse() || cause.is_parse_too_large());
     if parse {
-        Outcome::Suspicious(chain(error))
+        Outcome::Suspicious(chain(failure))
     } else {
-        Outcome::Broken(chain(error))
+        Outcome::Broken(chain(failure))
     }
-}
-
-fn was_closing(error: &Error) -> bool {
-    let mut extras = http::Extensions::new();
-    if let Some(connection) = error.connect_info() {
-        connection.get_extras(&mut extras);
-    }
-    extras.get::<Used>().is_some_and(Used::was_closing)
 }
 
 /// HTTP/2's own word that a request was not looked at.

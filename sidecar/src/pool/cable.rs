@@ -1,0 +1,138 @@
+//! One HTTP/1.1 connection, driven by the call that it carries: hyper's two halves of it, the one that asks and the one that reads and
+//! writes, are polled together in the call's task. Part of `pool`.
+//!
+//! The halves wake each other by channels. In one task that would be a wake-up of the task that is just running, and one poll of all
+//! of it more for each piece of an answer; so a wake-up that comes while the halves are polled is noted, and they are polled again.
+
+use crate::dial::{Used, Wire};
+use crate::pool::Sent;
+use bytes::Bytes;
+use futures::task::AtomicWaker;
+use http::Response;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Connection, SendRequest};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// How often the halves are polled before other tasks have their turn.
+const ROUNDS: usize = 8;
+
+/// One connection.
+pub(super) struct Cable {
+    sender: SendRequest<Full<Bytes>>,
+    /// None once it has ended.
+    connection: Option<Connection<Wire, Full<Bytes>>>,
+    used: Used,
+    nudge: Arc<Nudge>,
+    /// The same as a waker.
+    waker: Waker,
+}
+
+impl Cable {
+    pub(super) fn new(
+        sender: SendRequest<Full<Bytes>>,
+        connection: Connection<Wire, Full<Bytes>>,
+        used: Used,
+    ) -> Self {
+        let nudge = Arc::<Nudge>::default();
+        let waker = Waker::from(Arc::clone(&nudge));
+        let connection = Some(connection);
+        Cable {
+            sender,
+            connection,
+            used,
+            nudge,
+            waker,
+        }
+    }
+
+    /// What the connection has done.
+    pub(super) fn used(&self) -> &Used {
+        &self.used
+    }
+
+    /// Whether it can carry another call.
+    pub(super) fn is_ready(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Sends a request; its answer's body must be polled by `drive`.
+    pub(super) async fn send(
+        &mut self,
+        request: Sent,
+    ) -> Result<Response<Incoming>, TrySendError<Sent>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|context| self.drive(context, |context| answer.as_mut().poll(context))).await
+    }
+
+    /// Polls the connection and what waits for it, until neither moves.
+    pub(super) fn drive<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut waiting: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.nudge.task.register(context.waker());
+        let mut quiet = Context::from_waker(&self.waker);
+        for _ in 0..ROUNDS {
+            self.nudge.note();
+            if let Poll::Ready(done) = waiting(&mut quiet) {
+                return Poll::Ready(done);
+            }
+            if let Some(connection) = &mut self.connection
+                && Pin::new(connection).poll(&mut quiet).is_ready()
+            {
+                // How it ended is told to what waits, by what is dropped here at the latest.
+                self.connection = None;
+            }
+            if let Poll::Ready(done) = waiting(&mut quiet) {
+                return Poll::Ready(done);
+            }
+            if self.nudge.pass_on() {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Wakes the call's task, unless it is being polled: then the wake-up is noted. After something came of a poll, wake-ups are
+/// still noted only: whoever got it polls again, and a connection that rests has nobody to wake.
+#[derive(Default)]
+struct Nudge {
+    task: AtomicWaker,
+    passes: AtomicBool,
+    noted: AtomicBool,
+}
+
+impl Nudge {
+    /// From here on wake-ups are noted.
+    fn note(&self) {
+        self.passes.store(false, Ordering::SeqCst);
+        self.noted.store(false, Ordering::SeqCst);
+    }
+
+    /// From here on they are passed on; false where one was noted before.
+    fn pass_on(&self) -> bool {
+        self.passes.store(true, Ordering::SeqCst);
+        !self.noted.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Nudge {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.noted.store(true, Ordering::SeqCst);
+        if self.passes.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+}
