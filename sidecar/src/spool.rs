@@ -201,15 +201,17 @@ impl Spool {
     /// # Errors
     /// When it could not be kept: a call that pays must not be sent then, any other may.
     pub fn intent(&self, intent: &Intent<'_>) -> Result<(), Refused> {
-        let done = self.state().intent(intent);
-        self.dirty.notify_one();
+        let mut state = self.state();
+        let done = state.intent(intent);
+        self.written(&state);
         done
     }
 
     /// The call of an intent was not sent after all, and has no record.
     pub fn withdraw(&self, id: &str) {
-        self.state().withdraw(id);
-        self.dirty.notify_one();
+        let mut state = self.state();
+        state.withdraw(id);
+        self.written(&state);
     }
 
     /// The record of a call that ended, and its number. One write, not synced. None: it is lost, because there is no room and it
@@ -232,12 +234,17 @@ impl Spool {
         self.state().next_batch(max)
     }
 
+    /// How many records `next_batch` has to give.
+    fn shippable(&self) -> usize {
+        self.state().shippable()
+    }
+
     /// The authority has every record of the spool of this name up to this number, for ever. Old news if the name is not ours any more.
     pub fn kept(&self, spool: &str, upto: u64) {
         let mut state = self.state();
         if state.id == spool {
             state.kept(upto);
-            self.dirty.notify_one();
+            self.written(&state);
         }
     }
 
@@ -338,6 +345,13 @@ impl Spool {
                 tokio::time::sleep(REFUSED_EVERY).await;
                 self.dirty.notify_one();
             }
+        }
+    }
+
+    /// Something may have been written, which matters to a disk only.
+    fn written(&self, state: &State) {
+        if state.disk.is_some() {
+            self.dirty.notify_one();
         }
     }
 

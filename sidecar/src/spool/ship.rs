@@ -29,14 +29,14 @@ where
     let mut wait = SHORTEST;
     let mut next = Instant::now();
     loop {
-        let Some(mut batch) = spool.next_batch(MOST) else {
+        // A batch is a copy of its records: it is made once, when it is due.
+        if (1..MOST).contains(&spool.shippable()) && next > Instant::now() {
+            sleep_until(next).await;
+        }
+        let Some(batch) = spool.next_batch(MOST) else {
             spool.ready().await;
             continue;
         };
-        if batch.records.len() < MOST && next > Instant::now() {
-            sleep_until(next).await;
-            batch = spool.next_batch(MOST).unwrap_or(batch);
-        }
         next = Instant::now() + EVERY;
         let sent = Sent::of(&batch);
         let answer = send(batch).await;

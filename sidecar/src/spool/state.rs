@@ -162,14 +162,19 @@ impl State {
         if self.queue.len() < max && self.cursor.is_some() {
             self.refill(max);
         }
-        let durable = usize::try_from(self.synced.saturating_sub(self.kept)).unwrap_or(usize::MAX);
-        let records: Vec<Record> = self.queue.iter().take(max.min(durable)).cloned().collect();
+        let most = max.min(self.shippable());
+        let records: Vec<Record> = self.queue.iter().take(most).cloned().collect();
         let batch = Batch {
             spool: self.id.clone(),
             first: self.kept + 1,
             records,
         };
         (!batch.records.is_empty()).then_some(batch)
+    }
+
+    /// How many records are durable that the authority may not have.
+    pub(super) fn shippable(&self) -> usize {
+        usize::try_from(self.synced.saturating_sub(self.kept)).unwrap_or(usize::MAX)
     }
 
     /// Reads records back until so many wait in memory or all do.
