@@ -218,6 +218,7 @@ impl Rows for Postgres {
             .map(|param| match param {
                 Param::Int(number) => number as &(dyn ToSql + Sync),
                 Param::Text(text) => text,
+                Param::Null => &None::<i64>,
             })
             .collect();
         self.rows(sql, &with).await

@@ -28,6 +28,9 @@ pub(super) trait Row: Serialize + DeserializeOwned + Clone {
     const LOCKED: bool = false;
     /// Whether a row that is there already is replaced, or left.
     const REPLACED: bool = true;
+
+    /// What it holds, in the order of the columns.
+    fn params(&self) -> Vec<Param<'_>>;
 }
 
 /// A value beside a query's text.
@@ -35,6 +38,38 @@ pub(super) trait Row: Serialize + DeserializeOwned + Clone {
 pub(super) enum Param<'a> {
     Int(i64),
     Text(&'a str),
+    Null,
+}
+
+impl<'a> From<&'a String> for Param<'a> {
+    fn from(text: &'a String) -> Self {
+        Param::Text(text)
+    }
+}
+
+impl From<&u64> for Param<'_> {
+    /// Amounts and moments end far below what a store can hold.
+    fn from(number: &u64) -> Self {
+        Param::Int(i64::try_from(*number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&i64> for Param<'_> {
+    fn from(number: &i64) -> Self {
+        Param::Int(*number)
+    }
+}
+
+impl From<&u8> for Param<'_> {
+    fn from(number: &u8) -> Self {
+        Param::Int(i64::from(*number))
+    }
+}
+
+impl From<&Option<u64>> for Param<'_> {
+    fn from(number: &Option<u64>) -> Self {
+        number.as_ref().map_or(Param::Null, Param::from)
+    }
 }
 
 /// Runs one after the other without waiting between them: the second is sent once the first is, and neither where the first fails before
@@ -122,6 +157,10 @@ macro_rules! row {
             const COLUMNS: &'static [(&'static str, Kind)] = &[$((stringify!($field), Kind::$kind)),*];
             const KEY: usize = $key;
             $(const $constant: bool = $value;)*
+
+            fn params(&self) -> Vec<Param<'_>> {
+                vec![$(Param::from(&self.$field)),*]
+            }
         }
     };
 }
@@ -214,6 +253,18 @@ impl Row for GrantRow {
     ];
     const KEY: usize = 3;
     const ONLY: &'static str = " AND open = 1";
+
+    fn params(&self) -> Vec<Param<'_>> {
+        vec![
+            Param::from(&self.key),
+            Param::from(&self.plan),
+            Param::from(&self.period),
+            Param::from(&self.ends_ms),
+            Param::from(&self.amount),
+            Param::from(&self.remaining),
+            Param::from(&self.open),
+        ]
+    }
 }
 
 /// That a record is kept.
@@ -226,4 +277,8 @@ impl Row for KnownRow {
     const TABLE: &'static str = "records";
     const COLUMNS: &'static [(&'static str, Kind)] = &[("id", Kind::Text)];
     const KEY: usize = 1;
+
+    fn params(&self) -> Vec<Param<'_>> {
+        vec![Param::from(&self.id)]
+    }
 }

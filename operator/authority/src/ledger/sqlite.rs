@@ -4,7 +4,7 @@
 use super::LedgerError;
 use super::rows::{Param, Purpose, Row, Rows};
 use super::schema;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -63,22 +63,22 @@ impl Sqlite {
             .map_err(|error| self.error(&error))
     }
 
-    fn rows<R: DeserializeOwned>(
+    /// The rows that a query answers with each of these sets of parameters.
+    fn rows<R: DeserializeOwned, P: rusqlite::Params>(
         &self,
         sql: &str,
-        with: impl IntoIterator<Item = rusqlite::types::Value>,
+        each: impl IntoIterator<Item = P>,
     ) -> Result<Vec<R>, LedgerError> {
+        let connection = self.connection()?;
         let read = || -> rusqlite::Result<Vec<Value>> {
-            let connection = self
-                .connection
-                .as_ref()
-                .ok_or(rusqlite::Error::InvalidQuery)?;
             let mut statement = connection.prepare_cached(sql)?;
             let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-            let mut rows = statement.query(rusqlite::params_from_iter(with))?;
             let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(object(&names, row)?);
+            for with in each {
+                let mut rows = statement.query(with)?;
+                while let Some(row) = rows.next()? {
+                    found.push(object(&names, row)?);
+                }
             }
             Ok(found)
         };
@@ -230,13 +230,12 @@ impl Rows for Sqlite {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT {} FROM {} WHERE {column} IN (SELECT value FROM json_each(?1)){}",
+            "SELECT {} FROM {} WHERE {column} = ?1{}",
             names::<R>(str::to_owned),
             R::TABLE,
             R::ONLY
         );
-        let ids = serde_json::to_string(ids).unwrap_or_default();
-        self.rows(&sql, [ids.into()])
+        self.rows(&sql, ids.iter().map(|id| [id]))
     }
 
     async fn save<R: Row>(&self, rows: &[R]) -> Result<(), LedgerError> {
@@ -257,15 +256,24 @@ impl Rows for Sqlite {
         } else {
             "NOTHING".to_owned()
         };
+        let places: Vec<String> = (1..=R::COLUMNS.len()).map(|at| format!("?{at}")).collect();
+        // One statement for all rows, and no JSON: its functions took nine tenths of a record's time.
         let sql = format!(
-            "INSERT INTO {} ({}) SELECT {} FROM json_each(?1) WHERE true ON CONFLICT ({}) DO {conflict}",
+            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {conflict}",
             R::TABLE,
             names::<R>(str::to_owned),
-            names::<R>(|name| format!("value->>'{name}'")),
+            places.join(", "),
             keys.join(", ")
         );
-        let rows = serde_json::to_string(rows).map_err(|error| self.corrupt(&error.to_string()))?;
-        self.rows::<Value>(&sql, [rows.into()]).map(|_| ())
+        let connection = self.connection()?;
+        let write = || -> rusqlite::Result<()> {
+            let mut statement = connection.prepare_cached(&sql)?;
+            for row in rows {
+                statement.execute(rusqlite::params_from_iter(row.params()))?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| self.error(&error))
     }
 
     async fn ask<R: DeserializeOwned>(
@@ -273,10 +281,16 @@ impl Rows for Sqlite {
         sql: &str,
         with: &[Param<'_>],
     ) -> Result<Vec<R>, LedgerError> {
-        let with = with.iter().map(|param| match param {
-            Param::Int(number) => (*number).into(),
-            Param::Text(text) => (*text).to_owned().into(),
-        });
-        self.rows(&sql.replace('$', "?"), with)
+        self.rows(&sql.replace('$', "?"), [rusqlite::params_from_iter(with)])
+    }
+}
+
+impl rusqlite::ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Param::Int(number) => ValueRef::Integer(*number),
+            Param::Text(text) => ValueRef::Text(text.as_bytes()),
+            Param::Null => ValueRef::Null,
+        }))
     }
 }
