@@ -6,7 +6,8 @@ use crate::letter::Letters;
 use crate::names;
 use crate::snapshot::Caller;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::header::{self, Entry};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use purser_config::Endpoint;
 use purser_dialects::translate::Path;
 use purser_dialects::{Dialect, Named, Scan};
@@ -149,9 +150,9 @@ fn chosen(from: &HeaderMap, names: &'static [HeaderName]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in from {
         if let Some(name) = names.iter().find(|known| *known == name)
-            && !headers.contains_key(name)
+            && let Entry::Vacant(place) = headers.entry(name)
         {
-            headers.insert(name, value.clone());
+            place.insert(value.clone());
         }
     }
     headers

@@ -82,6 +82,21 @@ impl Whole {
     }
 }
 
+/// The members of a usage that are read: five counts, then what [`cache`] reads.
+const NAMES: [&str; 11] = [
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "input_tokens",
+    "output_tokens",
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "prompt_cache_hit_tokens",
+    "cached_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+];
+
 impl Usage {
     /// As they are priced. What the total holds beyond what was read was written: xAI and others count reasoning there
     /// and not in `completion_tokens`. A total alone is one of embeddings, which only read.
@@ -105,14 +120,8 @@ impl Usage {
 
     /// None: it says nothing, or one of the two counts that matter is not a count.
     pub(crate) fn from_object(text: &str) -> Option<Usage> {
-        let names = [
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
-            "input_tokens",
-            "output_tokens",
-        ];
-        let [prompt, completion, total, input, output] = members(text, names)?;
+        // One look for all of them: an object is walked whole each time.
+        let [prompt, completion, total, input, output, caches @ ..] = members(text, NAMES)?;
         let (prompt, completion) = (prompt.or(input), completion.or(output));
         let total = count(total);
         if prompt.is_none() && completion.is_none() && total.is_none() {
@@ -120,7 +129,7 @@ impl Usage {
         }
         let said = |raw: Option<&str>| raw.map_or(Some(0), |raw| count(Some(raw)));
         let (prompt_tokens, completion_tokens) = (said(prompt)?, said(completion)?);
-        let (cached_tokens, cache_write_tokens) = cache(text);
+        let (cached_tokens, cache_write_tokens) = cache(caches);
         Some(Usage {
             prompt_tokens,
             completion_tokens,
@@ -136,24 +145,13 @@ impl Usage {
 /// In the details: OpenAI, and who follows it; `cache_write_tokens` also OpenRouter, `cache_creation_input_tokens`
 /// DashScope, `cache_creation_tokens` LiteLLM. Beside them: `prompt_cache_hit_tokens` DeepSeek, `cached_tokens` Moonshot,
 /// and Anthropic's two names, which LiteLLM keeps (there, unlike with Anthropic, `prompt_tokens` includes them).
-fn cache(text: &str) -> (u64, u64) {
-    let beside = [
-        "prompt_tokens_details",
-        "input_tokens_details",
-        "prompt_cache_hit_tokens",
-        "cached_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-    ];
+fn cache([prompt, input, hit, cached, read, created]: [Option<&str>; 6]) -> (u64, u64) {
     let within = [
         "cached_tokens",
         "cache_write_tokens",
         "cache_creation_input_tokens",
         "cache_creation_tokens",
     ];
-    let Some([prompt, input, hit, cached, read, created]) = members(text, beside) else {
-        return (0, 0);
-    };
     let details = prompt
         .or(input)
         .and_then(|details| members(details, within))
