@@ -7,7 +7,7 @@
 
 mod cable;
 
-use crate::dial::{Dial, Used, Wire};
+use crate::dial::{Dial, Wire};
 use bytes::Bytes;
 use cable::Cable;
 use http::{Request, Response, Uri, uri};
@@ -67,11 +67,7 @@ struct Resting {
     watched: bool,
 }
 
-#[derive(Clone)]
-struct Shared {
-    sender: http2::SendRequest<Full<Bytes>>,
-    used: Used,
-}
+type Shared = http2::SendRequest<Full<Bytes>>;
 
 /// A connection for one call.
 enum Carrier {
@@ -86,9 +82,10 @@ struct Unanswered {
 }
 
 impl Unanswered {
-    fn of(mut error: TrySendError<Sent>, used: &Used) -> Self {
+    /// `closing`: whether what its connection has done says that it was being closed.
+    fn of(mut error: TrySendError<Sent>, closing: bool) -> Self {
         let again = error.take_message();
-        let (source, closing) = (error.into_error(), used.was_closing());
+        let source = error.into_error();
         let failure = Failure::Broken { source, closing };
         Unanswered { again, failure }
     }
@@ -132,8 +129,9 @@ impl Pool {
         let mut cable = match carrier {
             Carrier::Own(cable) => cable,
             Carrier::Shared(mut shared) => {
-                let sent = shared.sender.try_send_request(request).await;
-                let response = sent.map_err(|error| Unanswered::of(error, &shared.used))?;
+                let sent = shared.try_send_request(request).await;
+                // The calls of a shared connection hide from each other what it did; HTTP/2 says itself what it did not look at.
+                let response = sent.map_err(|error| Unanswered::of(error, false))?;
                 return Ok(response.map(|body| Incoming { body, cable: None }));
             }
         };
@@ -145,7 +143,7 @@ impl Pool {
                 Ok(response.map(|body| Incoming { body, cable }))
             }
             Err(error) => {
-                let mut unanswered = Unanswered::of(error, cable.used());
+                let mut unanswered = Unanswered::of(error, cable.used().was_closing());
                 if let Some(again) = &mut unanswered.again {
                     *again.uri_mut() = target;
                 }
@@ -158,7 +156,7 @@ impl Pool {
     fn resting(&self) -> Option<Carrier> {
         let mut rest = self.rest();
         if let Some((since, shared)) = &mut rest.shared
-            && shared.sender.is_ready()
+            && shared.is_ready()
             && since.elapsed() < KEPT
         {
             *since = Instant::now();
@@ -180,9 +178,9 @@ impl Pool {
             .call(to)
             .await
             .map_err(Failure::Unreachable)?;
-        let used = wire.used().clone();
         let broken = |source: hyper::Error| Failure::Unreachable(source.into());
         if !wire.connected().is_negotiated_h2() {
+            let used = wire.used().clone();
             let mut builder = http1::Builder::new();
             builder.max_buf_size(LONGEST_HEAD);
             let (sender, connection) = builder.handshake(wire).await.map_err(broken)?;
@@ -201,9 +199,8 @@ impl Pool {
             .await
             .map_err(broken)?;
         tokio::spawn(connection);
-        let shared = Shared { sender, used };
-        self.share(&shared);
-        Ok(Carrier::Shared(shared))
+        self.share(&sender);
+        Ok(Carrier::Shared(sender))
     }
 
     /// Where several calls open one at once, the last is kept; the others end with their calls.
@@ -244,7 +241,7 @@ impl Resting {
         self.shared = self
             .shared
             .take()
-            .filter(|(since, shared)| !shared.sender.is_closed() && since.elapsed() < KEPT);
+            .filter(|(since, shared)| !shared.is_closed() && since.elapsed() < KEPT);
         self.watched = !self.cables.is_empty() || self.shared.is_some();
         !self.watched
     }

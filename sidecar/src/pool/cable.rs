@@ -114,7 +114,8 @@ impl Nudge {
     /// From here on wake-ups are noted.
     fn note(&self) {
         self.passes.store(false, Ordering::SeqCst);
-        self.noted.store(false, Ordering::SeqCst);
+        // Not a store: the poll that follows must see what whoever noted one here did before.
+        self.noted.swap(false, Ordering::SeqCst);
     }
 
     /// From here on they are passed on; false where one was noted before.

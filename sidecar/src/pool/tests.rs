@@ -1,3 +1,5 @@
+mod http2;
+
 use super::*;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -111,6 +113,46 @@ async fn every_piece_of_a_stream_is_there_when_it_was_sent() {
     };
     let (pieces, ()) = tokio::join!(tokio::spawn(call), serving);
     assert_eq!(pieces.unwrap(), 100);
+}
+
+#[tokio::test]
+async fn a_connection_whose_stream_was_read_to_its_end_carries_the_next_call() {
+    let (mut accepted, pool, to) = provider().await;
+    let stream = [ENDLESS, b"2\r\nok\r\n0\r\n\r\n"].concat();
+    let calls = async {
+        for _ in 0..3 {
+            let response = pool.request(request(&to)).await.unwrap();
+            assert_eq!(whole(response).await, "ok");
+        }
+    };
+    let serving = async {
+        let mut connection = accepted.recv().await.unwrap();
+        for _ in 0..3 {
+            serve(&mut connection, &stream).await;
+        }
+    };
+    tokio::join!(calls, serving);
+    assert!(accepted.try_recv().is_err(), "a second connection");
+}
+
+#[tokio::test]
+async fn what_a_provider_says_unasked_is_no_answer_to_the_next_call() {
+    let (mut accepted, pool, to) = provider().await;
+    let twice = [SHORT, b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad"].concat();
+    let calls = async {
+        for _ in 0..2 {
+            let response = pool.request(request(&to)).await.unwrap();
+            assert_eq!(whole(response).await, "ok");
+        }
+    };
+    let serving = async {
+        let mut first = accepted.recv().await.unwrap();
+        serve(&mut first, &twice).await;
+        let mut second = accepted.recv().await.unwrap();
+        serve(&mut second, SHORT).await;
+        (first, second)
+    };
+    let _open = tokio::join!(calls, serving);
 }
 
 #[tokio::test]
