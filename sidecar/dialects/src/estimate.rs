@@ -6,6 +6,7 @@
 use crate::Dialect;
 use crate::json::{any_element, members};
 use crate::walk::{Stuck, Walk};
+use aho_corasick::packed::Searcher;
 use memchr::memmem::Finder;
 use purser_config::Endpoint;
 use std::sync::LazyLock;
@@ -29,6 +30,18 @@ const DEEP: usize = 8;
 
 /// What is sought in each body or chunk: making a finder costs more than finding.
 type Sought = LazyLock<Finder<'static>>;
+/// All that may stand beside text, in one search.
+static BESIDE: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+    let names = [
+        &IMAGE_URL,
+        &VIDEO_URL,
+        &INPUT_AUDIO,
+        &SOURCE,
+        &INLINE_DATA,
+        &INLINE_DATA_SNAKE,
+    ];
+    Searcher::new(names.map(|name| name.needle()))
+});
 static IMAGE_URL: Sought = LazyLock::new(|| Finder::new("\"image_url\":"));
 static VIDEO_URL: Sought = LazyLock::new(|| Finder::new("\"video_url\":"));
 static INPUT_AUDIO: Sought = LazyLock::new(|| Finder::new("\"input_audio\":"));
@@ -75,6 +88,7 @@ pub fn at_least(body: &[u8]) -> u64 {
 }
 
 /// What a body holds beside text, all of it.
+#[derive(Default)]
 struct Beside {
     images: Sent,
     heard: u64,
@@ -82,6 +96,10 @@ struct Beside {
 
 impl Beside {
     fn of(body: &[u8]) -> Beside {
+        // Most bodies hold text alone, which one search for all names tells.
+        if BESIDE.as_ref().is_some_and(|any| any.find(body).is_none()) {
+            return Beside::default();
+        }
         let mut images = Sent::under(&IMAGE_URL, body);
         for given in [&SOURCE, &INLINE_DATA, &INLINE_DATA_SNAKE] {
             let given = Sent::with_bytes(given, body);
