@@ -18,6 +18,17 @@ fn refusal(grant: Grant) -> (Refusal, String) {
     }
 }
 
+/// The pass bought again then.
+fn renewal(at: Moment) -> Renewal {
+    Renewal {
+        key: of("k"),
+        plan: "pass".to_owned(),
+        id: "invoice-8".to_owned(),
+        by: "admin".to_owned(),
+        at_ms: at.unix_ms,
+    }
+}
+
 pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(stores: Stores) {
     let mut office = Office::open(&stores).await;
     let pass = json!({
@@ -53,13 +64,6 @@ pub(crate) async fn a_ten_day_pass_is_bought_used_over_and_renewed(stores: Store
     office.plan(over, "pass", pass);
     office.key(over, "k", "pass");
     assert_eq!(refusal(office.ask(over, ("one", "k")).await).0, code);
-    let renewal = |at: Moment| Renewal {
-        key: of("k"),
-        plan: "pass".to_owned(),
-        id: "invoice-8".to_owned(),
-        by: "admin".to_owned(),
-        at_ms: at.unix_ms,
-    };
     let bought = after(13 * DAY_MS);
     for new in [true, false] {
         let at = if new { bought } else { after(20 * DAY_MS) };
