@@ -1,3 +1,5 @@
+//! The pool against providers that are TCP listeners: which connection carries which call. Called by `cargo test`; waits for no time.
+
 mod http2;
 
 use super::*;
