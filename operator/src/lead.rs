@@ -97,19 +97,7 @@ impl Lead {
         tasks.spawn(reconciler.run());
         let effects = self.effects(&shared);
         tasks.spawn(effects.run(publications, self.leads.clone()));
-        tasks.spawn(turn_certificates(
-            Arc::clone(&shared.certificates),
-            Arc::clone(&shared.report),
-        ));
-        tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
-        if self.tenure.is_shared() {
-            tasks.spawn(tell_others(Arc::clone(&shared.hub)));
-        }
-        tasks.spawn(self.sweeper(&shared).run());
-        tasks.spawn(mark_begun(
-            shared.hub.authority().begun(),
-            self.watched.dirty.clone(),
-        ));
+        self.look_after(&shared, &mut tasks);
         tasks.spawn(self.server(&shared).run(streams, shared.certificates));
         self.ready.set(true);
         tracing::info!("serving");
@@ -123,6 +111,23 @@ impl Lead {
             "a part ended"
         );
         Err(Failure::Ended)
+    }
+
+    /// Starts what is done every so often, or when something happens that nobody asked for.
+    fn look_after(&self, shared: &Shared, tasks: &mut JoinSet<()>) {
+        tasks.spawn(turn_certificates(
+            Arc::clone(&shared.certificates),
+            Arc::clone(&shared.report),
+        ));
+        tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
+        if self.tenure.is_shared() {
+            tasks.spawn(tell_others(Arc::clone(&shared.hub)));
+        }
+        tasks.spawn(self.sweeper(shared).run());
+        tasks.spawn(mark_begun(
+            shared.hub.authority().begun(),
+            self.watched.dirty.clone(),
+        ));
     }
 
     /// Opens what the authority keeps, as soon as it can be opened: what is wrong with it a person may mend meanwhile.

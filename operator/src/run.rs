@@ -75,14 +75,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let term = match shared {
         true => None,
         false => tokio::select! {
-            taken = election.take(clock) => Some(taken),
+            term = alone(&election, clock, &metrics) => Some(term),
             () = signals.end() => return Ok(()),
         },
     };
-    if let Some((tenure, _)) = &term {
-        tracing::info!(epoch = tenure.epoch, fresh = tenure.fresh, "leading");
-        metrics.leader.set(1);
-    }
     let tenure = term.as_ref().map(|(tenure, _)| tenure.clone());
     let lead = Lead {
         run,
@@ -111,6 +107,14 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     office.leave(result.is_ok()).await;
     result
+}
+
+/// Waits until this is the one operator.
+async fn alone(election: &Election, clock: Clock, metrics: &Metrics) -> (Tenure, Lease) {
+    let (tenure, lease) = election.take(clock).await;
+    tracing::info!(epoch = tenure.epoch, fresh = tenure.fresh, "leading");
+    metrics.leader.set(1);
+    (tenure, lease)
 }
 
 /// The Lease, while this process has it or wants it.
