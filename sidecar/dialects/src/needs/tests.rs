@@ -87,67 +87,53 @@ fn each_api_says_what_it_needs_under_its_own_names() {
     }
 }
 
+const INSIDE: &str = "http://10.0.0.1/a.png";
+
+fn chat(part: Value) -> Value {
+    json!({"messages": [{"content": [part]}]})
+}
+
 #[test]
-fn addresses_are_found_where_an_api_has_them_and_nowhere_else() {
-    let at = |path: &str, url: &str| vec![(path.to_owned(), Some(url.to_owned()))];
-    let url = "http://10.0.0.1/a.png";
-    let chat = |part: Value| json!({"messages": [{"content": [part]}]});
+fn addresses_are_found_where_an_api_has_them() {
+    let result = json!({"type": "function_call_output", "output": [{"type": "input_image", "image_url": INSIDE}]});
+    let file = json!({"content": [{"type": "input_file", "file_url": INSIDE}]});
+    let document = json!({"type": "document", "source": {"type": "url", "url": INSIDE}});
+    let part = json!({"fileData": {"fileUri": INSIDE, "mimeType": "image/png"}});
+    #[rustfmt::skip]
     let cases = [
-        (
-            Wire::Chat,
-            chat(json!({"type": "image_url", "image_url": {"url": url}})),
-            at("messages[0].content[0].image_url.url", url),
-        ),
-        (
-            Wire::Chat,
-            chat(json!({"type": "image_url", "image_url": url})),
-            at("messages[0].content[0].image_url", url),
-        ),
-        (
-            Wire::Chat,
-            chat(json!({"type": "video_url", "video_url": {"url": url}})),
-            at("messages[0].content[0].video_url.url", url),
-        ),
-        (
-            Wire::Responses,
-            json!({"input": [{"type": "function_call_output", "output": [{"type": "input_image", "image_url": url}]}]}),
-            at("input[0].output[0].image_url", url),
-        ),
-        (
-            Wire::Responses,
-            json!({"input": [{"content": [{"type": "input_file", "file_url": url}]}]}),
-            at("input[0].content[0].file_url", url),
-        ),
-        (
-            Wire::Messages,
-            chat(json!({"type": "document", "source": {"type": "url", "url": url}})),
-            at("messages[0].content[0].source.url", url),
-        ),
-        (
-            Wire::Generate,
-            json!({"contents": [{"parts": [{"fileData": {"fileUri": url, "mimeType": "image/png"}}]}]}),
-            at("contents[0].parts[0].fileData.fileUri", url),
-        ),
-        (
-            Wire::Messages,
-            chat(
-                json!({"type": "tool_use", "input": {"type": "image", "source": {"type": "url", "url": url}}}),
-            ),
-            vec![],
-        ),
-        (
-            Wire::Chat,
-            json!({"messages": [{"content": "\"image_url\": {\"url\": \"http://10.0.0.1\"}"}]}),
-            vec![],
-        ),
-        (
-            Wire::Generate,
-            json!({"contents": [{"parts": [{"functionCall": {"args": {"fileData": {"fileUri": url}}}}]}]}),
-            vec![],
-        ),
+        (Wire::Chat, chat(json!({"type": "image_url", "image_url": {"url": INSIDE}})), "messages[0].content[0].image_url.url"),
+        (Wire::Chat, chat(json!({"type": "image_url", "image_url": INSIDE})), "messages[0].content[0].image_url"),
+        (Wire::Chat, chat(json!({"type": "video_url", "video_url": {"url": INSIDE}})), "messages[0].content[0].video_url.url"),
+        (Wire::Responses, json!({"input": [result]}), "input[0].output[0].image_url"),
+        (Wire::Responses, json!({"input": [file]}), "input[0].content[0].file_url"),
+        (Wire::Messages, chat(document), "messages[0].content[0].source.url"),
+        (Wire::Generate, json!({"contents": [{"parts": [part]}]}), "contents[0].parts[0].fileData.fileUri"),
     ];
-    for (wire, body, expected) in cases {
+    for (wire, body, path) in cases {
+        let expected = vec![(path.to_owned(), Some(INSIDE.to_owned()))];
         assert_eq!(urls(wire, body.clone()), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_a_tool_was_called_with_and_what_stands_in_a_text_is_no_address() {
+    let image = json!({"type": "image", "source": {"type": "url", "url": INSIDE}});
+    let file = json!({"fileData": {"fileUri": INSIDE}});
+    for (wire, body) in [
+        (
+            Wire::Messages,
+            chat(json!({"type": "tool_use", "input": image})),
+        ),
+        (
+            Wire::Chat,
+            json!({"messages": [{"content": format!("\"image_url\": \"{INSIDE}\"")}]}),
+        ),
+        (
+            Wire::Generate,
+            json!({"contents": [{"parts": [{"functionCall": {"args": file}}]}]}),
+        ),
+    ] {
+        assert_eq!(urls(wire, body.clone()), vec![], "{body}");
     }
 }
 
@@ -187,6 +173,11 @@ fn a_faulty_schema_is_told_with_its_whole_path() {
             Wire::Generate,
             json!([{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}]),
             "tools[0].functionDeclarations[0].parametersJsonSchema.properties.city.type",
+        ),
+        (
+            Wire::Generate,
+            json!([{"functionDeclarations": [{"name": "f", "parameters_json_schema": schema}]}]),
+            "tools[0].functionDeclarations[0].parameters_json_schema.properties.city.type",
         ),
     ] {
         let fault = check_tools(wire, json!({"tools": tools}).to_string().as_bytes()).unwrap_err();

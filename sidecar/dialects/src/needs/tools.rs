@@ -47,6 +47,8 @@ fn one(wire: Wire, path: &str, tool: &str) -> Result<(), AskFault> {
             let path = format!("{path}.functionDeclarations");
             each(camel.or(snake), |at, declared| {
                 let path = format!("{path}[{at}]");
+                // Google's Python SDK spells this one alone so.
+                parameters(&path, declared, "parameters_json_schema")?;
                 parameters(&path, declared, "parametersJsonSchema")?;
                 judge(&path, declared, "parameters", Spelling::Gemini)
             })

@@ -60,6 +60,8 @@ impl Message {
                 self.thoughts = lasting::read_details(value)?;
             }
             "reasoning_details" | "annotations" | "citations" | "provider_specific_fields" => {}
+            // Mistral's SDK says so of every answer that it gives back.
+            "prefix" if value.text() == "false" => {}
             _ => others.push(beyond(value)),
         }
         Ok(())
