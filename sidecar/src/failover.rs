@@ -20,6 +20,7 @@ use crate::snapshot::Serving;
 use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
 use order::wait_of;
+use purser_config::Endpoint;
 use purser_config::usage::End;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -285,7 +286,8 @@ impl Trial<'_> {
     fn note(&mut self, serving: &Serving, claim: Claim, ruling: Ruling, outcome: &Outcome) {
         let now = self.failover.clock.now();
         let reach = &serving.reach;
-        if ruling.scope == Scope::Model {
+        // A provider that cannot count tokens may yet have the model.
+        if ruling.scope == Scope::Model && self.call.endpoint != Endpoint::CountTokens {
             reach.lane.forget_model(serving.upstream_name(), now);
         }
         let draw = clock::fraction(clock::draw());

@@ -13,6 +13,7 @@ use crate::reject::Reject;
 use crate::relay::{Body, KEEP_ALIVE_EVERY, Manner, Search, Waiting};
 use crate::snapshot::Serving;
 use http::Response;
+use purser_config::Endpoint;
 use std::sync::Arc;
 
 /// What of the gateway goes along.
@@ -43,11 +44,7 @@ impl Trip {
             quota,
             held,
         } = self;
-        let Part {
-            failover,
-            metrics,
-            clock,
-        } = part;
+        let (failover, metrics, clock) = (part.failover, part.metrics, part.clock);
         metrics.in_flight.inc();
         let under_way = UnderWay(Arc::clone(&metrics));
         let result = failover.run(&call, &serving, reservation).await;
@@ -81,6 +78,10 @@ impl Trip {
                     bill,
                 }))
             }
+            Err(Lost { attempts, .. }) if could_not_count(&call, attempts) => {
+                let told = told(attempts);
+                respond::counted(&call, &told).map_err(|reject| Refused { reject, told })
+            }
             Err(Lost { reject, attempts }) => Err(lost(reject, told(attempts), &call)),
         }
     }
@@ -112,6 +113,11 @@ impl Trip {
             },
         ))
     }
+}
+
+/// Then an estimate is given, as where a provider's API has no counting.
+fn could_not_count(call: &Call, attempts: u32) -> bool {
+    attempts > 0 && call.endpoint == Endpoint::CountTokens
 }
 
 fn lost(reject: Reject, mut told: Told, call: &Call) -> Refused {
