@@ -15,12 +15,12 @@ use crate::identity::{Peer, identify};
 use crate::images::Images;
 use crate::intake::{self, Intake};
 use crate::ledger::{Ledger, Quota, Reservation};
-use crate::letter::Letters;
+use crate::letter::{self, Letters};
 use crate::metrics::Metrics;
 use crate::models;
 use crate::reject::Reject;
 use crate::relay::Body;
-use crate::snapshot::{Caller, Snapshot};
+use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -196,7 +196,7 @@ impl Gateway {
         }
         call.room = fit(&call, &mut serving).map_err(refused)?;
         if !call.room.media.is_empty() {
-            let looked = Box::pin(self.images.check(&call.room.media)).await;
+            let looked = Box::pin(self.look(&mut call, &serving)).await;
             looked.map_err(refused)?;
         }
         let part = self.part();
@@ -213,6 +213,12 @@ impl Gateway {
         } else {
             Box::pin(trip.run()).await
         }
+    }
+
+    /// At the addresses in a call, and gets what a channel must be given.
+    async fn look(&self, call: &mut Call, serving: &[Serving]) -> Result<(), Reject> {
+        self.images.check(&call.room.media).await?;
+        letter::with_bytes(call, serving, &self.images).await
     }
 
     fn part(&self) -> Part {

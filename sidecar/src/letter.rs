@@ -2,6 +2,7 @@
 //! `failover` for who can be told it at all and by `upstream` for what to send. It must never read a body that no channel needs read.
 
 use crate::call::Call;
+use crate::images::Images;
 use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use crate::way::Way;
@@ -201,6 +202,47 @@ impl Call {
             _ => Ok(()),
         }
     }
+}
+
+/// Gets the images at addresses where a channel's API takes only bytes, and reads the call anew with them. What cannot be had is no
+/// matter while another channel can be told the addresses.
+///
+/// # Errors
+/// When none can.
+pub async fn with_bytes(
+    call: &mut Call,
+    serving: &[Serving],
+    images: &Images,
+) -> Result<(), Reject> {
+    if !serving.iter().any(|one| lacks_bytes(call, one)) {
+        return Ok(());
+    }
+    // A body that cannot be read is refused by whoever reads it next.
+    let Ok(mut ask) = read(call) else {
+        return Ok(());
+    };
+    match images.inline(&mut ask, &call.room.media).await {
+        Ok(()) => {
+            call.letters = Letters {
+                ask: OnceLock::from(Ok(ask)),
+                ..Letters::default()
+            };
+            Ok(())
+        }
+        Err(reject) if serving.iter().all(|one| call.fits(one).is_err()) => Err(reject),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Whether this channel cannot be told the call for an address in it.
+fn lacks_bytes(call: &Call, serving: &Serving) -> bool {
+    let Err(Unfit::Unsayable(Unsayable { param, .. })) = call.fits(serving) else {
+        return false;
+    };
+    let media = call.room.media.iter();
+    media
+        .map(|medium| &medium.path)
+        .any(|path| path.starts_with(param.as_str()) || param.starts_with(path.as_str()))
 }
 
 impl Unfit {
