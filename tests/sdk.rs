@@ -15,12 +15,15 @@ mod sdk {
     mod caller;
     mod gateway;
     mod kubectl;
+    mod matrix;
     mod model_server;
 
+    mod across;
     mod endpoints;
     mod errors;
     mod kubernetes;
     mod local_model;
     mod patience;
     mod retries;
+    mod technical;
 }

@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 
-const sdk = createRequire(`${process.argv[3]}/package.json`)("openai");
+const sdk = createRequire(`${process.argv[3]}/package.json`)("openai-6");
 const { OpenAI, APIError } = sdk;
 
 const messages = [{ role: "user", content: "Say hello." }];

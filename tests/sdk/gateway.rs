@@ -18,6 +18,7 @@ pub(super) const SUSPENDED: &str = "sk-paused00-0123456789abcdefghijklmnopqrstuv
 /// A key with one credit, on a plan on which each call costs two.
 pub(super) const POOR: &str = "sk-poorer00-0123456789abcdefghijklmnopqrstuv";
 
+const EVERYTHING: &str = "allow: [\"*\"]";
 const PEOPLE: &str = r#"
 apiVersion: purser.dev/v1alpha1
 kind: Plan
@@ -86,8 +87,14 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Serves these channels to the three keys above.
     pub(super) async fn start(channels: &[String]) -> Self {
+        Self::start_on(channels, EVERYTHING).await
+    }
+
+    /// The same with other `models` in both plans.
+    pub(super) async fn start_on(channels: &[String], models: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("people.yaml"), PEOPLE).unwrap();
+        let people = PEOPLE.replace(EVERYTHING, models);
+        std::fs::write(folder.path().join("people.yaml"), people).unwrap();
         std::fs::write(
             folder.path().join("channels.yaml"),
             channels.join("\n---\n"),
@@ -113,6 +120,11 @@ impl Gateway {
             process,
             _folder: folder,
         }
+    }
+
+    /// What the SDKs of Anthropic and Google are told: they add the whole path.
+    pub(super) fn root(&self) -> &str {
+        self.base_url.trim_end_matches("/v1")
     }
 
     /// Stops it as a person would, and says whether it ended in good order.
