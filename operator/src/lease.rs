@@ -82,15 +82,18 @@ impl Tenure {
     /// One that lasts for a test.
     #[cfg(test)]
     pub(crate) fn fresh(clock: Clock) -> Self {
-        let tenure = Tenure {
-            epoch: 1,
-            fresh: true,
+        Tenure::granted(clock, 1)
+    }
+
+    /// One that somebody else looks after and never ends: a test's, a simulation's. The first one has none before it.
+    pub(crate) fn granted(clock: Clock, epoch: u64) -> Self {
+        Tenure {
+            epoch,
+            fresh: epoch == 1,
             clock,
-            valid_until_ms: Arc::default(),
+            valid_until_ms: Arc::new(AtomicU64::new(u64::MAX)),
             shared: false,
-        };
-        tenure.extend(clock.now(), Duration::from_secs(3_600));
-        tenure
+        }
     }
 
     /// Stops answering, before the Lease is given back.

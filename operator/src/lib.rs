@@ -10,7 +10,7 @@
 //!      +--- apply: compiled Secrets, generated keys <------- Publication ---> apply -> Applied -> status <-- census
 //! ```
 //! `lease` makes it the only one, `certificate` makes its TLS, `stores` opens what the authority keeps and `sweep` looks after it,
-//! `admin` and `metrics` let it be seen, `run` and `lead` put it together.
+//! `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation` puts together what streams ask, without them.
 //!
 //! Invariant: one writer for each kind of effect: `apply` (Secrets), `credit` (annotations that are entries of the ledger), `status`
 //! (statuses, Events), `serve` (streams). Beside them only `lease` and `certificate` write, each the one object that it owns.
@@ -31,6 +31,8 @@ mod reconcile;
 mod run;
 mod secrets;
 mod serve;
+#[doc(hidden)]
+pub mod simulation;
 mod status;
 mod stores;
 mod sweep;

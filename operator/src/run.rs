@@ -61,7 +61,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     stores::check(&run)?;
     let mut signals = Signals::listen()?;
     let client = Client::try_default().await?;
-    let (clock, metrics, ready) = (Clock, Arc::new(Metrics::new()?), Ready::default());
+    let (clock, metrics, ready) = (Clock::System, Arc::new(Metrics::new()?), Ready::default());
     let streams = listen(run.listen_stream).await?;
     let mut tasks = JoinSet::new();
     let admin = listen(run.listen_metrics).await?;

@@ -23,6 +23,7 @@ mod token;
 mod work;
 
 pub(crate) use census::{Census, Tally};
+pub(crate) use connection::carry;
 pub(crate) use health::{Ail, Diagnosis};
 pub(crate) use hub::Hub;
 pub(crate) use others::Note;
@@ -147,7 +148,8 @@ impl Server {
         open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let body = request.into_body();
-            if let Err(ended) = connection::carry(&self, caller, body, sender).await {
+            let parts = (&*self.hub, &*self.metrics);
+            if let Err(ended) = connection::carry(parts, caller, body, sender).await {
                 tracing::debug!(why = %ended, "a stream ended");
                 self.metrics.end_stream(ended.label());
             }

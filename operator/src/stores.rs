@@ -13,6 +13,7 @@ use purser_authority::{Authority, Debit, Memory, Past, Windows};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// In the data directory: the ledger, the journal's folder, and the term of the authority that used them last.
@@ -78,10 +79,7 @@ pub(crate) async fn open(run: &Run, tenure: &Tenure, clock: Clock) -> Result<Ope
     }
     let (windows, journal) = match &run.data_dir {
         Some(folder) => {
-            let (journal, past) = Journal::open(&folder.join(WINDOWS), &boot()?)?;
-            let past = believed(past, tenure, last_term(folder));
-            tracing::info!(memory = ?past.memory, "what the windows know of the time before");
-            let windows = Windows::resume(clock.now(), tenure.epoch, past);
+            let (windows, journal) = windows(folder, &boot()?, (tenure, clock.now()))?;
             (windows, Some(journal))
         }
         None => {
@@ -112,6 +110,18 @@ async fn together(run: &Run, windows: &str, ledger: &str) -> Result<Opened, Fail
     })
 }
 
+/// The windows of this term, after what a folder tells of the time before.
+pub(crate) fn windows(
+    folder: &Path,
+    boot: &str,
+    (tenure, now): (&Tenure, Duration),
+) -> Result<(Windows, Journal), Failure> {
+    let (journal, past) = Journal::open(&folder.join(WINDOWS), boot)?;
+    let past = believed(past, tenure, last_term(folder));
+    tracing::info!(memory = ?past.memory, "what the windows know of the time before");
+    Ok((Windows::resume(now, tenure.epoch, past), journal))
+}
+
 async fn ledger(run: &Run) -> Result<(Ledger, Option<TempDir>), Failure> {
     if let Some(url) = &run.ledger {
         return Ok((Ledger::postgres(url).await?, None));
@@ -137,7 +147,8 @@ fn last_term(folder: &Path) -> Option<u64> {
     last.and_then(|last| last.trim().parse().ok())
 }
 
-fn begin_term(folder: &Path, epoch: u64) -> Result<(), Failure> {
+/// Says that this term uses the folder from now on.
+pub(crate) fn begin_term(folder: &Path, epoch: u64) -> Result<(), Failure> {
     let path = folder.join(TERM);
     let writes = std::fs::write(&path, format!("{epoch}\n"));
     writes.map_err(|error| Failure::Folder(path, error))
@@ -162,7 +173,7 @@ mod tests {
     use super::*;
 
     fn memory(memory: Memory, fresh: bool, last: Option<u64>) -> Memory {
-        let mut tenure = Tenure::fresh(Clock);
+        let mut tenure = Tenure::fresh(Clock::System);
         (tenure.epoch, tenure.fresh) = (7, fresh);
         let debits = Vec::new();
         believed(Past { memory, debits }, &tenure, last).memory
@@ -192,7 +203,7 @@ mod tests {
         let line = line.into_iter().map(Into::into).chain([folder.into()]);
         let line: Vec<std::ffi::OsString> = line.collect();
         let run = <crate::args::Args as clap::Parser>::parse_from(line).into_run();
-        open(&run, &Tenure::fresh(Clock), Clock).await
+        open(&run, &Tenure::fresh(Clock::System), Clock::System).await
     }
 
     #[tokio::test]

@@ -104,7 +104,7 @@ impl Bill {
     ///
     /// # Errors
     /// When that could not be written and the call is to pay; any other goes on, and its record may be lost.
-    pub(crate) fn note(&mut self) -> Result<(), Reject> {
+    pub fn note(&mut self) -> Result<(), Reject> {
         let Some(open) = self.open() else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ mod connect;
 mod health;
 mod session;
 
-pub use connect::{Endpoint, LinkError};
+pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opening};
 
 use crate::clock::{self, Clock};
 use crate::gateway::Gateway;
@@ -115,8 +115,8 @@ pub struct Link {
 
 /// What the link reads and writes in this process.
 pub struct Surroundings {
-    /// Where the operator is.
-    pub endpoint: Endpoint,
+    /// The seam to the network: where the operator is.
+    pub operator: Arc<dyn Connector>,
     /// Where configuration goes.
     pub store: Arc<Store>,
     /// What a Hello tells.
@@ -165,7 +165,7 @@ impl Link {
             if around.clock.now() - began > RECONNECT_MOST {
                 pause = RECONNECT_LEAST;
             }
-            tracing::warn!(error, operator = %around.endpoint, "not connected to the operator; trying again");
+            tracing::warn!(error, operator = %around.operator, "not connected to the operator; trying again");
             tokio::time::sleep(pause.mul_f64(0.5 + clock::fraction(clock::draw()))).await;
             pause = (pause * 2).min(RECONNECT_MOST);
         }

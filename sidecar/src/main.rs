@@ -76,7 +76,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     if let Some(endpoint) = operator(&args)? {
         let store = Arc::clone(&gateway.store);
         tokio::spawn(link.run(link::Surroundings {
-            endpoint,
+            operator: Arc::new(endpoint),
             store,
             memory,
             gateway,

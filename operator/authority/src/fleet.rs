@@ -354,7 +354,7 @@ impl World {
 fn authority(plan: &Plan, now: u64, epoch: u64, memory: Memory) -> Windows {
     let now = Duration::from_nanos(now);
     let occupancy = Duration::from_millis(plan.occupancy_ms);
-    let mut authority = Windows::with_occupancy(now, epoch, memory, occupancy);
+    let mut authority = Windows::new(now, epoch, memory).occupying(occupancy);
     authority.configure(now, terms(key(), plan.limit, plan.when));
     authority
 }

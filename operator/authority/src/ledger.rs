@@ -55,6 +55,17 @@ impl Ledger {
         Ok(Ledger { writes, reads })
     }
 
+    /// The same without a thread of its own: it works while the future that comes with it is polled, in the order in which it was asked.
+    /// So a simulation decides when, and what a kill cuts off.
+    pub async fn sqlite_here(
+        path: &Path,
+    ) -> Result<(Ledger, impl Future<Output = ()> + use<>), LedgerError> {
+        let (writing, reading) = (path.to_owned(), path.to_owned());
+        let (writing, reading) = (sqlite::Sqlite::new(writing), sqlite::Sqlite::new(reading));
+        let (writes, reads, work) = worker::here(writing, reading).await?;
+        Ok((Ledger { writes, reads }, work))
+    }
+
     /// Opens the schema `purser` of the database at `postgres://…`, or makes it. A server that is lost later is looked for again.
     pub async fn postgres(url: &str) -> Result<Ledger, LedgerError> {
         let address = postgres::Address::read(url)?;

@@ -93,17 +93,11 @@ pub struct Windows {
 impl Windows {
     /// A new term, begun at `now`.
     pub fn new(now: Duration, epoch: u64, memory: Memory) -> Self {
-        Windows::with_occupancy(now, epoch, memory, Duration::from_millis(occupancy_ms(0)))
-    }
-
-    /// With another occupancy, so that a test can plant a window that is too short and see it found.
-    #[doc(hidden)]
-    pub fn with_occupancy(now: Duration, epoch: u64, memory: Memory, occupancy: Duration) -> Self {
         Windows {
             epoch,
             started: now,
             memory,
-            occupancy,
+            occupancy: Duration::from_millis(occupancy_ms(0)),
             keys: HashMap::new(),
             channels: HashMap::new(),
             holds: Holds::default(),
@@ -115,6 +109,14 @@ impl Windows {
             swept: now,
             debits: None,
         }
+    }
+
+    /// With another occupancy, so that a test can plant a window that is too short and see it found.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn occupying(mut self, occupancy: Duration) -> Self {
+        self.occupancy = occupancy;
+        self
     }
 
     /// The term; goes with every answer.

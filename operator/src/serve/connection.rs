@@ -4,7 +4,6 @@
 //! Invariant: what waits for the ledger is in `work`, and nothing else waits for it.
 
 use crate::metrics::Metrics;
-use crate::serve::Server;
 use crate::serve::bounds::{is_hello, too_much};
 use crate::serve::ended::Ended;
 use crate::serve::hub::{Hub, Seat};
@@ -14,7 +13,7 @@ use crate::serve::token::Caller;
 use crate::serve::work::{Work, sender};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use purser_config::Fault;
 use purser_config::stream::{FromOperator, FromSidecar, PING_MS, SILENCE_MS, Version};
 use std::collections::VecDeque;
@@ -34,12 +33,11 @@ const LONGEST_NAME: usize = 8 + 63 + 1 + 253;
 
 /// Carries a stream until it ends.
 pub(crate) async fn carry(
-    server: &Server,
+    (hub, metrics): (&Hub, &Metrics),
     caller: Caller,
-    body: Incoming,
+    body: impl Body<Data = Bytes, Error = hyper::Error> + Unpin,
     out: mpsc::Sender<Bytes>,
 ) -> Result<(), Ended> {
-    let (hub, metrics) = (&*server.hub, &*server.metrics);
     let mut input = Input {
         body,
         lines: Lines::default(),
@@ -78,12 +76,12 @@ pub(crate) async fn carry(
     result
 }
 
-struct Input {
-    body: Incoming,
+struct Input<B> {
+    body: B,
     lines: Lines,
 }
 
-impl Input {
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Input<B> {
     /// The next line; `None` when the sidecar sends no more. May be dropped while it waits, and loses nothing.
     async fn line(&mut self) -> Result<Option<Bytes>, Ended> {
         loop {
@@ -120,7 +118,10 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    async fn run(&mut self, mut input: Input) -> Result<(), Ended> {
+    async fn run<B>(&mut self, mut input: Input<B>) -> Result<(), Ended>
+    where
+        B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+    {
         // Subscribed before the scope is read again, so that no publication falls between.
         let mut publications = self.hub.publications();
         self.scope = self.hub.scope(&self.caller.namespace)?;
@@ -129,12 +130,9 @@ impl Stream<'_> {
             .await?;
         loop {
             let has_room = self.work.has_room();
+            // In this order, so that a simulation happens again as it did. What is heard comes last: it alone could keep the others waiting.
             tokio::select! {
-                line = input.line(), if has_room => {
-                    self.heard = Instant::now();
-                    let Some(line) = line? else { return Ok(()) };
-                    self.hear(serde_json::from_slice(&line)?).await?;
-                }
+                biased;
                 done = self.work.next() => {
                     self.heard = if has_room { self.heard } else { Instant::now() };
                     self.tell(done).await?;
@@ -145,6 +143,11 @@ impl Stream<'_> {
                 }
                 line = self.lines.recv() => self.send(line.ok_or(Ended::Replaced)?).await?,
                 () = sleep_until(self.spoke + PING) => self.send(lines::written(&FromOperator::Ping)?).await?,
+                line = input.line(), if has_room => {
+                    self.heard = Instant::now();
+                    let Some(line) = line? else { return Ok(()) };
+                    self.hear(serde_json::from_slice(&line)?).await?;
+                }
                 () = sleep_until(self.heard + SILENCE), if has_room => return Err(Ended::Silent),
             }
         }

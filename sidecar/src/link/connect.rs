@@ -1,18 +1,20 @@
-//! Opens the stream: TCP, TLS by the operator's own CA, HTTP/2, and the token of this pod's ServiceAccount. The CA and the
+//! The seam to the network, and the network: opens the stream by TCP, TLS by the operator's own CA, HTTP/2, and the token of this pod's ServiceAccount. The CA and the
 //! token are read anew each time, because both rotate.
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, header};
-use http_body_util::StreamBody;
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Frame, Incoming};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use purser_config::stream::PATH;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::convert::Infallible;
 use std::fmt;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -84,17 +86,28 @@ impl From<serde_json::Error> for LinkError {
 /// The request's body.
 type Outgoing = UnsyncBoxBody<Bytes, Infallible>;
 /// Lines to the operator.
-pub(super) type Lines = mpsc::Sender<Bytes>;
+pub type Lines = mpsc::Sender<Bytes>;
+/// The answer that lines come from.
+pub type Incoming = UnsyncBoxBody<Bytes, LinkError>;
+/// A stream that is being opened: where lines go, and where they come from.
+pub type Opening<'a> =
+    Pin<Box<dyn Future<Output = Result<(Lines, Incoming), LinkError>> + Send + 'a>>;
+
+/// Whoever opens streams to the operator: an endpoint, or a simulated network.
+pub trait Connector: fmt::Display + Send + Sync {
+    /// Opens one, or says within seconds why not.
+    fn open(&self) -> Opening<'_>;
+}
+
+impl Connector for Endpoint {
+    fn open(&self) -> Opening<'_> {
+        let opening = tokio::time::timeout(CONNECT_WITHIN, self.try_open());
+        Box::pin(async { opening.await.map_err(|_| LinkError::Slow)? })
+    }
+}
 
 impl Endpoint {
-    /// Opens the stream: where lines go, and the answer that lines come from.
-    pub(super) async fn open(&self) -> Result<(Lines, Response<Incoming>), LinkError> {
-        tokio::time::timeout(CONNECT_WITHIN, self.try_open())
-            .await
-            .map_err(|_| LinkError::Slow)?
-    }
-
-    async fn try_open(&self) -> Result<(Lines, Response<Incoming>), LinkError> {
+    async fn try_open(&self) -> Result<(Lines, Incoming), LinkError> {
         let address = || LinkError::Address(self.uri.clone());
         let host = self
             .uri
@@ -135,7 +148,10 @@ impl Endpoint {
             .send_request(self.request(token.trim(), receiver)?)
             .await?;
         match response.status() {
-            StatusCode::OK => Ok((lines, response)),
+            StatusCode::OK => {
+                let body = response.into_body().map_err(LinkError::Http);
+                Ok((lines, body.boxed_unsync()))
+            }
             status => Err(LinkError::Refused(status)),
         }
     }

@@ -37,7 +37,7 @@ struct Session<'a> {
 
 impl Link {
     pub(super) async fn session(&mut self, around: &Surroundings) -> Result<(), LinkError> {
-        let (lines, response) = around.endpoint.open().await?;
+        let (lines, mut body) = around.operator.open().await?;
         let mut session = Session {
             around,
             lines,
@@ -55,12 +55,14 @@ impl Link {
         self.connected.store(true, Ordering::Release);
         session.send(&session.hello(&self.instance)).await?;
         self.tell_again(&session).await?;
-        let mut body = response.into_body();
         let mut buffer = BytesMut::new();
         let mut ping = interval(Duration::from_millis(PING_MS));
         loop {
             let silent = session.heard + Duration::from_millis(SILENCE_MS);
+            // In this order, so that a simulation happens again as it did: of what answers and what is over there is never more than was
+            // asked for, and neither silence nor its contrary waits for questions to end.
             tokio::select! {
+                biased;
                 frame = body.frame() => match frame {
                     Some(frame) => {
                         if let Ok(data) = frame?.into_data() {
@@ -71,6 +73,9 @@ impl Link {
                     }
                     None => return Ok(()),
                 },
+                () = sleep_until(silent) => return Err(LinkError::Silent),
+                _ = ping.tick() => session.beat().await?,
+                Some(over) = self.over.recv() => self.tell_over(&session, Some(over)).await?,
                 Some(question) = self.questions.recv() => {
                     session.take(question);
                     while let Ok(question) = self.questions.try_recv() {
@@ -80,9 +85,6 @@ impl Link {
                     self.tell_over(&session, None).await?;
                     session.ask().await?;
                 }
-                Some(over) = self.over.recv() => self.tell_over(&session, Some(over)).await?,
-                _ = ping.tick() => session.beat().await?,
-                () = sleep_until(silent) => return Err(LinkError::Silent),
             }
         }
     }
@@ -131,7 +133,7 @@ impl Link {
             let line = buffer.split_to(end + 1);
             if let FromOperator::Snapshot { .. } = session.obey(&line).await? {
                 session.around.gateway.metrics.connected.set(1);
-                tracing::info!(operator = %session.around.endpoint, "connected to the operator");
+                tracing::info!(operator = %session.around.operator, "connected to the operator");
             }
         }
         if buffer.len() > MAX_LINE {

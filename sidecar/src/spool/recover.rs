@@ -8,11 +8,11 @@ use super::scan::Scan;
 use super::state::State;
 use super::{Intent, InvalidSpool, Limits};
 use crate::charge::{By, Ended, Stage, charge};
+use crate::clock;
 use purser_config::OnAbort;
 use purser_config::price::{Cost, Tokens};
 use purser_config::usage::{End, Record};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,12 +58,8 @@ pub(super) fn recover(path: &Path, limits: Limits) -> Result<(State, Recovered),
 
 /// A name for a spool.
 pub(super) fn fresh_id() -> std::io::Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    }))
+    let unique = clock::unique().map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(format!("{unique:032x}"))
 }
 
 /// Goes on where the segments end, in a new one.

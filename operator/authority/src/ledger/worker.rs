@@ -1,4 +1,4 @@
-//! The thread that owns a connection. It takes all operations that wait, runs them in one transaction, commits, and only then answers:
+//! The thread that owns a connection, or a simulation's task. It takes all operations that wait, runs them in one transaction, commits, and only then answers:
 //! what is acknowledged survives a loss of power, and a thousand callers share one commit. Started by the ledger; knows no rule.
 
 use super::LedgerError;
@@ -25,12 +25,9 @@ pub(super) type Job = Box<dyn Waiting>;
 pub(super) async fn writes<S: Rows>(
     open: impl FnOnce() -> S + Send + 'static,
 ) -> Result<mpsc::Sender<Job>, LedgerError> {
-    let (sender, mut jobs) = mpsc::channel::<Job>(WAITING);
-    start(open, "ledger-writes", async move |store: &mut S| {
-        let mut waiting = Vec::new();
-        while jobs.recv_many(&mut waiting, AT_ONCE).await > 0 {
-            serve(store, &mut waiting).await;
-        }
+    let (sender, jobs) = mpsc::channel::<Job>(WAITING);
+    start(open, "ledger-writes", async |store: &mut S| {
+        write(store, jobs).await;
     })
     .await?;
     Ok(sender)
@@ -40,14 +37,47 @@ pub(super) async fn writes<S: Rows>(
 pub(super) async fn reads<S: Rows>(
     open: impl FnOnce() -> S + Send + 'static,
 ) -> Result<mpsc::Sender<Question>, LedgerError> {
-    let (sender, mut questions) = mpsc::channel::<Question>(WAITING);
-    start(open, "ledger-reads", async move |store: &mut S| {
-        while let Some(question) = questions.recv().await {
-            question.answer(store).await;
-        }
+    let (sender, questions) = mpsc::channel::<Question>(WAITING);
+    start(open, "ledger-reads", async |store: &mut S| {
+        read(store, questions).await;
     })
     .await?;
     Ok(sender)
+}
+
+/// The same without threads, over two connections: the work of both goes on while what is answered is polled.
+pub(super) async fn here<S: Rows>(
+    mut writing: S,
+    mut reading: S,
+) -> Result<
+    (
+        mpsc::Sender<Job>,
+        mpsc::Sender<Question>,
+        impl Future<Output = ()>,
+    ),
+    LedgerError,
+> {
+    let (writes, jobs) = mpsc::channel::<Job>(WAITING);
+    let (reads, questions) = mpsc::channel::<Question>(WAITING);
+    writing.ready().await?;
+    reading.ready().await?;
+    let work = async move {
+        tokio::join!(write(&mut writing, jobs), read(&mut reading, questions));
+    };
+    Ok((writes, reads, work))
+}
+
+async fn write<S: Rows>(store: &mut S, mut jobs: mpsc::Receiver<Job>) {
+    let mut waiting = Vec::new();
+    while jobs.recv_many(&mut waiting, AT_ONCE).await > 0 {
+        serve(store, &mut waiting).await;
+    }
+}
+
+async fn read<S: Rows>(store: &mut S, mut questions: mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        question.answer(store).await;
+    }
 }
 
 async fn start<S: Rows>(

@@ -6,7 +6,7 @@ use purser_authority::ledger::Ledger;
 
 /// A hub, and the folder of its ledger.
 pub(crate) async fn hub_of(tenure: Tenure) -> (Hub, tempfile::TempDir) {
-    let (clock, folder) = (Clock, tempfile::tempdir().unwrap());
+    let (clock, folder) = (Clock::System, tempfile::tempdir().unwrap());
     let windows = Windows::new(clock.now(), tenure.epoch, tenure.memory());
     let ledger = Ledger::sqlite(&folder.path().join("ledger")).await;
     let authority = Authority::open(windows, None, ledger.unwrap()).await;

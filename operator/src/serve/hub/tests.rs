@@ -45,7 +45,7 @@ fn a_deleted_pods_lost_sidecar_has_ended() {
 }
 
 async fn hub() -> (Hub, tempfile::TempDir) {
-    let (hub, folder) = hub_of(Tenure::fresh(Clock)).await;
+    let (hub, folder) = hub_of(Tenure::fresh(Clock::System)).await;
     let plan = Plan {
         requests_per_minute: Some(1_000_000),
         allow: vec!["*".into()],

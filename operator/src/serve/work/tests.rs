@@ -100,7 +100,7 @@ fn is_granted(done: Done) -> bool {
 
 #[tokio::test]
 async fn a_question_is_answered_while_a_reservation_waits_for_the_ledger() {
-    let (hub, _folder) = hub(&Tenure::fresh(Clock)).await;
+    let (hub, _folder) = hub(&Tenure::fresh(Clock::System)).await;
     let metrics = Metrics::new().unwrap();
     let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
@@ -131,7 +131,7 @@ async fn a_question_is_answered_while_a_reservation_waits_for_the_ledger() {
 
 #[tokio::test]
 async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
-    let (hub, _folder) = hub(&Tenure::fresh(Clock)).await;
+    let (hub, _folder) = hub(&Tenure::fresh(Clock::System)).await;
     let metrics = Metrics::new().unwrap();
     let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
@@ -154,7 +154,7 @@ async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn without_the_lease_nothing_is_answered_though_it_was_decided_before() {
-    let tenure = Tenure::fresh(Clock);
+    let tenure = Tenure::fresh(Clock::System);
     let (hub, _folder) = hub(&tenure).await;
     let metrics = Metrics::new().unwrap();
     let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
