@@ -4,6 +4,7 @@
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server
 #   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
+#   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
 # The last line is "N passed, N failed". Must never leave a process behind, end one that it did not start, or use a
 # cluster, a port or a folder that is not this run's own.
 set -euo pipefail
@@ -181,9 +182,9 @@ run_tests() {
 }
 
 case $mode in
-    default | soak | quick) ;;
+    default | soak | quick | sim) ;;
     *)
-        complain "there is no mode '$mode'; use none, soak or quick"
+        complain "there is no mode '$mode'; use none, soak, quick or sim"
         exit 2
         ;;
 esac
@@ -194,8 +195,12 @@ command -v cargo >/dev/null || give_up "there is no \`cargo\` in PATH; install R
 [[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
 
 fresh_folder
-check "formatting" cargo fmt --all --check
-if [[ $mode == quick ]]; then
+[[ $mode == sim ]] || check "formatting" cargo fmt --all --check
+if [[ $mode == sim ]]; then
+    mkdir -p tests/figures
+    export PURSER_TEST_FIGURES="$root/tests/figures" PURSER_SIM_SEEDS=${PURSER_SIM_SEEDS:-10000}
+    run_tests "simulation, $PURSER_SIM_SEEDS seeds" --release --package purser-tests --test sim
+elif [[ $mode == quick ]]; then
     check "lints" cargo clippy --workspace --all-targets -- -D warnings
     run_tests "unit and golden tests" --workspace --exclude purser-tests
     run_tests "house tests" --package purser-tests --lib --test house
