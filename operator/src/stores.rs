@@ -116,10 +116,13 @@ pub(crate) fn windows(
     boot: &str,
     (tenure, now): (&Tenure, Duration),
 ) -> Result<(Windows, Journal), Failure> {
-    let (journal, past) = Journal::open(&folder.join(WINDOWS), boot)?;
+    let (mut journal, past) = Journal::open(&folder.join(WINDOWS), boot)?;
     let past = believed(past, tenure, last_term(folder));
     tracing::info!(memory = ?past.memory, "what the windows know of the time before");
-    Ok((Windows::resume(now, tenure.epoch, past), journal))
+    let mut windows = Windows::resume(now, tenure.epoch, past);
+    // Before `begin_term`: a successor that believed an empty journal would grant at once what this one waited for.
+    journal.keep(&mut windows)?;
+    Ok((windows, journal))
 }
 
 async fn ledger(run: &Run) -> Result<(Ledger, Option<TempDir>), Failure> {
@@ -196,6 +199,22 @@ mod tests {
         assert_eq!(last_term(folder.path()), None);
         begin_term(folder.path(), 3).unwrap();
         assert_eq!(last_term(folder.path()), Some(3));
+    }
+
+    #[test]
+    fn a_term_that_forgot_tells_its_successor_although_it_was_killed_before_anybody_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let begins = |epoch| {
+            let tenure = Tenure::granted(Clock::System, epoch);
+            let now = Duration::from_secs(epoch);
+            let (windows, journal) = windows(folder.path(), "boot", (&tenure, now)).unwrap();
+            begin_term(folder.path(), epoch).unwrap();
+            drop(journal);
+            windows.account()
+        };
+        let forgot = [Debit::Forgot(2_000_000_000)];
+        assert_eq!(begins(2), forgot, "its volume is new");
+        assert_eq!(begins(3), forgot);
     }
 
     async fn opening(folder: &Path) -> Result<Opened, Failure> {

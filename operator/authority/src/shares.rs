@@ -74,6 +74,10 @@ impl Shares {
         for (key, row) in &mut self.rows {
             let limit = limits.get(key).copied().unwrap_or(0);
             if row.limit != limit {
+                // A row that an authority of before told of, which did not know more than its holders.
+                if row.limit == 0 && self.unheard_until.is_some() {
+                    row.unheard = limit.saturating_sub(row.charged());
+                }
                 row.limit = limit;
                 self.unsettled.insert(key.clone());
             }
@@ -238,6 +242,11 @@ impl Shares {
         tells.into_iter().collect()
     }
 
+    /// An authority of before did not know what was held, and until then it may be.
+    pub(crate) fn unheard_until(&mut self, until: Duration) {
+        self.unheard_until = Some(until);
+    }
+
     /// A sidecar may believe in a share, as an authority of before told.
     pub(crate) fn believes(&mut self, sidecar: &str, key: &Name, requests: u32) {
         if !self.members.contains_key(sidecar) {
@@ -316,6 +325,11 @@ fn members_of<'a>(members: &'a BTreeMap<String, Member>, key: &Name) -> Vec<(&'a
 }
 
 impl Row {
+    fn charged(&self) -> u32 {
+        let holders = self.holders.values().map(Holder::may_believe);
+        holders.fold(0, u32::saturating_add)
+    }
+
     /// Opens the tells that bring holders closer to equal shares; the remainder goes to the first.
     fn settle(&mut self, now: Duration, members: &[(&String, bool)]) {
         self.holders

@@ -76,7 +76,8 @@ struct Channel {
 pub struct Windows {
     epoch: u64,
     started: Duration,
-    memory: Memory,
+    /// When an authority began that knew nothing of the time before; this one, or one whose journal this one goes on with.
+    forgot: Option<Duration>,
     occupancy: Duration,
     keys: HashMap<Name, Account>,
     channels: HashMap<Name, Channel>,
@@ -96,7 +97,7 @@ impl Windows {
         Windows {
             epoch,
             started: now,
-            memory,
+            forgot: (memory == Memory::Lost).then_some(now),
             occupancy: Duration::from_millis(occupancy_ms(0)),
             keys: HashMap::new(),
             channels: HashMap::new(),
@@ -261,14 +262,15 @@ impl Windows {
     }
 
     /// How long after its start an authority knows enough to grant. Under `Share` sidecars go on meanwhile, so it only waits
-    /// for their Hellos; under `Deny` it waits until nothing that it might not know of can occupy a window.
+    /// for their Hellos; under `Deny` it waits until nothing that it might not know of can occupy a window. That lasts through the
+    /// restarts of whoever forgot.
     fn ready(&self, when: WhenQuotaUnreachable) -> Duration {
-        let learns = match (self.memory, when) {
-            (Memory::Fresh | Memory::Kept, _) => Duration::ZERO,
-            (Memory::Lost, WhenQuotaUnreachable::Share) => LISTENS,
-            (Memory::Lost, WhenQuotaUnreachable::Deny) => self.occupancy,
-        };
-        self.started + learns
+        let known = self.forgot.map(|forgot| forgot + self.occupancy);
+        match (known.filter(|known| *known > self.started), when) {
+            (None, _) => self.started,
+            (Some(_), WhenQuotaUnreachable::Share) => self.started + LISTENS,
+            (Some(known), WhenQuotaUnreachable::Deny) => known,
+        }
     }
 
     /// When what is granted now, for `ttl_ms`, leaves.

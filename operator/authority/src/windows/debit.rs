@@ -18,6 +18,8 @@ pub struct Past {
 /// One change. Where it can be, it says what is now, so that saying it twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Debit {
+    /// An authority began then that knew nothing of the time before; told with an account, and before all else.
+    Forgot(u64),
     /// A process that speaks for its keys, and the number under which the others name it. Its shares follow.
     Sidecar(Sidecar),
     /// That sidecar's process ended; what it held was told before.

@@ -6,6 +6,7 @@ use super::Past;
 use super::debit::{Debit, Log};
 use super::{Windows, nanos};
 use crate::Memory;
+use crate::shares::KEPT;
 use crate::window::Window;
 use purser_config::Name;
 use std::time::Duration;
@@ -44,7 +45,9 @@ impl Windows {
     /// All that is known, as changes of empty windows.
     pub fn account(&self) -> Vec<Debit> {
         let sidecars = self.sidecars.all().into_iter();
-        let mut all: Vec<Debit> = sidecars.map(|s| Debit::Sidecar(s.clone())).collect();
+        let forgot = self.forgot.map(|forgot| Debit::Forgot(nanos(forgot)));
+        let mut all: Vec<Debit> = forgot.into_iter().collect();
+        all.extend(sidecars.map(|s| Debit::Sidecar(s.clone())));
         all.extend(self.shares.all().map(|(sidecar, key, requests)| {
             let (sidecar, key) = (sidecar.to_owned(), key.clone());
             Debit::Share {
@@ -79,6 +82,11 @@ impl Windows {
 
     fn replay(&mut self, now: Duration, debit: Debit) {
         match debit {
+            Debit::Forgot(at) => {
+                let at = Duration::from_nanos(at);
+                self.forgot = Some(at);
+                self.shares.unheard_until(at + KEPT);
+            }
             Debit::Sidecar(sidecar) => {
                 self.shares
                     .join(&sidecar.name, sidecar.scope.as_deref(), &[]);

@@ -286,3 +286,46 @@ proptest! {
         }
     }
 }
+
+fn restarted(windows: &Windows, now: Duration, when: WhenQuotaUnreachable) -> Windows {
+    let (memory, debits) = (Memory::Kept, windows.account());
+    let mut windows = Windows::resume(now, windows.epoch() + 1, Past { memory, debits });
+    windows.configure(now, terms(Some(5), when));
+    windows.hello(at(now), "a", &hello(&[], 0), None);
+    windows
+}
+
+#[test]
+fn who_forgot_learns_through_its_restarts_for_as_long_as_if_it_had_none() {
+    let when = WhenQuotaUnreachable::Deny;
+    let mut windows = windows(Memory::Lost, 5, when);
+    for now in [20_000, 50_000] {
+        windows = restarted(&windows, ms(now), when);
+    }
+    let verdict = asks(&mut windows, ms(60_073), "a").verdict;
+    assert_eq!(verdict, Verdict::Learning { ready_ms: 1 });
+    assert_eq!(grants(&mut windows, ms(60_074), "a"), 5);
+    let mut later = restarted(&windows, ms(61_000), when);
+    assert_eq!(asks(&mut later, ms(61_000), "a").verdict, denied(59_148));
+}
+
+#[test]
+fn shares_that_nobody_told_are_withheld_through_restarts_too() {
+    let when = WhenQuotaUnreachable::Share;
+    let mut first = windows(Memory::Lost, 5, when);
+    first.hello(at(ms(0)), "b", &hello(&[], 2), None);
+    let mut windows = restarted(&first, ms(20_000), when);
+    let verdict = asks(&mut windows, ms(21_999), "a").verdict;
+    assert_eq!(verdict, Verdict::Learning { ready_ms: 1 });
+    assert_eq!(grants(&mut windows, ms(22_000), "a"), 3, "two may be b's");
+    assert_eq!(
+        windows.shares_to_tell(ms(22_000)),
+        [],
+        "three are unheard of"
+    );
+    let told = windows.shares_to_tell(KEPT);
+    assert!(
+        told.iter()
+            .any(|(to, shares)| to == "a" && shares[0].requests == 3)
+    );
+}
