@@ -5,20 +5,23 @@
 //! Invariant: the authority knows a publication's limits before any sidecar knows the publication.
 //! Invariant: the authority is asked only while its tenure holds.
 
+mod fleet;
+
 use crate::clock::Clock;
 use crate::lease::Tenure;
 use crate::serve::census::{Census, Member};
 use crate::serve::doors::Doors;
-use crate::serve::health::{self, Health};
+use crate::serve::health;
 use crate::serve::lines;
 use crate::serve::others::Note;
 use crate::serve::scope::{Scope, Scopes};
 use crate::serve::token::Caller;
 use bytes::Bytes;
+use fleet::{Fleet, Sidecar};
 use purser_authority::{Authority, Moment};
 use purser_config::stream::{ChannelHealth, FromOperator, Hello, Version};
 use purser_config::{Configuration, Fault};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -27,27 +30,6 @@ use tokio::sync::{Notify, mpsc, watch};
 const WAITING: usize = 64;
 /// How long a replica waits for its own watches before it tells a sidecar what is older than what that has.
 const CATCHES_UP: Duration = Duration::from_secs(2);
-
-#[derive(Debug)]
-struct Sidecar {
-    connection: u64,
-    caller: Caller,
-    lines: mpsc::Sender<Bytes>,
-    holds: Option<Arc<Scope>>,
-    faults: Arc<Vec<Fault>>,
-    health: Arc<Health>,
-    /// Its spool; empty: it has none.
-    spool: String,
-}
-
-#[derive(Debug, Default)]
-struct Fleet {
-    connections: u64,
-    connected: HashMap<String, Sidecar>,
-    /// Sidecars that were lost while their pod may still live, by pod.
-    lost: HashMap<String, Vec<String>>,
-    pods: HashSet<String>,
-}
 
 /// One sidecar's place in the hub.
 #[derive(Debug)]
@@ -181,11 +163,12 @@ impl Hub {
     /// A connection ended; `closed`: by its other end, and not in silence. Of a sidecar without a pod nothing more will ever be
     /// heard, so its connection's end counts as its own, or each restart would withhold a share for 10 minutes.
     pub(crate) async fn leave(&self, seat: &Seat, closed: bool) {
-        let gone = closed && !seat.bound;
         let door = self.doors.of(&seat.name).lock().await;
-        if !lock(&self.fleet).leave(&seat.name, seat.connection) {
+        let left = lock(&self.fleet).leave(&seat.name, seat.connection);
+        let Some(ended) = left else {
             return; // Its name belongs to a newer connection.
-        }
+        };
+        let gone = ended || (closed && !seat.bound);
         self.authority
             .lost(self.clock.now(), &seat.name, gone)
             .await;
@@ -349,76 +332,6 @@ impl Hub {
     /// Ends every connection, so that sidecars look for the successor at once.
     pub(crate) fn close(&self) {
         lock(&self.fleet).connected.clear();
-    }
-}
-
-impl Sidecar {
-    fn member(&self) -> Member {
-        Member {
-            namespace: self.caller.namespace.clone(),
-            holds: self.holds.clone(),
-            faults: Arc::clone(&self.faults),
-            health: Arc::clone(&self.health),
-        }
-    }
-}
-
-impl Fleet {
-    /// The connection's number, whether it replaces another, and which sidecars its pod had before.
-    fn join(
-        &mut self,
-        name: &str,
-        caller: &Caller,
-        lines: mpsc::Sender<Bytes>,
-    ) -> (u64, bool, Vec<String>) {
-        self.connections += 1;
-        let sidecar = Sidecar {
-            connection: self.connections,
-            caller: caller.clone(),
-            lines,
-            holds: None,
-            faults: Arc::default(),
-            health: Arc::default(),
-            spool: String::new(),
-        };
-        let replaced = self.connected.insert(name.to_owned(), sidecar).is_some();
-        // A pod has one sidecar: another instance in the same pod means that the one before has ended.
-        let before = caller
-            .pod
-            .as_ref()
-            .and_then(|pod| self.lost.remove(pod))
-            .unwrap_or_default();
-        (
-            self.connections,
-            replaced,
-            before.into_iter().filter(|before| before != name).collect(),
-        )
-    }
-
-    fn leave(&mut self, name: &str, connection: u64) -> bool {
-        if self
-            .connected
-            .get(name)
-            .is_some_and(|sidecar| sidecar.connection != connection)
-        {
-            return false;
-        }
-        let Some(sidecar) = self.connected.remove(name) else {
-            return true;
-        };
-        if let Some(pod) = sidecar.caller.pod {
-            self.lost.entry(pod).or_default().push(name.to_owned());
-        }
-        true
-    }
-
-    fn pods_are(&mut self, pods: HashSet<String>) -> Vec<String> {
-        let before = std::mem::replace(&mut self.pods, pods);
-        let deleted = before.difference(&self.pods);
-        deleted
-            .filter_map(|pod| self.lost.remove(pod))
-            .flatten()
-            .collect()
     }
 }
 

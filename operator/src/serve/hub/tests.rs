@@ -21,7 +21,7 @@ fn lines() -> mpsc::Sender<Bytes> {
 fn a_second_instance_in_a_pod_means_that_the_first_has_ended() {
     let mut fleet = Fleet::default();
     let (first, ..) = fleet.join("shop/a", &caller("pod"), lines());
-    assert!(fleet.leave("shop/a", first));
+    assert_eq!(fleet.leave("shop/a", first), Some(false));
     assert_eq!(fleet.join("shop/b", &caller("pod"), lines()).2, ["shop/a"]);
 }
 
@@ -31,8 +31,21 @@ fn a_reconnection_is_not_the_end_of_its_process_and_outlives_the_old_connections
     let (first, ..) = fleet.join("shop/a", &caller("pod"), lines());
     let (_, replaced, gone) = fleet.join("shop/a", &caller("pod"), lines());
     assert_eq!((replaced, gone.len()), (true, 0));
-    assert!(!fleet.leave("shop/a", first));
+    assert_eq!(fleet.leave("shop/a", first), None);
     assert!(fleet.connected.contains_key("shop/a"));
+}
+
+#[test]
+fn an_instance_whose_loss_is_noticed_after_its_pods_next_one_came_has_ended() {
+    let mut fleet = Fleet::default();
+    let (first, ..) = fleet.join("shop/a", &caller("pod"), lines());
+    let (second, _, gone) = fleet.join("shop/b", &caller("pod"), lines());
+    assert!(gone.is_empty() && fleet.connected.contains_key("shop/a"));
+    assert_eq!(fleet.leave("shop/a", first), Some(true));
+    assert_eq!(fleet.leave("shop/b", second), Some(false));
+    let (third, ..) = fleet.join("shop/c", &caller("pod"), lines());
+    fleet.join("shop/d", &caller("another"), lines());
+    assert_eq!(fleet.leave("shop/c", third), Some(false));
 }
 
 #[test]
