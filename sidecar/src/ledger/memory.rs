@@ -82,6 +82,29 @@ impl Memory {
         Some(remembered.share - used - 1)
     }
 
+    /// A use of the share that was taken then is sent now, and counts from now on; not where a Hello told of it in between, nor where
+    /// it has left and its place may be another's.
+    pub(super) fn moved(
+        &self,
+        key: &Name,
+        generation: u64,
+        (taken, now): (Duration, Duration),
+    ) -> bool {
+        let mut keys = self.keys();
+        let known = keys.get_mut(key);
+        let Some(remembered) = known.filter(|_| generation == self.generation()) else {
+            return false;
+        };
+        remembered.forget(now);
+        let holds = |grain: &&mut Grain| grain.first <= taken && taken <= grain.latest;
+        let Some(grain) = remembered.uses.iter_mut().find(holds) else {
+            return false;
+        };
+        grain.count = grain.count.saturating_sub(1);
+        remembered.add(now);
+        true
+    }
+
     /// Takes in the shares that the authority handed out.
     pub fn set_shares(&self, shares: &[Share]) {
         let mut keys = self.keys();
@@ -280,6 +303,28 @@ mod tests {
             memory.take_share(&key, Duration::from_millis(61_075)),
             Some(0)
         );
+    }
+
+    #[test]
+    fn a_share_that_is_sent_late_occupies_the_window_from_the_send_on() {
+        let memory = Memory::default();
+        let key = Name::new("shop", "key");
+        let at = Duration::from_secs;
+        let requests = 1;
+        memory.set_shares(&[Share {
+            key: key.clone(),
+            requests,
+        }]);
+        assert_eq!(memory.take_share(&key, at(1)), Some(0));
+        assert!(memory.moved(&key, memory.generation(), (at(1), at(20))));
+        assert_eq!(memory.take_share(&key, at(62)), None);
+        assert_eq!(memory.uses(at(62))[0].ages_ms, [42_000]);
+        assert_eq!(memory.take_share(&key, at(81)), Some(0));
+        let before = memory.generation();
+        assert!(!memory.moved(&key, before, (at(81), at(150))), "it left");
+        assert_eq!(memory.take_share(&key, at(150)), Some(0));
+        memory.begin_anew();
+        assert!(!memory.moved(&key, before, (at(150), at(151))));
     }
 
     #[test]

@@ -20,6 +20,7 @@ const LEASED: u32 = 240;
 /// A request that was granted and not yet sent. Dropped unsent, it is given back.
 pub struct Reservation {
     grant: Option<Held>,
+    shared: Option<Shared>,
     authority: Arc<dyn Authority>,
 }
 
@@ -30,6 +31,9 @@ struct Held {
     /// Of which connection it is; of an earlier one it is void.
     generation: u64,
 }
+
+/// When a request was taken of the share, and before which Hello.
+type Shared = (Duration, u64);
 
 /// What a question came to.
 enum Asked {
@@ -70,7 +74,7 @@ impl Ledger {
                 }
                 Asked::Unknown { wait } => wait,
             };
-            if let Some(remaining) = self.share(caller, plan) {
+            if let Some((remaining, shared)) = self.share(caller, plan) {
                 let quota = Quota {
                     limit: plan.requests_per_minute,
                     remaining,
@@ -78,7 +82,9 @@ impl Ledger {
                     tokens,
                     tokens_left: None,
                 };
-                return Ok((self.reservation(None), quota));
+                let mut reservation = self.reservation(None);
+                reservation.shared = Some(shared);
+                return Ok((reservation, quota));
             }
             if self.clock.now() + ASK_AGAIN > began + PATIENCE {
                 return Err(Reject::QuotaUnavailable { retry: wait });
@@ -196,19 +202,22 @@ impl Ledger {
         mut reservation: Reservation,
         caller: &Caller,
     ) -> Result<Option<Duration>, Reject> {
-        if reservation.grant.is_none() {
-            return Ok(None);
-        }
         let began = self.clock.now();
         let mut now = began;
         loop {
-            let Some(held) = &reservation.grant else {
-                return Ok(None);
+            let good = match (&reservation.grant, reservation.shared) {
+                (Some(held), _) => {
+                    let in_time = now <= held.of.asked + held.of.ttl + GRACE;
+                    in_time && self.memory.used_of(&held.key, held.generation, now)
+                }
+                // It occupies the window from the send on, however long its body took; one that a Hello has told is not sent later.
+                (None, Some((taken, generation))) => {
+                    self.memory.moved(&caller.name, generation, (taken, now))
+                }
+                (None, None) => return Ok(None),
             };
-            let in_time = now <= held.of.asked + held.of.ttl + GRACE;
-            if in_time && self.memory.used_of(&held.key, held.generation, now) {
-                reservation.grant = None;
-                return Ok(Some(now));
+            if good {
+                return Ok(reservation.grant.take().map(|_| now));
             }
             drop(reservation);
             if now > began + PATIENCE {
@@ -222,12 +231,14 @@ impl Ledger {
 
     /// A use of the share that was handed out for such times; it counts what this sidecar used before the loss too. A day's limit is not
     /// shared out: without another limit it is not known how much of it is left.
-    fn share(&self, caller: &Caller, plan: &Plan) -> Option<u32> {
+    fn share(&self, caller: &Caller, plan: &Plan) -> Option<(u32, Shared)> {
         let may = plan.when_quota_unreachable == WhenQuotaUnreachable::Share
             && self.is_valid(caller, plan)
             && plan.requests_per_minute.is_some();
-        may.then(|| self.memory.take_share(&caller.name, self.clock.now()))
-            .flatten()
+        // The generation first: a Hello that comes between tells of the use, and voids it.
+        let shared = (self.clock.now(), self.memory.generation());
+        let left = may.then(|| self.memory.take_share(&caller.name, shared.0));
+        Some((left.flatten()?, shared))
     }
 
     /// Whether the plan's validity is known to have begun, and is not over. A key that was not used yet begins with nobody but the
@@ -259,6 +270,7 @@ impl Ledger {
     fn reservation(&self, grant: Option<Held>) -> Reservation {
         Reservation {
             grant,
+            shared: None,
             authority: Arc::clone(&self.authority),
         }
     }
