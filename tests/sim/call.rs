@@ -110,6 +110,7 @@ impl Caller {
             headers: HeaderMap::new(),
             began: self.history.now(),
             replay: true,
+            room: purser_sidecar::fit::Room::default(),
         }
     }
 

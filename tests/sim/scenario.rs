@@ -92,7 +92,12 @@ impl Scenario {
             center_ppm: ppm(&mut dice),
             delays: (0..pods).map(|_| delay(&mut dice, far)).collect(),
             faults,
-            frozen: dice.one_of(&[0, 0, 40, 200]),
+            // Of 100 calls a second one in 40 would stop the process nearly always.
+            frozen: dice.one_of(if large {
+                &[0, 0, 4_000, 20_000]
+            } else {
+                &[0, 0, 40, 200]
+            }),
             lasts,
             occupancy: None,
         }
