@@ -153,10 +153,14 @@ impl Windows {
     /// What it reports and what this authority granted to the same instance are two accounts of the same uses; the window
     /// takes the larger of both at every moment (`Window::report`). Of concurrent requests it holds what it says it does.
     pub fn hello(&mut self, at: Moment, sidecar: &str, hello: &Hello, scope: Option<&str>) {
-        let (speaks, replaced) = self.sidecars.hello(sidecar, &hello.instance, scope);
+        let (speaks, replaced) = self.sidecars.hello(sidecar, hello, scope);
         note(&mut self.debits, || Debit::Sidecar(speaks.clone()));
         if let Some(replaced) = replaced {
             self.end_holds(replaced);
+        }
+        // A container that started again in its pod: nobody else may know of both, where an authority ended between the two.
+        for ended in self.sidecars.before(&speaks) {
+            self.lost(at.now, &ended, true);
         }
         self.report_uses(at, &speaks, hello);
         self.report_tokens(at.now, &speaks, hello);

@@ -69,6 +69,9 @@ pub struct Sidecar {
     pub owner: Owner,
     /// The namespace that it speaks for; `None`: all.
     pub scope: Option<String>,
+    /// Its spool, which one process has at a time; empty: unknown, or none.
+    #[serde(default)]
+    pub spool: String,
 }
 
 /// What one call holds.

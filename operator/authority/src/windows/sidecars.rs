@@ -3,6 +3,7 @@
 use super::debit::Sidecar;
 use crate::window::Owner;
 use purser_config::Name;
+use purser_config::stream::Hello;
 use std::collections::HashMap;
 
 /// All that are connected, or were and may live on.
@@ -17,20 +18,21 @@ impl Sidecars {
     pub(crate) fn hello(
         &mut self,
         name: &str,
-        instance: &str,
+        hello: &Hello,
         scope: Option<&str>,
     ) -> (Sidecar, Option<Owner>) {
         let before = self.known.get(name).map(|(before, _)| before);
-        let same = before.filter(|before| before.instance == instance);
+        let same = before.filter(|before| before.instance == hello.instance);
         let owner = same.map_or(self.last_owner + 1, |same| same.owner);
         let replaced = before
             .map(|before| before.owner)
             .filter(|before| *before != owner);
         let sidecar = Sidecar {
             name: name.to_owned(),
-            instance: instance.to_owned(),
+            instance: hello.instance.clone(),
             owner,
             scope: scope.map(str::to_owned),
+            spool: hello.spool.clone(),
         };
         self.put(sidecar.clone(), true);
         (sidecar, replaced)
@@ -60,6 +62,17 @@ impl Sidecars {
     pub(crate) fn speaks(&self, name: &str, key: &Name) -> Option<Owner> {
         let (sidecar, connected) = self.known.get(name)?;
         (*connected && sidecar.covers(key)).then_some(sidecar.owner)
+    }
+
+    /// Who had this one's spool before it, and is not connected.
+    pub(crate) fn before(&self, next: &Sidecar) -> Vec<String> {
+        let ended = |(sidecar, connected): &&(Sidecar, bool)| {
+            !connected && sidecar.name != next.name && sidecar.spool == next.spool
+        };
+        let known = self.known.values().filter(|_| !next.spool.is_empty());
+        let mut ended: Vec<String> = known.filter(ended).map(|(s, _)| s.name.clone()).collect();
+        ended.sort_unstable();
+        ended
     }
 
     /// All, by name.

@@ -329,3 +329,26 @@ fn shares_that_nobody_told_are_withheld_through_restarts_too() {
             .any(|(to, shares)| to == "a" && shares[0].requests == 3)
     );
 }
+
+#[test]
+fn a_process_that_has_the_spool_of_a_lost_one_means_that_the_lost_one_has_ended() {
+    let when = WhenQuotaUnreachable::Share;
+    let of = |instance: &str, spool: &str, held| Hello {
+        instance: instance.to_owned(),
+        spool: spool.to_owned(),
+        ..hello(&[], held)
+    };
+    let mut first = windows(Memory::Fresh, 5, when);
+    first.hello(at(ms(0)), "b", &of("b", "s-1", 5), None);
+    let mut windows = restarted(&first, ms(1_000), when);
+    windows.hello(at(ms(1_000)), "c", &of("c", "", 0), None);
+    assert_eq!(grants(&mut windows, ms(1_000), "c"), 0, "b may use it all");
+    windows.hello(at(ms(1_000)), "d", &of("d", "s-1", 0), None);
+    assert_eq!(grants(&mut windows, ms(1_000), "d"), 5);
+    assert!(
+        !windows
+            .account()
+            .iter()
+            .any(|debit| matches!(debit, Debit::Sidecar(s) if s.name == "b"))
+    );
+}
