@@ -82,6 +82,17 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
+/// All records, and the ledger that has them.
+async fn read(data: &std::path::Path) -> (Ledger, Vec<Record>) {
+    let ledger = Ledger::sqlite(&data.join("ledger.db")).await.unwrap();
+    let filter = Filter {
+        limit: 100,
+        ..Filter::default()
+    };
+    let records = ledger.records(filter).await.unwrap();
+    (ledger, records)
+}
+
 #[tokio::test]
 async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     let busy = Provider::start(Behaviour::status(503)).await.unwrap();
@@ -96,13 +107,7 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     let slow = Behaviour::SlowFirstByte(Duration::from_millis(80));
     good.set(slow).await.unwrap();
     let slow = sent(address, call(true, json!({}))).await;
-    // No usage comes from a provider that knows no such option.
-    let silent = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-    let silent = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{silent}",
-        silent.len()
-    );
-    good.set(Behaviour::Raw(silent.into_bytes())).await.unwrap();
+    good.set(Behaviour::Raw(without_usage())).await.unwrap();
     let estimated = sent(address, call(true, json!({}))).await;
     good.set(Behaviour::DiesMidStream(2)).await.unwrap();
     let broken = sent(address, call(true, json!({}))).await;
@@ -112,14 +117,7 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     let after = now_ms();
     assert!(process.end(SOON).await.unwrap().success());
 
-    let ledger = Ledger::sqlite(&data.path().join("ledger.db"))
-        .await
-        .unwrap();
-    let filter = Filter {
-        limit: 100,
-        ..Filter::default()
-    };
-    let records = ledger.records(filter).await.unwrap();
+    let (ledger, records) = read(data.path()).await;
     assert_eq!(records.len(), 6, "what is refused has none: {records:?}");
     assert!(records.iter().all(|one| one.id != refused.0));
     let of = |(id, _): &(String, u16)| records.iter().find(|one| one.id == *id).unwrap();
@@ -138,22 +136,33 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     let slow = of(&slow);
     let first_ms = slow.first_ms.unwrap();
     assert!((80..=slow.latency_ms).contains(&first_ms), "{slow:?}");
-    let guessed = of(&estimated);
-    assert!(guessed.estimated, "{guessed:?}");
-    assert!(guessed.tokens.output > 0 && guessed.tokens.input > 0);
-    assert!(guessed.credits > 0, "{guessed:?}");
     assert_eq!((of(&broken).end, of(&broken).status), (End::Broken, 200));
-    let nothing = of(&failed);
-    assert_eq!((nothing.end, nothing.status), (End::Failed, failed.1));
-    assert_eq!(
-        (nothing.credits, nothing.cost, nothing.first_ms),
-        (0, 0, None)
-    );
+    guessed(of(&estimated));
+    cost_nothing(of(&failed), failed.1);
     let account = ledger.accounts(after).await.unwrap();
     let paid: u64 = records.iter().map(|one| one.credits).sum();
     assert_eq!(account[&Name::new("shop", "one")].credits_used, paid);
     assert_eq!(ledger.verify().await.unwrap(), []);
     nowhere(data.path());
+}
+
+/// An answer of a provider that knows no such option as usage.
+fn without_usage() -> Vec<u8> {
+    let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let length = events.len();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close";
+    format!("{head}\r\ncontent-length: {length}\r\n\r\n{events}").into_bytes()
+}
+
+fn guessed(one: &Record) {
+    assert!(one.estimated, "{one:?}");
+    assert!(one.tokens.output > 0 && one.tokens.input > 0);
+    assert!(one.credits > 0, "{one:?}");
+}
+
+fn cost_nothing(one: &Record, status: u16) {
+    assert_eq!((one.end, one.status), (End::Failed, status));
+    assert_eq!((one.credits, one.cost, one.first_ms), (0, 0, None));
 }
 
 /// What all of them have in common.

@@ -111,7 +111,7 @@ async fn no_minute_of_any_plan_holds_more_than_its_limit_over_ten_and_fifty_side
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
     let place = place_of(&world, &provider).await;
     let sidecars = fifty(&place).await;
-    let memory: u64 = sidecars.iter().map(|one| resident_kib(one)).sum();
+    let memory: u64 = sidecars.iter().map(resident_kib).sum();
     let steady = Duration::from_secs(if soak() { 300 } else { 130 });
     let parts = offers(&place, &sidecars)
         .into_iter()

@@ -10,15 +10,18 @@ use purser_tests::sse_client::Call;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+fn endless() -> Behaviour {
+    Behaviour::Answers {
+        chunks: 100_000,
+        interval: Duration::from_millis(50),
+    }
+}
+
 #[tokio::test]
 async fn the_slots_of_a_killed_sidecar_are_held_until_its_pod_is_gone() {
     let world = World::shared().await;
     let place = Place::new(&world, "slots").await;
-    let endless = Behaviour::Answers {
-        chunks: 100_000,
-        interval: Duration::from_millis(50),
-    };
-    let provider = Provider::start(endless).await.unwrap();
+    let provider = Provider::start(endless()).await.unwrap();
     let plan = "limits: {concurrentRequests: 2}, models: {allow: ['*']}";
     let channel = place.channel("live", &provider.url(), "{name: m}");
     let [secret, key] = place.key("one", "two");

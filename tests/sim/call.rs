@@ -111,6 +111,8 @@ impl Caller {
             began: self.history.now(),
             replay: true,
             room: purser_sidecar::fit::Room::default(),
+            as_array: false,
+            letters: purser_sidecar::letter::Letters::default(),
         }
     }
 
