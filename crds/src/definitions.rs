@@ -24,7 +24,26 @@ pub fn all() -> [CustomResourceDefinition; 3] {
 
 /// File name and text of each definition's YAML, as it lies in `crds/`.
 pub fn yaml() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
-    all()
+    written(all())
+}
+
+/// The same, as it lies in `charts/purser-crds/templates`: Helm leaves them, and with them every object, when it uninstalls.
+pub fn chart_yaml() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
+    written(all().map(|mut definition| {
+        let keep = ("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+        definition
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .extend([keep]);
+        definition
+    }))
+}
+
+fn written(
+    definitions: [CustomResourceDefinition; 3],
+) -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
+    definitions
         .into_iter()
         .map(|definition| {
             Ok((

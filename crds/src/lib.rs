@@ -46,7 +46,7 @@ pub use condition::{
     AcceptedReason, ConditionType, CreditedReason, HealthyReason, NotYetEnforcedReason,
     PlanChangedReason, ProgrammedReason,
 };
-pub use definitions::{all, yaml};
+pub use definitions::{all, chart_yaml, yaml};
 pub use names::{
     API_KEY_ANNOTATION, CATEGORY, CREDENTIAL_LABEL, CREDIT_ANNOTATION, FIELD_MANAGER,
     GENERATED_ANNOTATION, GROUP, HOSTS_ANNOTATION, INJECT_LABEL, KEY_DATA, PREVIOUS_DATA,
