@@ -12,6 +12,7 @@ mod news;
 mod rotate;
 mod stored;
 
+pub(crate) use bundle::{MOST_PARTS, secret_name};
 pub(crate) use generated_key::is_taken_over;
 pub(crate) use news::News;
 

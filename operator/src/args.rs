@@ -79,6 +79,21 @@ pub struct Run {
     /// The Redis that keeps windows, as redis://host:port; memory when absent.
     #[arg(long, env = "PURSER_WINDOWS", hide_env_values = true)]
     pub windows: Option<String>,
+    /// The image of the sidecar that is put beside pods that ask for one; without it no pod is injected.
+    #[arg(long, env = "PURSER_INJECT_IMAGE")]
+    pub inject_image: Option<String>,
+    /// When that image is pulled: Always, IfNotPresent or Never; the kubelet's default when absent.
+    #[arg(long, env = "PURSER_INJECT_PULL_POLICY")]
+    pub inject_pull_policy: Option<String>,
+    /// Where the API server asks about pods.
+    #[arg(long, default_value = "0.0.0.0:9443")]
+    pub listen_webhook: SocketAddr,
+    /// The MutatingWebhookConfiguration that gets our CA.
+    #[arg(long, default_value = "purser")]
+    pub webhook_name: String,
+    /// Where injected sidecars find this operator; https://purser-operator.NAMESPACE.svc:8443 when absent.
+    #[arg(long, env = "PURSER_STREAM_URL")]
+    pub stream_url: Option<String>,
     /// How long a sidecar must have been silent before calls of which nobody knows the end are resolved, as 15m.
     #[arg(long, default_value = "15m", value_parser = duration)]
     pub unconfirmed_after: Duration,

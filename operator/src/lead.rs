@@ -7,6 +7,7 @@ use crate::admin::Ready;
 use crate::args::Run;
 use crate::certificate::{self, Certificates};
 use crate::clock::Clock;
+use crate::inject;
 use crate::lease::Tenure;
 use crate::metrics::Metrics;
 use crate::reconcile::{Publication, Reconciler};
@@ -54,6 +55,14 @@ pub(crate) struct Lead {
     pub(crate) identity: String,
 }
 
+/// Where it is asked.
+pub(crate) struct Listeners {
+    /// By sidecars.
+    pub(crate) streams: TcpListener,
+    /// By the API server, where pods are injected.
+    pub(crate) webhook: Option<TcpListener>,
+}
+
 /// What several of its parts share.
 #[derive(Clone)]
 struct Shared {
@@ -69,26 +78,17 @@ impl Lead {
     /// Publishes, then serves. Returns only when a part has ended that never should; dropped, it ends them all.
     pub(crate) async fn serve(
         self,
-        streams: TcpListener,
+        Listeners { streams, webhook }: Listeners,
         mut tasks: JoinSet<()>,
     ) -> Result<(), Failure> {
         let report = Arc::new(Notify::new());
         let own = Api::namespaced(self.client.clone(), &self.run.namespace);
         let certificates = Arc::new(Certificates::open(own, stream_names(&self.run)).await?);
+        if let Some(webhook) = webhook {
+            self.inject(webhook, &certificates, &mut tasks).await?;
+        }
         let opened = self.opened().await?;
-        let hub = Arc::new(Hub::new(
-            self.clock,
-            self.tenure.clone(),
-            Arc::clone(&report),
-            Arc::clone(&opened.authority),
-        ));
-        let secrets = Secrets::new(self.client.clone(), self.clock, self.watched.dirty.clone());
-        let shared = Shared {
-            hub,
-            certificates,
-            secrets,
-            report,
-        };
+        let shared = self.shared(certificates, report, &opened);
         tasks.spawn(shared.secrets.clone().run());
         self.watched.ready().await?;
 
@@ -113,7 +113,28 @@ impl Lead {
         Err(Failure::Ended)
     }
 
-    /// Starts what is done every so often, or when something happens that nobody asked for.
+    fn shared(
+        &self,
+        certificates: Arc<Certificates>,
+        report: Arc<Notify>,
+        opened: &Opened,
+    ) -> Shared {
+        let hub = Arc::new(Hub::new(
+            self.clock,
+            self.tenure.clone(),
+            Arc::clone(&report),
+            Arc::clone(&opened.authority),
+        ));
+        let secrets = Secrets::new(self.client.clone(), self.clock, self.watched.dirty.clone());
+        Shared {
+            hub,
+            certificates,
+            secrets,
+            report,
+        }
+    }
+
+    /// What is done again and again for as long as streams are served.
     fn look_after(&self, shared: &Shared, tasks: &mut JoinSet<()>) {
         tasks.spawn(turn_certificates(
             Arc::clone(&shared.certificates),
@@ -128,6 +149,36 @@ impl Lead {
             shared.hub.authority().begun(),
             self.watched.dirty.clone(),
         ));
+    }
+
+    /// Answers for pods, before anything else: without an answer none that asks is created.
+    async fn inject(
+        &self,
+        webhook: TcpListener,
+        certificates: &Arc<Certificates>,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), Failure> {
+        let version = self.client.apiserver_version().await?;
+        let namespace = &self.run.namespace;
+        let operator = self.run.stream_url.clone();
+        let settings = inject::Settings {
+            image: self.run.inject_image.clone().unwrap_or_default(),
+            pull_policy: self.run.inject_pull_policy.clone(),
+            operator: operator
+                .unwrap_or_else(|| format!("https://purser-operator.{namespace}.svc:8443")),
+            native: has_native_sidecars(&version.major, &version.minor),
+        };
+        let metrics = Arc::clone(&self.metrics);
+        let server = Arc::new(inject::Server { settings, metrics });
+        let presented: Arc<Certificates> = Arc::clone(certificates);
+        tasks.spawn(server.run(webhook, presented));
+        let registration = inject::Registration {
+            client: self.client.clone(),
+            certificates: Arc::clone(certificates),
+            name: self.run.webhook_name.clone(),
+        };
+        tasks.spawn(registration.run());
+        Ok(())
     }
 
     /// Opens what the authority keeps, as soon as it can be opened: what is wrong with it a person may mend meanwhile.
@@ -210,6 +261,15 @@ impl Drop for Closes {
         self.ready.set(false);
         self.hub.close();
     }
+}
+
+/// Since Kubernetes 1.29 an init container with `restartPolicy: Always` runs beside the others.
+fn has_native_sidecars(major: &str, minor: &str) -> bool {
+    let number = |text: &str| {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().unwrap_or(0)
+    };
+    (number(major), number(minor)) >= (1, 29)
 }
 
 /// The names under which sidecars in the cluster find us, and those that were asked for.

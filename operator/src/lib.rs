@@ -9,11 +9,12 @@
 //!      |                                                    effects, in their time:  v         |
 //!      +--- apply: compiled Secrets, generated keys <------- Publication ---> apply -> Applied -> status <-- census
 //! ```
-//! `lease` makes it the only one, `certificate` makes its TLS, `stores` opens what the authority keeps and `sweep` looks after it,
-//! `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation` puts together what streams ask, without them.
+//! `inject` puts a sidecar beside pods that ask for one; `lease` makes it the only one, `certificate` makes its TLS, `stores` opens what
+//! the authority keeps and `sweep` looks after it, `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation`
+//! puts together what streams ask, without them.
 //!
 //! Invariant: one writer for each kind of effect: `apply` (Secrets), `credit` (annotations that are entries of the ledger), `status`
-//! (statuses, Events), `serve` (streams). Beside them only `lease` and `certificate` write, each the one object that it owns.
+//! (statuses, Events), `serve` (streams), `inject` (pods as they are created, and the CA in its webhook's configuration). Beside them only `lease` and `certificate` write, each the one object that it owns.
 //! Invariant: level, not edge: nothing decides by what changed, only by what is.
 //! Invariant: publishing waits for no write to the API server.
 
@@ -24,6 +25,7 @@ mod certificate;
 mod clock;
 mod credit;
 mod guard;
+mod inject;
 mod lead;
 mod lease;
 mod metrics;

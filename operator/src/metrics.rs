@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     sidecars: IntGauge,
     usage_batches: IntCounterVec,
     stream_rejections: IntCounterVec,
+    injections: IntCounterVec,
     streams_ended: IntCounterVec,
 }
 
@@ -58,19 +59,22 @@ impl Register {
     }
 }
 
+fn compile_duration() -> prometheus::Result<Histogram> {
+    let options = HistogramOpts::new(
+        "compile_duration_seconds",
+        "Seconds of one compilation of the whole world",
+    );
+    Histogram::with_opts(options.buckets(vec![0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0]))
+}
+
 impl Metrics {
     /// All at zero.
     pub(crate) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("purser_operator".into()), None)?;
         let make = Register(registry.clone());
-        let duration = HistogramOpts::new(
-            "compile_duration_seconds",
-            "Seconds of one compilation of the whole world",
-        );
-        let duration = duration.buckets(vec![0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0]);
         Ok(Metrics {
             compiles: make.counter("compiles_total", "Compilations of the whole world")?,
-            compile_duration: make.keep(Histogram::with_opts(duration))?,
+            compile_duration: make.keep(compile_duration())?,
             publications: make.counter(
                 "publications_total",
                 "Configurations published because they differed",
@@ -101,6 +105,11 @@ impl Metrics {
                 "stream_rejections_total",
                 "Streams that were not opened, by reason",
                 "reason",
+            )?,
+            injections: make.counters(
+                "injections_total",
+                "Pods that the API server asked about, by what became of them",
+                "outcome",
             )?,
             streams_ended: make.counters(
                 "streams_ended_total",
@@ -152,6 +161,11 @@ impl Metrics {
     /// A stream was not opened.
     pub(crate) fn refuse_stream(&self, reason: &'static str) {
         self.stream_rejections.with_label_values(&[reason]).inc();
+    }
+
+    /// A pod was asked about.
+    pub(crate) fn injected(&self, outcome: &'static str) {
+        self.injections.with_label_values(&[outcome]).inc();
     }
 
     /// A stream was broken off.

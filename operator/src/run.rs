@@ -8,7 +8,7 @@ use crate::admin::{self, Ready};
 use crate::args::{Args, Run};
 use crate::certificate;
 use crate::clock::Clock;
-use crate::lead::Lead;
+use crate::lead::{Lead, Listeners};
 use crate::lease::{self, Election, Tenure};
 use crate::metrics::Metrics;
 use crate::stores;
@@ -62,7 +62,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let client = Client::try_default().await?;
     let (clock, metrics, ready) = (Clock::System, Arc::new(Metrics::new()?), Ready::default());
-    let streams = listen(run.listen_stream).await?;
+    let listeners = listeners(&run).await?;
     let mut tasks = JoinSet::new();
     let admin = listen(run.listen_metrics).await?;
     tasks.spawn(admin::run(admin, Arc::clone(&metrics), ready.clone()));
@@ -79,7 +79,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             () = signals.end() => return Ok(()),
         },
     };
-    let tenure = term.as_ref().map(|(tenure, _)| tenure.clone());
+    let tenure = match &term {
+        Some((tenure, _)) => tenure.clone(),
+        None => Tenure::shared(clock),
+    };
     let lead = Lead {
         run,
         client,
@@ -87,22 +90,16 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         metrics: Arc::clone(&metrics),
         ready,
         watched,
-        tenure: tenure.unwrap_or_else(|| Tenure::shared(clock)),
+        tenure,
         leads: led,
         identity,
     };
-    let office = Office {
-        election,
-        clock,
-        leads,
-        metrics,
-        held: Mutex::default(),
-    };
+    let office = Office::new(election, clock, leads, metrics);
     // From here on the Lease must be kept, whatever takes how long. Leaving the `select` drops every other part, and so
     // every stream.
     let result = tokio::select! {
         failure = office.hold(term) => Err(failure.into()),
-        ended = lead.serve(streams, tasks) => ended,
+        ended = lead.serve(listeners, tasks) => ended,
         () = signals.end() => Ok(()),
     };
     office.leave(result.is_ok()).await;
@@ -127,6 +124,21 @@ struct Office {
 }
 
 impl Office {
+    fn new(
+        election: Election,
+        clock: Clock,
+        leads: watch::Sender<bool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Office {
+            election,
+            clock,
+            leads,
+            metrics,
+            held: Mutex::default(),
+        }
+    }
+
     /// Keeps the term. `None`: takes one whenever there is one to be had, for ever; else its loss is the end.
     async fn hold(&self, term: Option<(Tenure, Lease)>) -> lease::Failure {
         if let Some((tenure, lease)) = term {
@@ -188,6 +200,15 @@ fn election(run: &Run, client: &Client) -> Election {
         identity: identity.unwrap_or_else(|| "purser-operator".to_owned()),
         duration: run.lease_duration,
     }
+}
+
+async fn listeners(run: &Run) -> Result<Listeners, Failure> {
+    let streams = listen(run.listen_stream).await?;
+    let webhook = match run.inject_image {
+        Some(_) => Some(listen(run.listen_webhook).await?),
+        None => None,
+    };
+    Ok(Listeners { streams, webhook })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
