@@ -10,6 +10,7 @@
 
 mod kubernetes {
     mod cluster;
+    mod installed;
     mod offer;
     mod operator;
     mod place;
@@ -22,6 +23,7 @@ mod kubernetes {
     mod credit;
     mod exact;
     mod health;
+    mod injection;
     mod isolation;
     mod metered;
     mod outage;

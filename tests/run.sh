@@ -144,6 +144,7 @@ prepare() {
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
     must "toolchain" tests/toolchain.sh
     must "test cluster's program" tests/cluster/build.sh
+    must "Helm" tests/helm/build.sh
     if [[ $mode == soak ]]; then
         profile=release folder=release
         mkdir -p tests/figures
@@ -152,6 +153,7 @@ prepare() {
     must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
+    export PURSER_TEST_HELM="$root/target/helm/helm"
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"

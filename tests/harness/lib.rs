@@ -4,6 +4,7 @@
 
 pub mod admissions;
 pub mod figures;
+pub mod helm;
 pub mod load;
 pub mod postgres;
 pub mod process;

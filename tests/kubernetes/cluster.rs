@@ -19,6 +19,7 @@ pub(super) const API: &str = "/apis/purser.dev/v1alpha1";
 /// A running API server.
 pub(super) struct Cluster {
     kubectl: Vec<OsString>,
+    kubeconfig: PathBuf,
     proxy: SocketAddr,
     // In the order of their end.
     _proxy: Process,
@@ -43,9 +44,9 @@ fn variable(name: &str) -> PathBuf {
 impl Cluster {
     /// The one that the run started.
     pub(super) async fn of_the_run() -> Self {
-        let mut kubectl = vec![variable("PURSER_TEST_KUBECTL").into_os_string()];
-        kubectl.push(option("--kubeconfig", &variable("PURSER_TEST_KUBECONFIG")));
-        Self::open(kubectl, None, tempfile::tempdir().unwrap()).await
+        let kubectl = vec![variable("PURSER_TEST_KUBECTL").into_os_string()];
+        let kubeconfig = variable("PURSER_TEST_KUBECONFIG");
+        Self::open((kubectl, kubeconfig), None, tempfile::tempdir().unwrap()).await
     }
 
     /// One of the test's own, without controllers.
@@ -61,22 +62,23 @@ impl Cluster {
             program.into_os_string(),
             "kubectl".into(),
             option("--cache-dir", &folder.path().join("cache")),
-            option("--kubeconfig", Path::new(&kubeconfig)),
         ];
-        Self::open(kubectl, Some(server), folder).await
+        Self::open((kubectl, kubeconfig.into()), Some(server), folder).await
     }
 
     async fn open(
-        kubectl: Vec<OsString>,
+        (mut kubectl, kubeconfig): (Vec<OsString>, PathBuf),
         server: Option<Process>,
         folder: tempfile::TempDir,
     ) -> Self {
+        kubectl.push(option("--kubeconfig", &kubeconfig));
         let mut command = Command::new(&kubectl[0]);
         command.args(&kubectl[1..]).args(["proxy", "--port=0"]);
         let mut proxy = Process::start("kubectl proxy", &mut command).unwrap();
         let serves = proxy.until_prints("Starting to serve on ", SOON).await;
         Cluster {
             kubectl,
+            kubeconfig,
             proxy: serves.unwrap().trim().parse().unwrap(),
             _proxy: proxy,
             _server: server,
@@ -87,6 +89,11 @@ impl Cluster {
     /// A folder that lives as long as this.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Who reaches it as its administrator.
+    pub(super) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Runs kubectl with this on its standard input.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// The operator's own namespace, as its RBAC has it.
-const NAMESPACE: &str = "purser-system";
+pub(super) const NAMESPACE: &str = "purser-system";
 
 /// A cluster with the objects' definitions, and an operator.
 pub(super) struct World {
@@ -79,6 +79,11 @@ impl World {
                 .says(&["apply", "-f", &format!("{root}/{path}")])
                 .await;
         }
+        Self::on(cluster, more).await
+    }
+
+    /// An operator with these arguments on a cluster that has its definitions and its account.
+    pub(super) async fn on(cluster: Cluster, more: &[&str]) -> Self {
         let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
         let kinds = ["plans", "apikeys", "providerchannels"];
         let kinds = kinds.map(|kind| format!("crd/{kind}.purser.dev"));
@@ -182,7 +187,7 @@ pub(super) fn decoded(value: &Value) -> Vec<u8> {
 }
 
 /// One that nobody uses now: the operator's must stay the same when it is started again.
-fn free_port() -> SocketAddr {
+pub(super) fn free_port() -> SocketAddr {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     holder.local_addr().unwrap()
 }

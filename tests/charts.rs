@@ -1,0 +1,15 @@
+//! The charts without a cluster: what Helm makes of them for six sets of values (`charts/cases`), which values it refuses, and that
+//! their copies are copies. tests/run.sh builds Helm. What an API server says of the same is in `kubernetes/injection.rs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so"
+)]
+
+mod charts {
+    mod copies;
+    mod rendered;
+    mod rights;
+    mod values;
+}

@@ -1,0 +1,139 @@
+//! A cluster where Helm has installed both charts, and the operator as a process with the chart's own account and webhook. Only the
+//! webhook's address is the tests': no Service leads to a process outside, so its configuration names a URL instead.
+
+use super::cluster::Cluster;
+use super::operator::{NAMESPACE, World, free_port};
+use purser_tests::helm::{Said, chart, helm};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use tokio::sync::Mutex;
+
+/// The image that pods get.
+pub(super) const IMAGE: &str = "registry.example/purser-sidecar:9";
+/// The webhook's configuration.
+pub(super) const HOOK: &str =
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/purser";
+
+/// See the file's page.
+pub(super) struct Installed {
+    pub(super) world: Arc<World>,
+    webhook: SocketAddr,
+}
+
+static SHARED: Mutex<Weak<Installed>> = Mutex::const_new(Weak::new());
+
+impl Installed {
+    /// One that tests share, with the webhook at work.
+    pub(super) async fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().await;
+        if let Some(installed) = shared.upgrade() {
+            return installed;
+        }
+        let installed = Self::new().await;
+        installed.reach_webhook().await;
+        let installed = Arc::new(installed);
+        *shared = Arc::downgrade(&installed);
+        installed
+    }
+
+    /// As Helm left it; the webhook is not reached yet.
+    pub(super) async fn new() -> Self {
+        let cluster = Cluster::own().await;
+        for name in ["purser-crds", "purser"] {
+            let chart = chart(name);
+            let install = ["install", name, chart.as_str(), "--create-namespace"];
+            run(&cluster, &install).await;
+        }
+        let webhook = free_port();
+        let image = format!("--inject-image={IMAGE}");
+        let listen = format!("--listen-webhook={webhook}");
+        let world = Arc::new(World::on(cluster, &[&image, &listen]).await);
+        let carries = |hook: &Value| hook["webhooks"][1]["clientConfig"]["caBundle"].is_string();
+        let cluster = &world.cluster;
+        cluster
+            .until("the operator wrote its CA", HOOK, carries)
+            .await;
+        Installed { world, webhook }
+    }
+
+    /// Helm, with this cluster; it must succeed.
+    pub(super) async fn helm(&self, arguments: &[&str]) -> Said {
+        run(&self.world.cluster, arguments).await
+    }
+
+    /// Lets the API server ask the operator's process, and waits until it does.
+    pub(super) async fn reach_webhook(&self) {
+        let cluster = &self.world.cluster;
+        let url = format!("https://{}/inject", self.webhook);
+        let here = |hook: &mut Value| {
+            for webhook in hook["webhooks"].as_array_mut().unwrap() {
+                let config = webhook["clientConfig"].as_object_mut().unwrap();
+                config.remove("service");
+                config.insert("url".into(), url.as_str().into());
+            }
+        };
+        cluster.change(HOOK, here).await;
+        self.namespace("reached", json!({})).await;
+        // The API server hears of its own configuration through a watch, and calls what it knew until then.
+        let asks = json!({"purser.dev/inject": "true"});
+        let begun = std::time::Instant::now();
+        loop {
+            let (_, pod) = self.dry("reached", &pod("app", &asks)).await;
+            if pod["spec"]["initContainers"].is_array() {
+                return;
+            }
+            assert!(begun.elapsed() < super::cluster::SOON, "{pod}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A namespace with these labels, and an account for its pods.
+    pub(super) async fn namespace(&self, name: &str, labels: Value) {
+        let cluster = &self.world.cluster;
+        let namespace = json!({"metadata": {"name": name, "labels": labels}});
+        cluster.create("/api/v1/namespaces", &namespace).await;
+        self.account(name).await;
+    }
+
+    /// An account for a namespace's pods, as a controller would make it.
+    pub(super) async fn account(&self, namespace: &str) {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+        let account = json!({"metadata": {"name": "default"}});
+        self.world.cluster.create(&path, &account).await;
+    }
+
+    /// What the API server makes of a pod.
+    pub(super) async fn create(&self, namespace: &str, pod: &Value) -> (u16, Value) {
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        self.world.cluster.send("POST", &path, pod).await
+    }
+
+    /// The same, and nothing is made.
+    pub(super) async fn dry(&self, namespace: &str, pod: &Value) -> (u16, Value) {
+        let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+        self.world.cluster.send("POST", &path, pod).await
+    }
+}
+
+async fn run(cluster: &Cluster, arguments: &[&str]) -> Said {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let kubeconfig = format!("--kubeconfig={}", cluster.kubeconfig().display());
+    let more = [namespace, kubeconfig];
+    let all = arguments.iter().map(|&one| one.to_owned()).chain(more);
+    let all: Vec<String> = all.collect();
+    let said = tokio::task::spawn_blocking(move || {
+        helm(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let said = said.await.unwrap().unwrap();
+    assert!(said.good, "helm {arguments:?}: {}{}", said.out, said.err);
+    said
+}
+
+/// An ordinary application's pod with these labels.
+pub(super) fn pod(name: &str, labels: &Value) -> Value {
+    json!({
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"containers": [{"name": "app", "image": "app"}]},
+    })
+}
