@@ -13,6 +13,11 @@ pub(crate) struct Sidecars {
     last_owner: Owner,
 }
 
+/// The spool itself, of what a Hello calls its spool and its life on it.
+fn folder_of(spool: &str) -> &str {
+    spool.rsplit_once('.').map_or(spool, |(folder, _)| folder)
+}
+
 impl Sidecars {
     /// A process begins a connection. Also says whom it replaced.
     pub(crate) fn hello(
@@ -32,7 +37,8 @@ impl Sidecars {
             instance: hello.instance.clone(),
             owner,
             scope: scope.map(str::to_owned),
-            spool: hello.spool.clone(),
+            // Without its life, which is another one in each process.
+            spool: folder_of(&hello.spool).to_owned(),
         };
         self.put(sidecar.clone(), true);
         (sidecar, replaced)
