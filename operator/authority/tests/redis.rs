@@ -14,6 +14,7 @@ mod redis {
     pub(crate) mod server;
     pub(crate) mod setup;
 
+    mod board;
     mod equal;
     mod fleet;
     mod loss;

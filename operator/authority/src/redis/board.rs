@@ -51,13 +51,24 @@ impl RedisWindows {
             .store
             .fetch(&office, vec![all(&board), all(&own)], PATIENCE)
             .await?;
-        let fresh = |of: &String| {
-            times
-                .get(of)
-                .is_some_and(|at| at + STALE_MS >= now_ms && *of != number)
-        };
-        let fresh_notes = notes.into_iter().filter(|(of, _)| fresh(of));
-        Ok(fresh_notes.map(|(_, note)| note).collect())
+        let is_fresh = |of: &String| times.get(of).is_some_and(|at| at + STALE_MS >= now_ms);
+        let (fresh, stale): (Vec<_>, Vec<_>) = notes.into_iter().partition(|(of, _)| is_fresh(of));
+        if !stale.is_empty() {
+            // A replica has another number on each connection: what is left of those that are over goes.
+            let gone: Vec<String> = stale.into_iter().map(|(of, _)| of).collect();
+            let calls = [&board, &own].map(|name| {
+                let mut forget = redis::cmd("HDEL");
+                forget.arg(name).arg(&gone);
+                forget
+            });
+            let _gone: Vec<u64> = self
+                .inner
+                .store
+                .fetch(&office, calls.to_vec(), PATIENCE)
+                .await?;
+        }
+        let others = fresh.into_iter().filter(|(of, _)| *of != number);
+        Ok(others.map(|(_, note)| note).collect())
     }
 
     /// How many requests each key with a limit for the day has left of it; what cannot be read is left out.
