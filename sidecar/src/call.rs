@@ -10,7 +10,7 @@ use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use purser_config::Endpoint;
 use purser_dialects::translate::Path;
-use purser_dialects::{Dialect, Named, Scan};
+use purser_dialects::{Dialect, Named, Scan, estimate};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,14 @@ impl Call {
             model: &named.model,
             stream: self.scan.stream,
         })
+    }
+
+    /// At most how many tokens it reads, as far as can be told here.
+    pub fn reads(&self) -> u64 {
+        match self.room.plain {
+            true => estimate::of_text(&self.body),
+            false => estimate::input_of(self.dialect, &self.body, self.endpoint),
+        }
     }
 
     /// What the caller allows for one answer.

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use purser_config::{Capability, Endpoint, Model};
-use purser_dialects::{Dialect, Medium, Needs, Wire, check_tools, estimate, needs};
+use purser_dialects::{Dialect, Medium, Needs, Wire, check_tools, estimate, is_plain, needs};
 
 /// A call's room at those who can carry it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Room {
     pub media: Vec<Medium>,
     /// The most tokens of one answer that the plan's share of the context leaves.
     pub most_output: Option<u64>,
+    /// Whether its body is known to be text alone, see [`is_plain`].
+    pub plain: bool,
 }
 
 /// What a call asks for, in numbers.
@@ -60,7 +62,11 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
             message: fault.message,
         })?;
     }
-    let needs = needs(wire, &call.body, call.scan.says);
+    let plain = is_plain(wire, &call.body);
+    let needs = match plain && call.scan.says.is_plain() {
+        true => Needs::default(),
+        false => needs(wire, &call.body, call.scan.says),
+    };
     let plan = call.caller.plan.as_deref();
     let most = plan.and_then(|plan| plan.max_output_tokens);
     let asked = Asked {
@@ -86,7 +92,11 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
     let most_output = asked.room(serving.iter().map(Serving::model));
     let mut media = needs.media;
     media.retain(|medium| medium.url.is_some());
-    Ok(Room { media, most_output })
+    Ok(Room {
+        media,
+        most_output,
+        plain,
+    })
 }
 
 /// The lower of what the caller asks and the plan allows.

@@ -1,6 +1,7 @@
 //! Accepts connections, speaks HTTP/1.1 and HTTP/2 with prior knowledge on one port, and drains. Called by `run`; it
 //! must never look into a request.
 
+mod ending;
 mod framing;
 mod guarded;
 mod opening;
@@ -106,34 +107,9 @@ async fn connection(
     }
 }
 
-/// Runs a connection; once the phase is `Draining`, lets it finish what it has.
-macro_rules! finish {
-    ($connection:expr, $phase:expr) => {{
-        let mut connection = std::pin::pin!($connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            _ = $phase.wait_for(|phase| *phase == Phase::Draining) => None,
-        };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "connection ended");
-        }
-    }};
-}
-
-async fn http1<I, S>(
-    stream: Guarded<I>,
-    answer: S,
-    mut phase: watch::Receiver<Phase>,
-    head: Duration,
-) where
-    I: AsyncRead + AsyncWrite + Unpin,
+async fn http1<I, S>(stream: Guarded<I>, answer: S, phase: watch::Receiver<Phase>, head: Duration)
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible>,
 {
     let connection = hyper::server::conn::http1::Builder::new()
@@ -141,10 +117,10 @@ async fn http1<I, S>(
         .header_read_timeout(head)
         .max_buf_size(MOST_HEAD)
         .serve_connection(TokioIo::new(stream), answer);
-    finish!(connection, phase);
+    ending::finish(connection, phase).await;
 }
 
-async fn http2<S>(stream: Prefixed, answer: S, mut phase: watch::Receiver<Phase>)
+async fn http2<S>(stream: Prefixed, answer: S, phase: watch::Receiver<Phase>)
 where
     S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible> + Send,
     S::Future: Send + 'static,
@@ -156,7 +132,7 @@ where
         .max_header_list_size(16 << 10)
         .max_concurrent_streams(200)
         .serve_connection(TokioIo::new(stream), answer);
-    finish!(connection, phase);
+    ending::finish(connection, phase).await;
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use clap::Parser;
 use purser_tests::load::{Length, Load, Pace, Target, quantile, run};
 use purser_tests::process::{Process, binary};
 
-use contender::{Contender, KEY, MOCK};
+use contender::{Contender, KEY, MOCK, MODEL};
 use figures::{Figures, Loaded, Sample, Started};
 use prompt::{Prompt, chat};
 
@@ -107,6 +107,7 @@ async fn start(contender: &mut Contender) -> anyhow::Result<Started> {
         contender,
         &Prompt {
             key: KEY,
+            model: MODEL,
             size: 1024,
             stream: false,
         },
@@ -177,6 +178,7 @@ fn what(load: Loaded) -> (Prompt<'static>, Load) {
     let length = Length::Time(Duration::from_millis(200));
     let prompt = Prompt {
         key: KEY,
+        model: MODEL,
         size,
         stream,
     };

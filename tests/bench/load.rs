@@ -17,6 +17,9 @@ struct Args {
     /// The key to call with.
     #[arg(long)]
     key: String,
+    /// The model to ask for; `bench-claude` is one that is translated.
+    #[arg(long, default_value = "bench-model")]
+    model: String,
     /// Bytes of the request's body.
     #[arg(long, default_value_t = 1024)]
     size: usize,
@@ -45,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let call = prompt::chat(&prompt::Prompt {
         key: &args.key,
+        model: &args.model,
         size: args.size,
         stream: args.stream,
     });

@@ -31,17 +31,7 @@ const DEEP: usize = 8;
 /// What is sought in each body or chunk: making a finder costs more than finding.
 type Sought = LazyLock<Finder<'static>>;
 /// All that may stand beside text, in one search.
-static BESIDE: LazyLock<Option<Searcher>> = LazyLock::new(|| {
-    let names = [
-        &IMAGE_URL,
-        &VIDEO_URL,
-        &INPUT_AUDIO,
-        &SOURCE,
-        &INLINE_DATA,
-        &INLINE_DATA_SNAKE,
-    ];
-    Searcher::new(names.map(|name| name.needle()))
-});
+static BESIDE: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(names()));
 static IMAGE_URL: Sought = LazyLock::new(|| Finder::new("\"image_url\":"));
 static VIDEO_URL: Sought = LazyLock::new(|| Finder::new("\"video_url\":"));
 static INPUT_AUDIO: Sought = LazyLock::new(|| Finder::new("\"input_audio\":"));
@@ -73,6 +63,24 @@ pub fn input(body: &[u8], endpoint: Endpoint) -> u64 {
         return length.div_ceil(SOUND).max(1);
     }
     Beside::of(body).tokens(length, TEXT, IMAGE)
+}
+
+/// The names of all that may stand beside text; a body without them has as many tokens as [`of_text`] says.
+pub(crate) fn names() -> [&'static [u8]; 6] {
+    [
+        &*IMAGE_URL,
+        &*VIDEO_URL,
+        &*INPUT_AUDIO,
+        &*SOURCE,
+        &*INLINE_DATA,
+        &*INLINE_DATA_SNAKE,
+    ]
+    .map(Finder::needle)
+}
+
+/// What [`input`] and [`input_of`] come to for a body of text alone.
+pub fn of_text(body: &[u8]) -> u64 {
+    (body.len() as u64).div_ceil(TEXT)
 }
 
 /// About so many tokens does a conversation read: a quarter of its text's bytes, rounded up, and 85 an image. A plan's share of a

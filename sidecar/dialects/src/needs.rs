@@ -8,6 +8,7 @@
 mod media;
 mod tools;
 
+pub(crate) use media::names;
 pub use media::{Medium, Sense};
 pub use tools::check_tools;
 

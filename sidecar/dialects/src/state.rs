@@ -27,19 +27,10 @@ pub fn without_foreign_for(
     model: &str,
 ) -> Option<Edit> {
     let excuses = wire == Wire::Generate && !model.is_empty() && wants_signatures(model);
-    let (member, marks): (&str, &[&[u8]]) = match wire {
-        Wire::Generate if excuses => ("contents", &[b"functionCall", b"function_call", b"hought"]),
-        Wire::Messages => ("messages", &[b"thinking"]),
-        Wire::Chat => ("messages", &[b"thinking_blocks", b"extra_content"]),
-        Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
-        Wire::Responses => ("input", &[b"encrypted_content"]),
-        Wire::Completions => return None,
-    };
-    // Nearly no request holds any: one search tells.
-    if !marks
-        .iter()
-        .any(|mark| memchr::memmem::find(body, mark).is_some())
-    {
+    let (member, marks) = if excuses { EXCUSED } else { marks(wire) };
+    // Nearly no request holds any: a search tells.
+    let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
+    if !marks.iter().any(holds) {
         return None;
     }
     let text = std::str::from_utf8(body).ok()?;
@@ -54,6 +45,21 @@ pub fn without_foreign_for(
         }
     }
     None
+}
+
+/// Where it stands, and what a body holds that has any.
+type Marks = (&'static str, &'static [&'static [u8]]);
+const EXCUSED: Marks = ("contents", &[b"functionCall", b"function_call", b"hought"]);
+
+/// Those of a wire form; a body without them is left as it is, but for calls that must be excused.
+pub(crate) fn marks(wire: Wire) -> Marks {
+    match wire {
+        Wire::Messages => ("messages", &[b"thinking"]),
+        Wire::Chat => ("messages", &[b"thinking_blocks", b"extra_content"]),
+        Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
+        Wire::Responses => ("input", &[b"encrypted_content"]),
+        Wire::Completions => ("", &[]),
+    }
 }
 
 fn sift(wire: Wire, turn: &str, provider: Provider, excuses: bool) -> Keep {

@@ -319,12 +319,7 @@ impl Ledger {
     }
 
     pub(super) fn facts(&self, call: &Call) -> Facts {
-        let needs_estimate = call.caller.plan.is_some();
-        let input = if needs_estimate {
-            purser_dialects::estimate::input_of(call.dialect, &call.body, call.endpoint)
-        } else {
-            0
-        };
+        let input = call.caller.plan.as_ref().map_or(0, |_| call.reads());
         let began = (call.began, self.clock.wall_ms());
         Facts {
             id: call.id.clone(),

@@ -27,7 +27,7 @@ impl Wanted {
         let (mut input, mut output, mut most) = (0, 0, None);
         if by_token || (limited && call.endpoint.reports_tokens()) {
             let one = most_output(call, plan, first)?;
-            input = purser_dialects::estimate::input_of(call.dialect, &call.body, call.endpoint);
+            input = call.reads();
             output = one.saturating_mul(call.scan.answers());
             most = Some(one).filter(|one| *one > 0);
         }

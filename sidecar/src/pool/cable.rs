@@ -31,6 +31,8 @@ pub(super) struct Cable {
     nudge: Arc<Nudge>,
     /// The same as a waker.
     waker: Waker,
+    /// Neither half had anything to do when they were polled last, and both know whom to wake.
+    still: bool,
 }
 
 impl Cable {
@@ -48,6 +50,7 @@ impl Cable {
             used,
             nudge,
             waker,
+            still: false,
         }
     }
 
@@ -77,12 +80,19 @@ impl Cable {
         mut waiting: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         self.nudge.task.register(context.waker());
+        // hyper's server asks three times for each piece of an answer; of what has not moved, a look at one flag is enough.
+        let was_still = std::mem::take(&mut self.still);
+        if was_still && !self.nudge.is_noted() {
+            self.still = true;
+            return Poll::Pending;
+        }
         let mut quiet = Context::from_waker(&self.waker);
+        // What waits is moved by the connection only.
+        if !was_still && let Poll::Ready(done) = waiting(&mut quiet) {
+            return Poll::Ready(done);
+        }
         for _ in 0..ROUNDS {
             self.nudge.note();
-            if let Poll::Ready(done) = waiting(&mut quiet) {
-                return Poll::Ready(done);
-            }
             if let Some(connection) = &mut self.connection
                 && Pin::new(connection).poll(&mut quiet).is_ready()
             {
@@ -93,6 +103,7 @@ impl Cable {
                 return Poll::Ready(done);
             }
             if self.nudge.pass_on() {
+                self.still = true;
                 return Poll::Pending;
             }
         }
@@ -116,6 +127,11 @@ impl Nudge {
         self.passes.store(false, Ordering::SeqCst);
         // Not a store: the poll that follows must see what whoever noted one here did before.
         self.noted.swap(false, Ordering::SeqCst);
+    }
+
+    /// Whether one was noted since the halves were polled last.
+    fn is_noted(&self) -> bool {
+        self.noted.load(Ordering::SeqCst)
     }
 
     /// From here on they are passed on; false where one was noted before.

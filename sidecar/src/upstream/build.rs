@@ -130,7 +130,8 @@ fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes
     if let Some(most) = most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
     }
-    if let Some(wire) = Wire::of(call.dialect, endpoint)
+    if !call.room.plain
+        && let Some(wire) = Wire::of(call.dialect, endpoint)
         && let Some(sifted) = without_foreign(wire, &call.body, provider)
     {
         call.letters.sifted(provider);

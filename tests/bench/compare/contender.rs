@@ -12,9 +12,10 @@ use purser_tests::sse_client::Call;
 
 use crate::tree::Tree;
 
-/// The port and the key are those of manifests/bench.yaml.
+/// The port, the key and the model are those of manifests/bench.yaml.
 pub(crate) const MOCK: &str = "127.0.0.1:21990";
 pub(crate) const KEY: &str = "sk-bench001-0000000000000000000000000bench00";
+pub(crate) const MODEL: &str = "bench-model";
 /// The mock and the load generator share core 0 (run.sh pins them); whoever is measured has core 1.
 const CORE: &str = "1";
 const PATIENCE: Duration = Duration::from_secs(60);

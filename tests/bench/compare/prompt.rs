@@ -5,6 +5,7 @@ use purser_tests::sse_client::Call;
 /// What differs between two loads.
 pub(crate) struct Prompt<'a> {
     pub(crate) key: &'a str,
+    pub(crate) model: &'a str,
     /// Bytes of the body.
     pub(crate) size: usize,
     pub(crate) stream: bool,
@@ -17,10 +18,9 @@ pub(crate) fn chat(prompt: &Prompt<'_>) -> Call {
     } else {
         ""
     };
+    let model = prompt.model;
     let around = |text: &str| {
-        format!(
-            r#"{{"messages":[{{"role":"user","content":"{text}"}}],"model":"bench-model"{flag}}}"#
-        )
+        format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}],"model":"{model}"{flag}}}"#)
     };
     // Prose with spaces and an escape a line, as prompts have; one long run of a letter would flatter vectorised scans.
     let prose = r"The purser keeps the ship's accounts and hands out the stores, to each as the captain allows.\n";

@@ -34,29 +34,33 @@ pub enum Sense {
 }
 
 /// The names under which they stand in all APIs, and the start of an escape that could spell such a name otherwise.
-static NAMES: LazyLock<Option<Searcher>> = LazyLock::new(|| {
-    Searcher::new([
-        "\"image_url\"",
-        "\"image\"",
-        "\"input_image\"",
-        "\"input_audio\"",
-        "\"audio_url\"",
-        "\"video_url\"",
-        "\"document\"",
-        "\"input_file\"",
-        "\"file\"",
-        "\"fileData\"",
-        "\"file_data\"",
-        "\"inlineData\"",
-        "\"inline_data\"",
-        "\\u00",
-    ])
-});
+const NAMES: [&str; 14] = [
+    "\"image_url\"",
+    "\"image\"",
+    "\"input_image\"",
+    "\"input_audio\"",
+    "\"audio_url\"",
+    "\"video_url\"",
+    "\"document\"",
+    "\"input_file\"",
+    "\"file\"",
+    "\"fileData\"",
+    "\"file_data\"",
+    "\"inlineData\"",
+    "\"inline_data\"",
+    "\\u00",
+];
+static SOUGHT: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NAMES));
+
+/// A body without these shows nothing.
+pub(crate) fn names() -> &'static [&'static str] {
+    &NAMES
+}
 
 /// Whether the body may hold any: one search.
 pub(super) fn may_show(body: &[u8]) -> bool {
     // Without such a searcher on this machine nothing may be missed.
-    NAMES
+    SOUGHT
         .as_ref()
         .is_none_or(|names| names.find(body).is_some())
 }
