@@ -182,8 +182,9 @@ impl Trial<'_> {
         while self.may_try(serving) {
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
-            let may = (force || self.is_open(serving)) && self.call.fits(serving).is_ok();
-            if !may || !self.admit(serving).await? {
+            let now = self.failover.clock.now();
+            let may = (force || is_open(serving, now)) && self.call.fits(serving).is_ok();
+            if !may || !self.admit(serving, now).await? {
                 return Ok(None);
             }
             let now = self.failover.clock.now();
@@ -232,13 +233,6 @@ impl Trial<'_> {
             first.get_or_insert_with(|| unfit.reject(self.call, one));
         }
         first
-    }
-
-    /// Whether the channel's circuit lets a call through now.
-    fn is_open(&self, serving: &Serving) -> bool {
-        let now = self.failover.clock.now();
-        let admission = serving.reach.lane.peek(serving.upstream_name(), now).0;
-        !matches!(admission, Admission::Wait(_))
     }
 
     /// What is left to try after an attempt that was made there.
@@ -322,6 +316,12 @@ impl Trial<'_> {
             .map(|one| wait_of(&one.reach, one.upstream_name(), now));
         waits.min().unwrap_or_default().max(Duration::from_secs(1))
     }
+}
+
+/// Whether the channel's circuit lets a call through now.
+fn is_open(serving: &Serving, now: Duration) -> bool {
+    let admission = serving.reach.lane.peek(serving.upstream_name(), now).0;
+    !matches!(admission, Admission::Wait(_))
 }
 
 /// Where an attempt was made: at which channel, with which credential, in which pass, after how many at the same.

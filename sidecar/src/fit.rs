@@ -62,7 +62,7 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
             message: fault.message,
         })?;
     }
-    let plain = is_plain(wire, &call.body);
+    let plain = is_plain(wire, &call.body, &call.scan);
     let needs = match plain && call.scan.says.is_plain() {
         true => Needs::default(),
         false => needs(wire, &call.body, call.scan.says),

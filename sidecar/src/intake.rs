@@ -68,15 +68,14 @@ impl Drop for Held {
 /// # Errors
 /// 400 that says what is ambiguous; 405 for methods that open tunnels.
 pub fn check(parts: &Parts) -> Result<(), Reject> {
-    if matches!(parts.method, Method::CONNECT | Method::TRACE)
-        || parts.headers.contains_key(header::UPGRADE)
-    {
+    let told = Told::of(parts);
+    if matches!(parts.method, Method::CONNECT | Method::TRACE) || told.upgrades {
         return Err(Reject::Method { allow: "GET, POST" });
     }
-    if let Some(what) = ambiguous_target(parts).or_else(|| ambiguous_headers(parts)) {
+    if let Some(what) = ambiguous_target(parts, &told).or_else(|| told.ambiguous()) {
         return Err(Reject::Ambiguous(what));
     }
-    if parts.headers.contains_key(header::CONTENT_ENCODING) {
+    if told.encoded {
         return Err(Reject::MediaType {
             expected: "a body without content-encoding",
             found: "an encoded body".into(),
@@ -85,7 +84,47 @@ pub fn check(parts: &Parts) -> Result<(), Reject> {
     Ok(())
 }
 
-fn ambiguous_target(parts: &Parts) -> Option<&'static str> {
+/// What the headers tell of how a request is to be read, in one pass: to look each of them up costs more.
+#[derive(Default)]
+struct Told<'a> {
+    hosts: usize,
+    host: Option<&'a HeaderValue>,
+    upgrades: bool,
+    encoded: bool,
+    /// How often the body's framing is named, and whether always as `chunked`.
+    codings: usize,
+    other_coding: bool,
+    beyond_ascii: bool,
+}
+
+impl<'a> Told<'a> {
+    fn of(parts: &'a Parts) -> Self {
+        let mut told = Told::default();
+        for (name, value) in &parts.headers {
+            told.beyond_ascii |= !value.as_bytes().is_ascii();
+            if *name == header::HOST {
+                told.hosts += 1;
+                told.host = Some(value);
+            } else if *name == header::TRANSFER_ENCODING {
+                told.codings += 1;
+                told.other_coding |= !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+            }
+            told.upgrades |= *name == header::UPGRADE;
+            told.encoded |= *name == header::CONTENT_ENCODING;
+        }
+        told
+    }
+
+    fn ambiguous(&self) -> Option<&'static str> {
+        if self.other_coding || self.codings > 1 {
+            return Some("its Transfer-Encoding is not just `chunked`");
+        }
+        self.beyond_ascii
+            .then_some("a header's value holds bytes beyond ASCII")
+    }
+}
+
+fn ambiguous_target(parts: &Parts, told: &Told<'_>) -> Option<&'static str> {
     let mut method = parts.method.as_str().bytes();
     if method.any(|letter| !letter.is_ascii_uppercase()) {
         return Some("its method is not in capital letters");
@@ -94,26 +133,14 @@ fn ambiguous_target(parts: &Parts) -> Option<&'static str> {
     if http1 && parts.uri.authority().is_some() {
         return Some("its target names a host; send the path only");
     }
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let (host, another) = (hosts.next(), hosts.next());
-    if another.is_some() || (host.is_none() && parts.version == Version::HTTP_11) {
+    if told.hosts > 1 || (told.hosts == 0 && parts.version == Version::HTTP_11) {
         return Some("it does not have exactly one Host header");
     }
     let no_host = |byte: &u8| matches!(byte, b'@' | b'/' | b' ' | b',');
-    host.is_some_and(|host| host.as_bytes().iter().any(no_host))
+    let host = told.host.map(HeaderValue::as_bytes).unwrap_or_default();
+    host.iter()
+        .any(no_host)
         .then_some("its Host header is not a host")
-}
-
-fn ambiguous_headers(parts: &Parts) -> Option<&'static str> {
-    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
-    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-    if codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some() {
-        return Some("its Transfer-Encoding is not just `chunked`");
-    }
-    let mut values = parts.headers.values();
-    values
-        .any(|value| !value.as_bytes().is_ascii())
-        .then_some("a header's value holds bytes beyond ASCII")
 }
 
 /// Reads a body to its end.

@@ -283,8 +283,10 @@ impl Body for Incoming {
         let Some((driven, _)) = cable else {
             return Pin::new(body).poll_frame(context);
         };
-        let next =
-            ready!(driven.drive(context, |context| Pin::new(&mut *body).poll_frame(context)));
+        // A body of known length is here whole where its head is, or soon; the pieces of a stream come one by one.
+        let is_sized = body.size_hint().exact().is_some();
+        let next = |context: &mut Context<'_>| Pin::new(&mut *body).poll_frame(context);
+        let next = ready!(driven.drive(context, is_sized, next));
         if next.is_none()
             && let Some((cable, pool)) = cable.take()
         {

@@ -21,7 +21,8 @@ pub struct Snapshot {
     /// Whether it is one at all: the first snapshot of a process is empty, and nobody's.
     pub ready: bool,
     callers: BTreeMap<Name, Arc<Caller>>,
-    digests: HashMap<[u8; 32], Arc<Caller>>,
+    /// Nobody can choose what is hashed here: it is a SHA-256 already.
+    digests: foldhash::HashMap<[u8; 32], Arc<Caller>>,
 }
 
 /// A key and all that follows from it.

@@ -4,6 +4,8 @@
 # and 0.98 to 1.02 for chunks, so it can be a gate:
 #   PURSER_GATE_REQUEST (default 1.5) and PURSER_GATE_CHUNK (default 1.2) times the floor; above either the exit status is 1,
 # and 2 where nothing could be measured.
+# Then the same of a caller of OpenAI's API at a channel of Anthropic's, beside what passes untouched:
+#   PURSER_GATE_TRANSLATED (default 2) times the instructions of an untouched 1 KB request, and of an untouched chunk.
 # What is gated is the main thread of `purser up`: all that a sidecar does beside a pod (key, plan, models, window, routing, circuits,
 # usage, metrics, a record of each call), and the authority's decision, which a cluster has elsewhere. The other threads, which a cluster
 # has in the operator, are shown and not gated: the ledger in SQLite, and the look for changed files. Not in it: TLS, credits, a spool on
@@ -39,8 +41,8 @@ finish() {
 }
 trap finish EXIT
 
-# A chunk each 5 ms: slower than a program under valgrind, so that no two chunks are read as one.
-"$bin/bench-mock" --listen "$mock" --interval 5 >"$work/mock" 2>&1 &
+# A chunk each 20 ms: slower than a program under valgrind, also where it has a tenth of a core, so that no two chunks are read as one.
+"$bin/bench-mock" --listen "$mock" --interval 20 >"$work/mock" 2>&1 &
 mock_pid=$!
 
 # total NAME LOAD-ARGUMENTS: instructions of one whole run, from start to SIGTERM: `main` of the main thread, `all` of the process.
@@ -93,16 +95,26 @@ for name in "${names[@]}"; do
 done
 [ "${#names[@]}" = 2 ] || exit 0
 
+each purser 200 1200 --size 1024 --model bench-claude
+request[translated]=$result
+each purser 2 12 --size 1024 --stream --model bench-claude
+chunk[translated]=$(((result - request[translated]) / events))
+echo "translated: ${request[translated]} instructions per 1 KB request, ${chunk[translated]} per SSE chunk"
+
 awk -v request="${request[purser]}" -v request_floor="${request[floor]}" -v large="${large[purser]}" -v large_floor="${large[floor]}" \
   -v chunk="${chunk[purser]}" -v chunk_floor="${chunk[floor]}" \
+  -v translated="${request[translated]}" -v chunk_translated="${chunk[translated]}" \
+  -v gate_translated="${PURSER_GATE_TRANSLATED:-2}" \
   -v gate_request="${PURSER_GATE_REQUEST:-1.5}" -v gate_chunk="${PURSER_GATE_CHUNK:-1.2}" '
-  function judge(what, ratio, gate) {
-    printf "%s: %.2f times the floor, gate %s: %s\n", what, ratio, gate, (ratio <= gate + 0 ? "holds" : "MISSED")
+  function judge(what, ratio, gate, of) {
+    printf "%s: %.2f times %s, gate %s: %s\n", what, ratio, of, gate, (ratio <= gate + 0 ? "holds" : "MISSED")
     if (ratio > gate + 0) missed = 1
   }
   BEGIN {
-    judge("1 KB request", request / request_floor, gate_request)
+    judge("1 KB request", request / request_floor, gate_request, "the floor")
     printf "100 KB request: %.2f times the floor, no gate\n", large / large_floor
-    judge("SSE chunk", chunk / chunk_floor, gate_chunk)
+    judge("SSE chunk", chunk / chunk_floor, gate_chunk, "the floor")
+    judge("translated 1 KB request", translated / request, gate_translated, "an untouched one")
+    judge("translated SSE chunk", chunk_translated / chunk, gate_translated, "an untouched one")
     exit missed
   }'

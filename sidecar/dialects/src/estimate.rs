@@ -78,6 +78,14 @@ pub(crate) fn names() -> [&'static [u8]; 6] {
     .map(Finder::needle)
 }
 
+/// Whether what a member of this name holds may count as something else than text.
+pub(crate) fn stands_beside_text(name: &str) -> bool {
+    matches!(
+        name,
+        "image_url" | "video_url" | "input_audio" | "source" | "inlineData" | "inline_data"
+    )
+}
+
 /// What [`input`] and [`input_of`] come to for a body of text alone.
 pub fn of_text(body: &[u8]) -> u64 {
     (body.len() as u64).div_ceil(TEXT)

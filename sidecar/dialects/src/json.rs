@@ -13,6 +13,11 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// A body's text. Most are sound, which vectors tell eight times as fast; of others the error says where.
+pub(crate) fn text(body: &[u8]) -> Result<&str, std::str::Utf8Error> {
+    simdutf8::basic::from_utf8(body).or_else(|_| std::str::from_utf8(body))
+}
+
 /// The members of those names, if `text` is an object. `null` counts as absent; the last of equal names wins.
 pub(crate) fn members<'a, const N: usize>(
     text: &'a str,

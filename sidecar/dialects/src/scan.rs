@@ -3,6 +3,7 @@
 //! Called once per request. Refuses what two parsers could read differently: the provider would then run another
 //! model than the one that was checked and paid for.
 
+use crate::estimate;
 use crate::gemini::config::Generation;
 use crate::json;
 use crate::openai::output_limit::{Limit, OutputLimits};
@@ -43,6 +44,8 @@ pub struct Scan {
     pub prompts: Option<u64>,
     /// Which members stand there that may ask more of a model than text.
     pub says: Says,
+    /// Whether it is known to hold, within its members, nothing but what a conversation of texts has.
+    pub texts_only: bool,
     /// What only Gemini's bodies have; read apart from the scan, where one is.
     pub generation: Option<Box<Generation>>,
 }
@@ -139,7 +142,7 @@ impl ScanFault {
 /// What the body says, if it is one JSON object without duplicate members. Whether it must name a model is the
 /// caller's to know.
 pub fn scan_json(body: &[u8]) -> Result<Scan, ScanFault> {
-    let text = std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
+    let text = json::text(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
     let first = text
         .bytes()
         .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
@@ -279,14 +282,17 @@ impl<'a> Top<'a> {
     fn walk(&mut self) -> Result<(), Stuck> {
         let mut seen = Seen::default();
         let mut walk = Walk::open(self.text.as_bytes(), b'{')?;
-        while let Some((spelt, value)) = walk.member()? {
+        let mut texts_only = true;
+        while let Some((spelt, value)) = walk.member_looked_into()? {
             let name = json::name(self.text, spelt)?;
+            texts_only &= !estimate::stands_beside_text(&name);
             let (read, value) = (member_read(&name), self.text.get(value).ok_or(Stuck)?);
             if let Err(fault) = seen.add(name).and_then(|()| self.take(read, value)) {
                 self.fault = Some(fault);
                 return Ok(());
             }
         }
+        self.scan.texts_only = texts_only && walk.has_texts_only();
         walk.end()
     }
 

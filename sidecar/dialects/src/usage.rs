@@ -8,7 +8,7 @@ mod parts;
 pub(crate) use parts::{Parts, gemini};
 
 use crate::Dialect;
-use crate::json::{is_empty, members};
+use crate::json::{self, is_empty, members};
 use purser_config::price::Tokens;
 use serde::de::IgnoredAny;
 
@@ -65,7 +65,7 @@ impl Whole {
     /// # Errors
     /// When it is not one JSON value.
     pub fn read(body: &[u8]) -> serde_json::Result<Whole> {
-        let text = std::str::from_utf8(body).unwrap_or_default();
+        let text = json::text(body).unwrap_or_default();
         let Some([usage, error, kind, object]) =
             members(text, ["usage", "error", "type", "object"])
         else {

@@ -34,6 +34,8 @@ pub(crate) struct Walk<'a> {
     rest: &'a [u8],
     /// The next element or member is the first, which no comma precedes.
     first: bool,
+    /// No member was met, within those that were looked into, that is not one of a conversation's texts.
+    texts_only: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -45,12 +47,29 @@ impl<'a> Walk<'a> {
             length,
             rest,
             first,
+            texts_only: true,
         })
     }
 
     /// The next member's name and value, or none if the object ends here.
     #[inline]
     pub(crate) fn member(&mut self) -> Result<Option<(Spelt, Range<usize>)>, Stuck> {
+        self.next::<false>()
+    }
+
+    /// The same, and its value is looked into, for [`Walk::has_texts_only`].
+    #[inline]
+    pub(crate) fn member_looked_into(&mut self) -> Result<Option<(Spelt, Range<usize>)>, Stuck> {
+        self.next::<true>()
+    }
+
+    /// Whether nothing stands within the members that were looked into but what a conversation of texts has.
+    pub(crate) fn has_texts_only(&self) -> bool {
+        self.texts_only
+    }
+
+    #[inline]
+    fn next<const LOOKS: bool>(&mut self) -> Result<Option<(Spelt, Range<usize>)>, Stuck> {
         if self.ends(b'}')? {
             return Ok(None);
         }
@@ -67,7 +86,7 @@ impl<'a> Walk<'a> {
                 inner,
                 escaped: is_escaped,
             },
-            self.value()?,
+            self.value::<LOOKS>()?,
         )))
     }
 
@@ -76,7 +95,7 @@ impl<'a> Walk<'a> {
         if self.ends(b']')? {
             return Ok(None);
         }
-        self.value().map(Some)
+        self.value::<false>().map(Some)
     }
 
     /// Nothing may follow.
@@ -102,15 +121,15 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    fn value(&mut self) -> Result<Range<usize>, Stuck> {
+    fn value<const LOOKS: bool>(&mut self) -> Result<Range<usize>, Stuck> {
         let text = unblank(self.rest);
-        self.rest = value(text).ok_or(Stuck)?;
+        self.rest = value::<LOOKS>(text, &mut self.texts_only).ok_or(Stuck)?;
         Ok(self.length - text.len()..self.length - self.rest.len())
     }
 }
 
 /// What follows one value. As all below, it is given a text and answers its rest, or none if it is stuck.
-fn value(mut text: &[u8]) -> Option<&[u8]> {
+fn value<'a, const LOOKS: bool>(mut text: &'a [u8], texts_only: &mut bool) -> Option<&'a [u8]> {
     let mut nest = Nest::default();
     loop {
         text = match text {
@@ -119,7 +138,7 @@ fn value(mut text: &[u8]) -> Option<&[u8]> {
                 [b'}', rest @ ..] => rest,
                 rest => {
                     nest.push(true);
-                    text = name(rest)?;
+                    text = name::<LOOKS>(rest, texts_only)?;
                     continue;
                 }
             },
@@ -148,7 +167,10 @@ fn value(mut text: &[u8]) -> Option<&[u8]> {
             };
             match (text, in_object) {
                 ([b',', rest @ ..], _) => {
-                    text = if in_object { name(rest)? } else { rest };
+                    text = match in_object {
+                        true => name::<LOOKS>(rest, texts_only)?,
+                        false => rest,
+                    };
                     break;
                 }
                 ([b'}', rest @ ..], true) | ([b']', rest @ ..], false) => {
@@ -164,8 +186,23 @@ fn value(mut text: &[u8]) -> Option<&[u8]> {
 
 /// A member's name and the colon.
 #[inline]
-fn name(text: &[u8]) -> Option<&[u8]> {
-    token(string(token(text, b'"')?)?, b':')
+fn name<'a, const LOOKS: bool>(text: &'a [u8], texts_only: &mut bool) -> Option<&'a [u8]> {
+    let text = token(text, b'"')?;
+    let after = string(text)?;
+    if LOOKS {
+        let name = text.get(..text.len() - after.len() - 1);
+        *texts_only &= is_of_texts(name.unwrap_or_default());
+    }
+    token(after, b':')
+}
+
+/// As they are spelt in nearly every conversation; one with an escape is none of them.
+#[inline]
+fn is_of_texts(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"role" | b"content" | b"type" | b"text" | b"name" | b"include_usage"
+    )
 }
 
 #[inline]

@@ -47,6 +47,7 @@ fn reads_what_the_walk_needs() {
         best_of: Some(3),
         prompts: Some(2),
         says: Says::default(),
+        texts_only: false,
         generation: None,
     };
     assert_eq!(expected.answers(), 6);

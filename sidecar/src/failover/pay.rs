@@ -6,13 +6,13 @@ use crate::bill::Bill;
 use crate::reject::Reject;
 use crate::snapshot::Serving;
 use crate::upstream::Sending;
+use std::time::Duration;
 
 impl Trial<'_> {
     /// Opens the call's bill before its first attempt, and asks whether this channel's account admits it.
-    pub(super) async fn admit(&mut self, serving: &Serving) -> Result<bool, Reject> {
+    pub(super) async fn admit(&mut self, serving: &Serving, now: Duration) -> Result<bool, Reject> {
         let ledger = &self.failover.ledger;
         if self.bill.is_none() {
-            let now = self.failover.clock.now();
             let flows = |one: &&Serving| one.reach.lane.would_take(one.upstream_name(), now, false);
             let call = self.call;
             let order = self.serving.iter().copied();

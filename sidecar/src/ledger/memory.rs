@@ -3,9 +3,10 @@
 
 use super::Quota;
 use super::stock::{Stock, Taken};
+use foldhash::HashMap;
 use purser_config::Name;
 use purser_config::quota::{Limited, Share, Use, occupancy_ms};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,8 @@ const GRAIN: Duration = Duration::from_millis(20);
 /// The most uses of one key that a Hello tells one by one.
 const MOST_TOLD: usize = 20_000;
 
-/// Uses of the last minute, leases, shares and denials, by key.
+/// Uses of the last minute, leases, shares and denials, by key: names that administrators chose, asked for several times a call, so that
+/// they need not be hashed as what a caller chooses.
 #[derive(Default)]
 pub struct Memory {
     keys: Mutex<HashMap<Name, Remembered>>,
@@ -56,18 +58,14 @@ impl Memory {
         let mut keys = self.keys();
         let counts = generation == self.generation();
         if counts {
-            keys.entry(key.clone()).or_default().add(now);
+            note(&mut keys, key, now);
         }
         counts
     }
 
     /// Notes a use, now.
     pub fn used(&self, key: &Name, now: Duration) {
-        let mut keys = self.keys();
-        match keys.get_mut(key) {
-            Some(remembered) => remembered.add(now),
-            None => keys.entry(key.clone()).or_default().add(now),
-        }
+        note(&mut self.keys(), key, now);
     }
 
     /// Uses one of the key's share, if there is one left; says how many are left after it.
@@ -242,6 +240,13 @@ impl Memory {
             .collect();
         held.sort_by(|left, right| left.key.cmp(&right.key));
         held
+    }
+}
+
+fn note(keys: &mut HashMap<Name, Remembered>, key: &Name, now: Duration) {
+    match keys.get_mut(key) {
+        Some(remembered) => remembered.add(now),
+        None => keys.entry(key.clone()).or_default().add(now),
     }
 }
 

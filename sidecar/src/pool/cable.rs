@@ -31,6 +31,8 @@ pub(super) struct Cable {
     nudge: Arc<Nudge>,
     /// The same as a waker.
     waker: Waker,
+    /// Whom the nudge wakes.
+    task: Option<Waker>,
     /// Neither half had anything to do when they were polled last, and both know whom to wake.
     still: bool,
 }
@@ -50,6 +52,7 @@ impl Cable {
             used,
             nudge,
             waker,
+            task: None,
             still: false,
         }
     }
@@ -70,29 +73,43 @@ impl Cable {
         request: Sent,
     ) -> Result<Response<Incoming>, TrySendError<Sent>> {
         let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|context| self.drive(context, |context| answer.as_mut().poll(context))).await
+        let mut poll = |context: &mut Context<'_>| answer.as_mut().poll(context);
+        poll_fn(|context| self.drive(context, false, &mut poll)).await
     }
 
-    /// Polls the connection and what waits for it, until neither moves.
+    /// Polls the connection and what waits for it, until neither moves. `may_have`: what waits may have something to give that came with
+    /// what it gave last; otherwise only the connection can bring it.
     pub(super) fn drive<T>(
         &mut self,
         context: &mut Context<'_>,
+        may_have: bool,
         mut waiting: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.nudge.task.register(context.waker());
-        // hyper's server asks three times for each piece of an answer; of what has not moved, a look at one flag is enough.
         let was_still = std::mem::take(&mut self.still);
-        if was_still && !self.nudge.is_noted() {
-            self.still = true;
-            return Poll::Pending;
+        if was_still {
+            // hyper's server asks three times for each piece of an answer; of what has not moved, a look at one flag is enough. The
+            // waker is given in any case: a late wake-up may have taken the one before.
+            self.nudge.task.register(context.waker());
+            if !self.nudge.is_noted() {
+                self.still = true;
+                return Poll::Pending;
+            }
         }
+        let is_same = |task: &Waker| task.will_wake(context.waker());
+        let is_same = self.task.as_ref().is_some_and(is_same);
         let mut quiet = Context::from_waker(&self.waker);
-        // What waits is moved by the connection only.
-        if !was_still && let Poll::Ready(done) = waiting(&mut quiet) {
+        if may_have
+            && !was_still
+            && let Poll::Ready(done) = waiting(&mut quiet)
+        {
             return Poll::Ready(done);
         }
         for _ in 0..ROUNDS {
-            self.nudge.note();
+            // A wake-up that was passed on took the waker; from here on none is.
+            if self.nudge.note() || !is_same {
+                self.nudge.task.register(context.waker());
+                self.task = Some(context.waker().clone());
+            }
             if let Some(connection) = &mut self.connection
                 && Pin::new(connection).poll(&mut quiet).is_ready()
             {
@@ -122,11 +139,12 @@ struct Nudge {
 }
 
 impl Nudge {
-    /// From here on wake-ups are noted.
-    fn note(&self) {
-        self.passes.store(false, Ordering::SeqCst);
+    /// From here on wake-ups are noted; whether they were passed on before.
+    fn note(&self) -> bool {
+        let passed = self.passes.swap(false, Ordering::SeqCst);
         // Not a store: the poll that follows must see what whoever noted one here did before.
         self.noted.swap(false, Ordering::SeqCst);
+        passed
     }
 
     /// Whether one was noted since the halves were polled last.
