@@ -106,7 +106,8 @@ impl Lane {
         if let Some(circuit) = vitals.credentials.get_mut(credential) {
             circuit.admit(now);
         }
-        vitals.turn = vitals.turn.wrapping_add(1);
+        // Who has no choice takes nobody's turn.
+        vitals.turn = vitals.turn.wrapping_add(usize::from(only.is_none()));
         drop(vitals);
         Ok(Claim {
             lane: Arc::clone(self),
