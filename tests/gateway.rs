@@ -17,6 +17,7 @@ mod gateway {
     mod drain;
     mod failover;
     mod hostile;
+    mod kept;
     mod metered;
     mod needs;
     mod outage;

@@ -19,6 +19,8 @@ pub struct Room {
     pub most_output: Option<u64>,
     /// Whether its body is known to be text alone, see [`is_plain`].
     pub plain: bool,
+    /// What it gives that lies at a provider: the member, and the provider's own name for it.
+    pub file: Option<(String, String)>,
 }
 
 /// What a call asks for, in numbers.
@@ -91,11 +93,14 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
     }
     let most_output = asked.room(serving.iter().map(Serving::model));
     let mut media = needs.media;
+    let lying = |medium: &Medium| Some((medium.path.clone(), medium.file.clone()?));
+    let file = media.iter().find_map(lying);
     media.retain(|medium| medium.url.is_some());
     Ok(Room {
         media,
         most_output,
         plain,
+        file,
     })
 }
 

@@ -15,8 +15,9 @@ fn whole(text: &[u8]) -> Result<Range<usize>, Stuck> {
         length,
         rest,
         first,
+        texts_only: true,
     };
-    let span = walk.value()?;
+    let span = walk.value::<false>()?;
     walk.end().map(|()| span)
 }
 
