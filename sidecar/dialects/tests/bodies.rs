@@ -72,7 +72,13 @@ fn leaves_to_the_provider_what_it_need_not_understand() {
     assert_eq!((found.n, found.user, found.stream), (None, None, false));
     assert_eq!(found.limits.max_tokens.unwrap().tokens, None);
     assert_eq!(found.stream_options.unwrap().include_usage, None);
-    assert_eq!(scan("{}"), Ok(Scan::default()));
+    assert_eq!(
+        scan("{}"),
+        Ok(Scan {
+            texts_only: true,
+            ..Scan::default()
+        })
+    );
 }
 
 #[test]
