@@ -1,3 +1,5 @@
+//! Ids with their seals, and without.
+
 use super::*;
 use bytes::Bytes;
 
