@@ -16,4 +16,12 @@ impl Console {
         let started_ms = house.wall_ms();
         Console { house, started_ms }
     }
+
+    /// The token that makes the first administrator; none: there is a user.
+    ///
+    /// # Errors
+    /// When the ledger cannot be asked.
+    pub async fn setup_token(&self) -> Result<Option<String>, String> {
+        Ok(None)
+    }
 }

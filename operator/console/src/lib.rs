@@ -19,6 +19,7 @@ mod ask;
 mod calls;
 mod console;
 mod house;
+mod ids;
 mod openapi;
 mod page;
 mod query;
@@ -28,6 +29,7 @@ mod server;
 mod who;
 
 pub use console::Console;
-pub use house::{House, Later, Seen};
+pub use house::{Change, Health, House, Later, Refused, Seen, Tested, Written, version};
+pub use ids::name_of;
 pub use routes::table_markdown;
 pub use server::serve;
