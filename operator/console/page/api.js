@@ -29,7 +29,9 @@ export function keep(user) {
 
 let ended = () => {};
 /** Whom to tell when the server no longer knows the session. */
-export const onEnd = (listener) => { ended = listener; };
+export const onEnd = (listener) => {
+  ended = listener;
+};
 
 /** `query({a: 1, b: ""})` → `?a=1`: what is empty is left out. */
 export function query(members) {

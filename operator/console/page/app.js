@@ -71,7 +71,19 @@ async function show() {
 
 function broken(main, error) {
   const again = h("button.button", { type: "button", onclick: show }, "Try again");
-  fill(main, h("div.card", h("div.empty", { role: "alert" }, h("h2", "This view could not be shown"), h("p", error.message), h("div.row", again))));
+  fill(
+    main,
+    h(
+      "div.card",
+      h(
+        "div.empty",
+        { role: "alert" },
+        h("h2", "This view could not be shown"),
+        h("p", error.message),
+        h("div.row", again),
+      ),
+    ),
+  );
 }
 
 function enter(sentence = "") {
@@ -98,11 +110,20 @@ async function start() {
     status = await get("api/status");
     setUnit(status.quota_per_unit);
   } catch (error) {
-    fill(app, h("main", h("div.card", h("div.empty", { role: "alert" }, h("h2", "Purser does not answer"), h("p", error.message)))));
+    fill(
+      app,
+      h(
+        "main",
+        h("div.card", h("div.empty", { role: "alert" }, h("h2", "Purser does not answer"), h("p", error.message))),
+      ),
+    );
     setTimeout(start, 2000);
     return;
   }
-  onEnd((sentence) => { fill(app); enter(sentence); });
+  onEnd((sentence) => {
+    fill(app);
+    enter(sentence);
+  });
   addEventListener("hashchange", show);
   show();
 }

@@ -34,14 +34,25 @@ function axes(format) {
   const font = "11px Inter, system-ui, sans-serif";
   return [
     { stroke, font, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: 64, size: 28, gap: 6 },
-    { stroke, font, grid, ticks: { show: false }, values: (_, splits) => splits.map(format), size: 54, gap: 8, space: 36 },
+    {
+      stroke,
+      font,
+      grid,
+      ticks: { show: false },
+      values: (_, splits) => splits.map(format),
+      size: 54,
+      gap: 8,
+      space: 36,
+    },
   ];
 }
 
 /** Sums from the bottom up, so that the first drawn bar is the whole and each later one covers its own part. */
 function stacked(series) {
   const sums = [];
-  series.forEach(({ values }, at) => sums.push(values.map((value, index) => (value ?? 0) + (at ? sums[at - 1][index] : 0))));
+  series.forEach(({ values }, at) =>
+    sums.push(values.map((value, index) => (value ?? 0) + (at ? sums[at - 1][index] : 0))),
+  );
   return sums.reverse();
 }
 
@@ -63,7 +74,13 @@ function tip(data, index) {
   const rows = data.series.map((one, at) => [one, at, one.values[index]]).filter(([, , value]) => value);
   const at = data.times[index];
   const when = data.step >= DAY ? day(at) : `${day(at)}, ${clock(at)}–${clock(at + data.step)}`;
-  const line = ([one, place, value]) => h("div", h("i.swatch", { color: `var(--${one.tint ?? tint(place)})` }), h("span", one.name), h("b.num", data.format(value)));
+  const line = ([one, place, value]) =>
+    h(
+      "div",
+      h("i.swatch", { color: `var(--${one.tint ?? tint(place)})` }),
+      h("span", one.name),
+      h("b.num", data.format(value)),
+    );
   return [h("p", when), rows.length ? rows.sort((a, b) => b[2] - a[2]).map(line) : h("div.muted", "nothing")];
 }
 
@@ -72,7 +89,9 @@ export function chart(host, label) {
   const state = { data: null, plot: null, shape: "" };
   const canvas = h("div.plot", { role: "img", "aria-label": label });
   fill(host, canvas);
-  const resize = new ResizeObserver(() => state.plot?.setSize({ width: canvas.clientWidth, height: canvas.clientHeight }));
+  const resize = new ResizeObserver(() =>
+    state.plot?.setSize({ width: canvas.clientWidth, height: canvas.clientHeight }),
+  );
   resize.observe(canvas);
   const draw = (data) => {
     state.data = data;
@@ -99,7 +118,12 @@ function build(state, canvas) {
   state.plot?.destroy();
   const bars = uPlot.paths.bars({ size: [0.82, 44], align: 1, radius: 0 });
   const colours = data.series.map((one, at) => resolved(one.tint ?? tint(at)));
-  const line = (colour) => ({ stroke: colour, width: 1.8, points: { size: 5, show: data.times.length < 48 }, spanGaps: true });
+  const line = (colour) => ({
+    stroke: colour,
+    width: 1.8,
+    points: { size: 5, show: data.times.length < 48 },
+    spanGaps: true,
+  });
   const bar = (colour) => ({ fill: colour, width: 0, paths: bars, points: { show: false } });
   const drawn = data.lines ? colours.map(line) : [...colours].reverse().map(bar);
   const options = {
@@ -107,7 +131,7 @@ function build(state, canvas) {
     height: canvas.clientHeight,
     legend: { show: false },
     cursor: { y: false, points: { show: Boolean(data.lines) }, drag: { x: false, y: false } },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: {
       x: { time: true, range: () => [state.data.times[0], state.data.times.at(-1) + state.data.step] },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },

@@ -3,7 +3,9 @@
 let unit = 1_000_000;
 
 /** How many micro-credits are one credit; from `quota_per_unit`. */
-export const setUnit = (value) => { unit = value || unit; };
+export const setUnit = (value) => {
+  unit = value || unit;
+};
 /** An amount that a person typed, in micro-credits. */
 export const micros = (text) => Math.round(Number(text) * unit);
 
@@ -22,13 +24,33 @@ export function credits(micro) {
   if (absent(micro)) return NONE;
   const value = micro / unit;
   const digits = Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 1 || value === 0 ? 2 : 6;
-  return new Intl.NumberFormat("en", { minimumFractionDigits: digits === 2 && !Number.isInteger(value) ? 2 : 0, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat("en", {
+    minimumFractionDigits: digits === 2 && !Number.isInteger(value) ? 2 : 0,
+    maximumFractionDigits: digits,
+  }).format(value);
 }
 
 /** The same to the last micro-credit, for a bill. */
-export const exact = (micro) => (absent(micro) ? NONE : new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 }).format(micro / unit));
+export const exact = (micro) =>
+  absent(micro)
+    ? NONE
+    : new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 }).format(micro / unit);
+/** A column of them with the points one under another. */
+export function exactly(amounts) {
+  const digits = Math.max(
+    2,
+    ...amounts.map((micro) => String(((micro ?? 0) % unit) / unit).split(".")[1]?.length ?? 0),
+  );
+  const text = new Intl.NumberFormat("en", {
+    minimumFractionDigits: Math.min(digits, 6),
+    maximumFractionDigits: Math.min(digits, 6),
+  });
+  return (micro) => (absent(micro) ? NONE : text.format(micro / unit));
+}
+
 /** The same in little room. */
-export const creditsShort = (micro) => (absent(micro) ? NONE : Math.abs(micro / unit) < 10_000 ? credits(micro) : short.format(micro / unit));
+export const creditsShort = (micro) =>
+  absent(micro) ? NONE : Math.abs(micro / unit) < 10_000 ? credits(micro) : short.format(micro / unit);
 
 /** 850 ms, 1.24 s, 2 min 5 s */
 export function span(ms) {
@@ -39,7 +61,8 @@ export function span(ms) {
 }
 
 /** 1.3 % */
-export const percent = (part, all) => (all ? `${((100 * part) / all).toFixed(part && part < all / 10 ? 1 : 0)} %` : NONE);
+export const percent = (part, all) =>
+  all ? `${((100 * part) / all).toFixed(part && part < all / 10 ? 1 : 0)} %` : NONE;
 
 const two = (value) => String(value).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -63,7 +86,9 @@ export function day(date, now = new Date()) {
 /** 3 Nov 2026, 14:05 */
 export function full(date) {
   const at = moment(date);
-  return at ? `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}, ${two(at.getHours())}:${two(at.getMinutes())}` : NONE;
+  return at
+    ? `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}, ${two(at.getHours())}:${two(at.getMinutes())}`
+    : NONE;
 }
 
 /** 2026-11-03, as a date field has it. */
@@ -76,7 +101,14 @@ export function ago(date, now = new Date()) {
   const seconds = (now - at) / 1000;
   const size = Math.abs(seconds);
   if (size < 10) return "just now";
-  const [amount, name] = size < 60 ? [size, "s"] : size < 3600 ? [size / 60, "min"] : size < 86_400 ? [size / 3600, "h"] : [size / 86_400, "day"];
+  const [amount, name] =
+    size < 60
+      ? [size, "s"]
+      : size < 3600
+        ? [size / 60, "min"]
+        : size < 86_400
+          ? [size / 3600, "h"]
+          : [size / 86_400, "day"];
   const many = Math.round(amount);
   const words = `${many} ${name}${name === "day" && many !== 1 ? "s" : ""}`;
   return seconds > 0 ? `${words} ago` : `in ${words}`;

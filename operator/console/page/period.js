@@ -45,7 +45,13 @@ export function bucket(times, at) {
 }
 
 /** A row of buttons. */
-export const picker = (names, chosen, pick) => choice("Period", names.map((name) => [name, name]), chosen, pick);
+export const picker = (names, chosen, pick) =>
+  choice(
+    "Period",
+    names.map((name) => [name, name]),
+    chosen,
+    pick,
+  );
 
 /** This month so far, or a whole month before it, as two dates. */
 export function month(back = 0, now = new Date()) {

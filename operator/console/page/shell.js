@@ -20,9 +20,16 @@ export function frame(app, user, status, leave) {
   const shut = () => all.classList.remove("menu-open");
   const side = h("aside.side", { id: "side" }, brand(), places(user), foot(user, status, leave));
   const shade = h("button.shade", { type: "button", "aria-label": "Close the navigation", onclick: shut });
-  side.addEventListener("click", (event) => { if (event.target.closest("a")) shut(); });
-  all.addEventListener("keydown", (event) => { if (event.key === "Escape") shut(); });
-  const skip = (event) => { event.preventDefault(); main.focus(); };
+  side.addEventListener("click", (event) => {
+    if (event.target.closest("a")) shut();
+  });
+  all.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") shut();
+  });
+  const skip = (event) => {
+    event.preventDefault();
+    main.focus();
+  };
   fill(app, h("a.skip", { href: "#main", onclick: skip }, "Skip to content"), all);
   all.append(bar(all), shade, side, main);
   return main;
@@ -43,7 +50,11 @@ function bar(all) {
     all.classList.add("menu-open");
     all.querySelector(".nav a")?.focus();
   };
-  const opener = h("button.button.bare", { type: "button", "aria-label": "Open the navigation", "aria-controls": "side", onclick: open }, icon("menu"));
+  const opener = h(
+    "button.button.bare",
+    { type: "button", "aria-label": "Open the navigation", "aria-controls": "side", onclick: open },
+    icon("menu"),
+  );
   return h("header.bar", opener, brand());
 }
 
@@ -58,17 +69,32 @@ function places(user) {
 }
 
 function foot(user, status, leave) {
-  const who = h("a.who", { href: "#/account", title: `Account; Purser ${status.version ?? ""}` }, h("b", user.display_name || user.username), h("span.muted.small", user.role_name));
-  const out = h("button.button.bare", { type: "button", "aria-label": "Sign out", title: "Sign out", onclick: leave }, icon("out"));
+  const who = h(
+    "a.who",
+    { href: "#/account", title: `Account; Purser ${status.version ?? ""}` },
+    h("b", user.display_name || user.username),
+    h("span.muted.small", user.role_name),
+  );
+  const out = h(
+    "button.button.bare",
+    { type: "button", "aria-label": "Sign out", title: "Sign out", onclick: leave },
+    icon("out"),
+  );
   return h("div.foot", who, themeSwitch(), out);
 }
 
-const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const dark = () =>
+  (document.documentElement.dataset.theme ??
+    (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
 /** A button that turns light to dark and back, and is remembered by this browser. */
 export function themeSwitch() {
   const label = () => (dark() ? "Use the light theme" : "Use the dark theme");
-  const button = h("button.button.bare", { type: "button", "aria-label": label(), title: label() }, icon(dark() ? "sun" : "moon"));
+  const button = h(
+    "button.button.bare",
+    { type: "button", "aria-label": label(), title: label() },
+    icon(dark() ? "sun" : "moon"),
+  );
   button.addEventListener("click", () => {
     const theme = dark() ? "light" : "dark";
     document.documentElement.dataset.theme = theme;

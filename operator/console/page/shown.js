@@ -14,11 +14,23 @@ export function say(sentence) {
 export function dialog(title, build, { drawer = false } = {}) {
   return new Promise((resolve) => {
     const frame = h(drawer ? "dialog.drawer" : "dialog", { "aria-label": title });
-    const close = (value) => { frame.returned = value; frame.close(); };
-    const leave = h("button.button.bare", { type: "button", "aria-label": "Close", onclick: () => close() }, icon("close"));
+    const close = (value) => {
+      frame.returned = value;
+      frame.close();
+    };
+    const leave = h(
+      "button.button.bare",
+      { type: "button", "aria-label": "Close", onclick: () => close() },
+      icon("close"),
+    );
     frame.append(h("header", h("h2", title), leave), h("div.inside", build(close)));
-    frame.addEventListener("close", () => { frame.remove(); resolve(frame.returned); });
-    frame.addEventListener("mousedown", (event) => { if (event.target === frame && drawer) close(); });
+    frame.addEventListener("close", () => {
+      frame.remove();
+      resolve(frame.returned);
+    });
+    frame.addEventListener("mousedown", (event) => {
+      if (event.target === frame && drawer) close();
+    });
     document.body.append(frame);
     frame.showModal();
     frame.querySelector("[autofocus]")?.focus();
@@ -58,7 +70,16 @@ export function select(name, options, chosen, more = {}) {
 
 /** Asks before something that cannot be taken back; true when it was done. */
 export function confirm(title, sentence, action, send) {
-  const build = (close) => form([h("p", sentence)], { action, danger: true, close, send: async () => { await send(); close(true); } });
+  const build = (close) =>
+    form([h("p", sentence)], {
+      action,
+      danger: true,
+      close,
+      send: async () => {
+        await send();
+        close(true);
+      },
+    });
   return dialog(title, build);
 }
 
@@ -66,21 +87,22 @@ export function confirm(title, sentence, action, send) {
 export function reveal(title, sentence, value, more) {
   return dialog(title, (close) => [
     h("p", sentence),
-    h("div.secret", h("code", { "data-secret": true }, value), copier(value)),
+    h("div.secret", h("code", { "data-secret": true }, value), copier(value, true)),
     more,
     h("div.ends", h("button.button.main", { type: "button", onclick: () => close() }, "I have stored it")),
   ]);
 }
 
 /** A button that copies `value` and says so. */
-export function copier(value, label = "Copy") {
+export function copier(value, first = false) {
+  const label = "Copy";
   const copied = async (event) => {
     const button = event.currentTarget;
     const done = await copy(value);
     fill(button, done ? "Copied" : "Select and copy it");
     setTimeout(() => fill(button, icon("copy"), label), 1600);
   };
-  return h("button.button", { type: "button", onclick: copied, autofocus: true }, icon("copy"), label);
+  return h("button.button", { type: "button", onclick: copied, autofocus: first }, icon("copy"), label);
 }
 
 async function copy(value) {
@@ -95,11 +117,18 @@ async function copy(value) {
 /** A button with a menu of `[label, act, bad]`; what is false is left out. */
 export function menu(label, entries) {
   const list = h("div.menu", { popover: "auto", role: "menu" });
-  const choose = (act) => () => { list.hidePopover(); act(); };
+  const choose = (act) => () => {
+    list.hidePopover();
+    act();
+  };
   for (const [text, act, bad] of entries.filter(Boolean)) {
     list.append(h(bad ? "button.bad" : "button", { type: "button", role: "menuitem", onclick: choose(act) }, text));
   }
-  const opener = h("button.button.bare.little", { type: "button", "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" }, icon("more"));
+  const opener = h(
+    "button.button.bare.little",
+    { type: "button", "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" },
+    icon("more"),
+  );
   opener.popoverTargetElement = list;
   list.addEventListener("toggle", (event) => place(event, opener, list));
   list.addEventListener("keydown", (event) => walk(event, list));

@@ -14,11 +14,24 @@ export async function show(main, life) {
   const about = facts([
     ["User name", user.username],
     ["Role", user.role_name],
-    ["Sees", user.role >= 10 ? "all namespaces" : (user.namespaces ?? []).join(", ") || "no namespace yet: an administrator names them"],
+    [
+      "Sees",
+      user.role >= 10
+        ? "all namespaces"
+        : (user.namespaces ?? []).join(", ") || "no namespace yet: an administrator names them",
+    ],
     ["This session ends", user.expires_at ? full(user.expires_at) : null],
     ["Server", life.status.version ? `Purser ${life.status.version}` : null],
   ]);
-  fill(main, heading("Account"), h("div.two", h("section.card", h("header", h("h2", "You")), h("div.body.stack", about, named(user))), h("section.card", h("header", h("h2", "Password")), h("div.body", password()))));
+  fill(
+    main,
+    heading("Account"),
+    h(
+      "div.two",
+      h("section.card", h("header", h("h2", "You")), h("div.body.stack", about, named(user))),
+      h("section.card", h("header", h("h2", "Password")), h("div.body", password())),
+    ),
+  );
 }
 
 function named(user) {
@@ -32,10 +45,21 @@ function named(user) {
 }
 
 function password() {
-  const secret = (name, label, autocomplete, more) => field(label, h("input", { name, type: "password", required: true, autocomplete, minlength: more ? 12 : null }), more);
+  const secret = (name, label, autocomplete, more) =>
+    field(
+      label,
+      h("input", { name, type: "password", required: true, autocomplete, minlength: more ? 12 : null }),
+      more,
+    );
   const send = async (members) => {
     await put("api/user/self", members);
     say("Your password is changed.");
   };
-  return form([secret("original_password", "Old password", "current-password"), secret("password", "New password", "new-password", "At least 12 characters.")], { action: "Change password", send });
+  return form(
+    [
+      secret("original_password", "Old password", "current-password"),
+      secret("password", "New password", "new-password", "At least 12 characters."),
+    ],
+    { action: "Change password", send },
+  );
 }

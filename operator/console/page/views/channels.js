@@ -3,19 +3,31 @@
 import { fill, h, icon } from "../dom.js";
 import { all, get, post, remove } from "../api.js";
 import { credits, span } from "../format.js";
-import { channelState, conditions, empty, facts, heading, load, opener, table } from "../parts.js";
+import { channelState, conditions, empty, facts, heading, load, opener, path, table } from "../parts.js";
 import { confirm, dialog, field, form, menu, say, select } from "../shown.js";
 
 export const title = "Channels";
 
-const PROVIDERS = ["OpenAI", "AzureOpenAI", "Anthropic", "Gemini", "Mistral", "DeepSeek", "XAI", "DashScope", "OpenAICompatible"];
+const PROVIDERS = [
+  "OpenAI",
+  "AzureOpenAI",
+  "Anthropic",
+  "Gemini",
+  "Mistral",
+  "DeepSeek",
+  "XAI",
+  "DashScope",
+  "OpenAICompatible",
+];
 
 /** Shows the view. */
 export async function show(main, life) {
   const host = h("section.card");
   const state = { life, host, tests: new Map(), channels: [] };
   state.refresh = () => load(host, () => fetchChannels(state));
-  const add = life.user.role >= 10 && h("button.button.main", { type: "button", onclick: () => create(state) }, icon("plus"), "Add channel");
+  const add =
+    life.user.role >= 10 &&
+    h("button.button.main", { type: "button", onclick: () => create(state) }, icon("plus"), "Add channel");
   fill(main, heading("Channels", null, add), host);
   await state.refresh();
   life.every(4000, () => fetchChannels(state).catch(() => null));
@@ -29,40 +41,80 @@ async function fetchChannels(state) {
 function draw(state) {
   if (!state.channels.length) return fill(state.host, nobody());
   const focused = document.activeElement?.dataset?.focus;
-  const sorted = [...state.channels].sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0) || a.name.localeCompare(b.name));
-  fill(state.host, table("Channels", columns(state), sorted, { open: (channel) => drawer(channel, state), under: (channel) => tested(channel, state) }));
+  const sorted = [...state.channels].sort(
+    (a, b) => (a.priority ?? 0) - (b.priority ?? 0) || a.name.localeCompare(b.name),
+  );
+  fill(
+    state.host,
+    table("Channels", columns(state), sorted, {
+      open: (channel) => drawer(channel, state),
+      under: (channel) => tested(channel, state),
+    }),
+  );
   if (focused) state.host.querySelector(`[data-focus="${focused}"]`)?.focus();
 }
 
-const names = (channel) => (Array.isArray(channel.models) ? channel.models : String(channel.models ?? "").split(",")).map((one) => one.name ?? one).filter(Boolean);
+const names = (channel) =>
+  (Array.isArray(channel.models) ? channel.models : String(channel.models ?? "").split(","))
+    .map((one) => one.name ?? one)
+    .filter(Boolean);
 
 function columns(state) {
   return [
-    ["Channel", (channel) => [opener(`${channel.namespace}/${channel.name}`, () => drawer(channel, state)), h("span.sub", channel.provider)]],
+    [
+      "Channel",
+      (channel) => [
+        opener(path(`${channel.namespace}/${channel.name}`), () => drawer(channel, state)),
+        h("span.sub", channel.provider),
+      ],
+    ],
     ["Health", (channel) => [channelState(channel), h("span.sub", channel.health)]],
     ["Circuit", (channel) => circuit(channel.circuit), "wide-only"],
-    ["Last error", (channel) => (channel.last_error ? h("span.clip", { title: channel.last_error }, channel.last_error) : h("span.muted", "none")), "wide-only"],
+    [
+      "Last error",
+      (channel) =>
+        channel.last_error
+          ? h("span.clip", { title: channel.last_error }, channel.last_error)
+          : h("span.muted", "none"),
+      "wide-only",
+    ],
     ["Order", (channel) => `${channel.priority ?? 0} · ${channel.weight ?? 1}`, "num wide-only"],
     ["Credits", (channel) => credits(channel.used_quota), "num wide-only"],
     ["Cost", (channel) => credits(channel.cost), "num wide-only"],
-    ["Waste", (channel) => h("span", { class: channel.waste ? "warn" : "muted" }, credits(channel.waste)), "num wide-only"],
+    [
+      "Waste",
+      (channel) => h("span", { class: channel.waste ? "warn" : "muted" }, credits(channel.waste)),
+      "num wide-only",
+    ],
     ["", (channel) => deeds(channel, state), "num"],
   ];
 }
 
 function circuit(said) {
   if (!said) return h("span.muted", "–");
-  const closed = /^closed/i.test(said);
-  return h(closed ? "span.tag" : "span.tag.alarm", said);
+  const kind = /^closed/i.test(said) ? "" : /half/i.test(said) ? ".caution" : ".alarm";
+  return h(`span.tag${kind}`, said);
 }
 
 function deeds(channel, state) {
   if (state.life.user.role < 10) return null;
   const testing = state.tests.get(channel.id) === "running";
-  const test = h("button.button.little", { type: "button", disabled: testing, "data-focus": `test-${channel.id}`, "aria-label": `Test ${channel.name}`, onclick: () => probe(channel, names(channel)[0], state) }, testing ? "Testing…" : "Test");
+  const test = h(
+    "button.button.little",
+    {
+      type: "button",
+      disabled: testing,
+      "data-focus": `test-${channel.id}`,
+      "aria-label": `Test ${channel.name}`,
+      onclick: () => probe(channel, names(channel)[0], state),
+    },
+    testing ? "Testing…" : "Test",
+  );
   const more = menu(`Actions for ${channel.name}`, [
     ["Show its calls", () => state.life.go("log", { channel: `${channel.namespace}/${channel.name}` })],
-    ...names(channel).slice(1, 8).map((name) => [`Test ${name}`, () => probe(channel, name, state)]),
+    ...names(channel)
+      .slice(1, 8)
+      .map((name) => [`Test ${name}`, () => probe(channel, name, state)]),
     ["Delete…", () => takeAway(channel, state), true],
   ]);
   return h("span.deeds", test, more);
@@ -84,42 +136,108 @@ function tested(channel, state) {
   const said = state.tests.get(channel.id);
   if (!said || said === "running") return null;
   const time = said.time === undefined || said.time === null ? "" : ` after ${span(said.time * 1000)}`;
-  return h(said.ok ? "span.good" : "span.bad", { role: "status" }, said.ok ? `${said.model} answered${time}.` : `Test of ${said.model} failed${time}: ${said.message}`);
+  return h(
+    said.ok ? "span.good" : "span.bad",
+    { role: "status" },
+    said.ok ? `${said.model} answered${time}.` : `Test of ${said.model} failed${time}: ${said.message}`,
+  );
 }
 
 function drawer(channel, state) {
-  return dialog(`${channel.namespace}/${channel.name}`, () => [
-    h("div.row", channelState(channel), h("span.muted", channel.health)),
-    channel.last_error && h("p.complaint", channel.last_error),
-    facts([
-      ["Provider", channel.provider],
-      ["Address", channel.base_url && h("code", channel.base_url)],
-      ["Circuit", circuit(channel.circuit)],
-      ["Priority, weight", `${channel.priority ?? 0}, ${channel.weight ?? 1}`],
-      ["Answers in", channel.response_time ? span(channel.response_time) : null],
-      ["Credits served", credits(channel.used_quota)],
-      ["Cost", credits(channel.cost)],
-      ["Waste", credits(channel.waste)],
-    ]),
-    h("section.stack", h("h3", "Models"), h("div.row", names(channel).map((name) => h("span.tag", name)))),
-    h("div.row", h("a.button", { href: `#/log?${new URLSearchParams({ channel: `${channel.namespace}/${channel.name}` })}`, onclick: (event) => event.target.closest("dialog").close() }, "Show its calls")),
-    conditions(channel.conditions),
-  ], { drawer: true, life: state.life });
+  return dialog(
+    `${channel.namespace}/${channel.name}`,
+    () => [
+      h("div.row", channelState(channel), h("span.muted", channel.health)),
+      channel.last_error && h("p.complaint", channel.last_error),
+      facts([
+        ["Provider", channel.provider],
+        ["Address", channel.base_url && h("code", channel.base_url)],
+        ["Circuit", circuit(channel.circuit)],
+        ["Priority, weight", `${channel.priority ?? 0}, ${channel.weight ?? 1}`],
+        ["Answers in", channel.response_time ? span(channel.response_time) : null],
+        ["Credits served", credits(channel.used_quota)],
+        ["Cost", credits(channel.cost)],
+        ["Waste", credits(channel.waste)],
+      ]),
+      h(
+        "section.stack",
+        h("h3", "Models"),
+        h(
+          "div.row",
+          names(channel).map((name) => h("span.tag", name)),
+        ),
+      ),
+      h(
+        "div.row",
+        h(
+          "a.button",
+          {
+            href: `#/log?${new URLSearchParams({ channel: `${channel.namespace}/${channel.name}` })}`,
+            onclick: (event) => event.target.closest("dialog").close(),
+          },
+          "Show its calls",
+        ),
+      ),
+      conditions(channel.conditions),
+    ],
+    { drawer: true, life: state.life },
+  );
 }
 
 async function create(state) {
   const text = (name, more = {}) => h("input", { name, autocapitalize: "none", spellcheck: "false", ...more });
   const spaces = [...new Set(state.channels.map((channel) => channel.namespace))].sort();
   const content = [
-    h("div.pair", field("Name", text("name", { required: true, autofocus: true, maxlength: 63 })), field("Namespace", text("namespace", { required: true, value: spaces[0] ?? "" }))),
-    field("Provider", select("provider", PROVIDERS.map((name) => [name, name]), "OpenAI")),
-    field("Address", text("base_url", { type: "url", placeholder: "the provider's own" }), "Needed for AzureOpenAI and OpenAICompatible: https://…/v1"),
+    h(
+      "div.pair",
+      field("Name", text("name", { required: true, autofocus: true, maxlength: 63 })),
+      field("Namespace", text("namespace", { required: true, value: spaces[0] ?? "" })),
+    ),
+    field(
+      "Provider",
+      select(
+        "provider",
+        PROVIDERS.map((name) => [name, name]),
+        "OpenAI",
+      ),
+    ),
+    field(
+      "Address",
+      text("base_url", { type: "url", placeholder: "the provider's own" }),
+      "Needed for AzureOpenAI and OpenAICompatible: https://…/v1",
+    ),
     field("Models", text("models", { required: true, placeholder: "gpt-4o-mini, gpt-4o" }), "Apart by commas."),
-    field("Provider's key", text("key", { type: "password", autocomplete: "off" }), "Goes into a labelled Secret and is never shown again."),
-    h("div.pair", field("Priority", text("priority", { type: "number", value: "0", min: 0 }), "Lower is tried first."), field("Weight", text("weight", { type: "number", value: "1", min: 1 }), "Among equals.")),
+    field(
+      "Provider's key",
+      text("key", { type: "password", autocomplete: "off" }),
+      "Goes into a labelled Secret and is never shown again.",
+    ),
+    h(
+      "div.pair",
+      field("Priority", text("priority", { type: "number", value: "0", min: 0 }), "Lower is tried first."),
+      field("Weight", text("weight", { type: "number", value: "1", min: 1 }), "Among equals."),
+    ),
   ];
-  const asked = (members) => ({ ...members, base_url: members.base_url || undefined, models: members.models.split(",").map((word) => word.trim()).filter(Boolean), priority: Number(members.priority), weight: Number(members.weight) });
-  const made = await dialog("Add a channel", (close) => form(content, { action: "Add channel", close, send: async (members) => { await post("api/channel/", asked(members)); close(members.name); } }));
+  const asked = (members) => ({
+    ...members,
+    base_url: members.base_url || undefined,
+    models: members.models
+      .split(",")
+      .map((word) => word.trim())
+      .filter(Boolean),
+    priority: Number(members.priority),
+    weight: Number(members.weight),
+  });
+  const made = await dialog("Add a channel", (close) =>
+    form(content, {
+      action: "Add channel",
+      close,
+      send: async (members) => {
+        await post("api/channel/", asked(members));
+        close(members.name);
+      },
+    }),
+  );
   if (!made) return;
   say(`Channel ${made} was added. Test it to see whether its provider answers.`);
   state.refresh();
@@ -127,10 +245,23 @@ async function create(state) {
 
 async function takeAway(channel, state) {
   const full = `${channel.namespace}/${channel.name}`;
-  const done = await confirm(`Delete ${channel.name}?`, `No call goes to ${full} from then on; models that only it serves are gone. Its records stay.`, "Delete channel", () => remove(`api/channel/${channel.id}`));
+  const done = await confirm(
+    `Delete ${channel.name}?`,
+    `No call goes to ${full} from then on; models that only it serves are gone. Its records stay.`,
+    "Delete channel",
+    () => remove(`api/channel/${channel.id}`),
+  );
   if (!done) return;
   say(`${full} is deleted.`);
   state.refresh();
 }
 
-const nobody = () => empty("No channels yet", "A channel is a way to a provider. Without one no call can be answered. Add one here, or write a ProviderChannel object:", h("pre", "apiVersion: purser.dev/v1alpha1\nkind: ProviderChannel\nmetadata: {name: openai, namespace: shop}\nspec:\n  provider: OpenAI\n  credentials: [{secretRef: {name: openai-credential}}]\n  models: [{name: gpt-4o-mini, contextLength: 128000}]"));
+const nobody = () =>
+  empty(
+    "No channels yet",
+    "A channel is a way to a provider. Without one no call can be answered. Add one here, or write a ProviderChannel object:",
+    h(
+      "pre",
+      "apiVersion: purser.dev/v1alpha1\nkind: ProviderChannel\nmetadata: {name: openai, namespace: shop}\nspec:\n  provider: OpenAI\n  credentials: [{secretRef: {name: openai-credential}}]\n  models: [{name: gpt-4o-mini, contextLength: 128000}]",
+    ),
+  );

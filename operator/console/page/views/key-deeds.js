@@ -10,7 +10,13 @@ const full = (key) => `${key.namespace}/${key.name}`;
 
 /** Asks for a new key and shows its value, once. */
 export async function create(state) {
-  const made = await dialog("Create a key", (close) => form(fields(state), { action: "Create key", close, send: async (members) => close(await post("api/token/", asked(members))) }));
+  const made = await dialog("Create a key", (close) =>
+    form(fields(state), {
+      action: "Create key",
+      close,
+      send: async (members) => close(await post("api/token/", asked(members))),
+    }),
+  );
   if (!made) return;
   state.refresh();
   await show(made, "Key created");
@@ -18,31 +24,79 @@ export async function create(state) {
 
 function fields({ plans, keys, life }) {
   const spaces = [...new Set([...(life.user.namespaces ?? []), ...keys.map((key) => key.namespace)])].sort();
-  const known = h("datalist", { id: "namespaces" }, spaces.map((value) => h("option", { value })));
-  const name = h("input", { name: "name", required: true, pattern: "[a-z0-9]([-a-z0-9]*[a-z0-9])?", maxlength: 63, autofocus: true, autocapitalize: "none", spellcheck: "false" });
-  const namespace = h("input", { name: "namespace", required: true, list: "namespaces", value: spaces[0] ?? "", autocapitalize: "none", spellcheck: "false" });
-  const plan = select("plan", plans.map((one) => [one.name, one.display_name ? `${one.display_name} (${one.name})` : one.name]), plans[0]?.name, { required: true });
+  const known = h(
+    "datalist",
+    { id: "namespaces" },
+    spaces.map((value) => h("option", { value })),
+  );
+  const name = h("input", {
+    name: "name",
+    required: true,
+    pattern: "[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+    maxlength: 63,
+    autofocus: true,
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
+  const namespace = h("input", {
+    name: "namespace",
+    required: true,
+    list: "namespaces",
+    value: spaces[0] ?? "",
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
+  const plan = select(
+    "plan",
+    plans.map((one) => [one.name, one.display_name ? `${one.display_name} (${one.name})` : one.name]),
+    plans[0]?.name,
+    { required: true },
+  );
   return [
     h("div.pair", field("Name", name, "Small letters, digits and hyphens."), field("Namespace", namespace)),
-    field("Plan", plan, plans.length ? "Says how often, for how many credits and which models." : "There is no plan yet: an administrator writes one first."),
-    field("Models", h("input", { name: "models", placeholder: "all that the plan allows", spellcheck: "false" }), "Narrows the plan: names or patterns with *, apart by commas."),
+    field(
+      "Plan",
+      plan,
+      plans.length
+        ? "Says how often, for how many credits and which models."
+        : "There is no plan yet: an administrator writes one first.",
+    ),
+    field(
+      "Models",
+      h("input", { name: "models", placeholder: "all that the plan allows", spellcheck: "false" }),
+      "Narrows the plan: names or patterns with *, apart by commas.",
+    ),
     field("Expires", h("input", { name: "expires", type: "date" }), "Empty: never, but for its plan."),
     known,
   ];
 }
 
 function asked({ name, namespace, plan, models, expires }) {
-  const list = models.split(",").map((word) => word.trim()).filter(Boolean);
+  const list = models
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean);
   const expired_time = expires ? Math.floor(new Date(`${expires}T23:59:59`).getTime() / 1000) : -1;
   return { name, namespace, plan, models: list, expired_time };
 }
 
-const show = (answer, title) => reveal(title, "This is its value. It is shown now and never again; store it where the application reads it.", answer.key, h("p.muted.small", "It is in the Secret that the key names, too: pods with a sidecar need no copy."));
+const show = (answer, title) =>
+  reveal(
+    title,
+    "This is its value. It is shown now and never again; store it where the application reads it.",
+    answer.key,
+    h("p.muted.small", "It is in the Secret that the key names, too: pods with a sidecar need no copy."),
+  );
 
 /** A new value; the old one stops. */
 export async function rotate(key, state) {
-  const text = h("p", `${full(key)} gets a new value. Callers that still have the old one are refused, at once or after the overlap that the key's rotation names.`);
-  const made = await dialog(`Rotate ${key.name}`, (close) => form([text], { action: "Rotate", danger: true, close, send: async () => close(await post(`${path(key)}/rotate`)) }));
+  const text = h(
+    "p",
+    `${full(key)} gets a new value. Callers that still have the old one are refused, at once or after the overlap that the key's rotation names.`,
+  );
+  const made = await dialog(`Rotate ${key.name}`, (close) =>
+    form([text], { action: "Rotate", danger: true, close, send: async () => close(await post(`${path(key)}/rotate`)) }),
+  );
   if (!made) return;
   state.refresh();
   await show(made, "New value");
@@ -63,7 +117,12 @@ export async function suspend(key, state) {
 /** Adds credits, once by the id. */
 export async function topUp(key, state) {
   const amount = h("input", { name: "amount", type: "number", step: "any", required: true, autofocus: true });
-  const id = h("input", { name: "id", required: true, value: `console-${Date.now().toString(36)}`, spellcheck: "false" });
+  const id = h("input", {
+    name: "id",
+    required: true,
+    value: `console-${Date.now().toString(36)}`,
+    spellcheck: "false",
+  });
   const content = [
     h("p.muted", `${credits(key.remain_quota)} credits are left.`),
     field("Credits", amount, "A negative amount takes away."),
@@ -73,7 +132,9 @@ export async function topUp(key, state) {
     await post(`${path(key)}/topup`, { amount: micros(members.amount), id: members.id });
     close(members.amount);
   };
-  const added = await dialog(`Top up ${key.name}`, (close) => form(content, { action: "Add credits", close, send: send(close) }));
+  const added = await dialog(`Top up ${key.name}`, (close) =>
+    form(content, { action: "Add credits", close, send: send(close) }),
+  );
   if (!added) return;
   say(`${added} credits were added to ${full(key)}.`);
   state.refresh();

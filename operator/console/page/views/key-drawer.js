@@ -16,7 +16,18 @@ export function keyDrawer(key, state) {
 function content(key, state, close) {
   const usage = h("section.stack", h("h3", "Last 30 days"), h("p.muted", "…"));
   fillUsage(usage, key);
-  const act = ([label, act, bad]) => h(bad ? "button.button.bad" : "button.button", { type: "button", onclick: () => { close(); act(); } }, label);
+  const act = ([label, act, bad]) =>
+    h(
+      bad ? "button.button.bad" : "button.button",
+      {
+        type: "button",
+        onclick: () => {
+          close();
+          act();
+        },
+      },
+      label,
+    );
   const buttons = state.life.user.role >= 5 ? deeds(key, state).filter(Boolean).map(act) : null;
   return [
     h("div.row", keyState(key), key.display_name && h("span.muted", key.display_name)),
@@ -39,7 +50,13 @@ function content(key, state, close) {
   ];
 }
 
-const models = (list) => (list?.length ? h("span.row", list.map((name) => h("span.tag", name))) : "all that the plan allows");
+const models = (list) =>
+  list?.length
+    ? h(
+        "span.row",
+        list.map((name) => h("span.tag", name)),
+      )
+    : "all that the plan allows";
 
 async function fillUsage(host, key) {
   const asked = { ...bounds("30d"), by: "key,hour", token_name: `${key.namespace}/${key.name}` };
@@ -49,6 +66,13 @@ async function fillUsage(host, key) {
   const days = times.map(() => 0);
   for (const row of own) days[Math.max(0, bucket(times, row.created_at))] += row.count;
   const sum = (member) => own.reduce((all, row) => all + (row[member] ?? 0), 0);
-  host.querySelector("p").replaceWith(h("p.muted", `${count(sum("count"))} requests, ${count(sum("errors"))} of them failed; ${count(sum("token_used"))} tokens; ${credits(sum("quota"))} credits`));
+  host
+    .querySelector("p")
+    .replaceWith(
+      h(
+        "p.muted",
+        `${count(sum("count"))} requests, ${count(sum("errors"))} of them failed; ${count(sum("token_used"))} tokens; ${credits(sum("quota"))} credits`,
+      ),
+    );
   host.append(spark(days));
 }

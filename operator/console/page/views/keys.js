@@ -3,7 +3,7 @@
 import { fill, h, icon } from "../dom.js";
 import { all, get } from "../api.js";
 import { ago, credits, full } from "../format.js";
-import { empty, heading, keyState, load, meter, opener, table } from "../parts.js";
+import { empty, heading, keyState, load, meter, opener, path, table } from "../parts.js";
 import { menu } from "../shown.js";
 import { create, rotate, suspend, takeAway, topUp } from "./key-deeds.js";
 import { keyDrawer } from "./key-drawer.js";
@@ -15,8 +15,19 @@ export async function show(main, life) {
   const host = h("section.card");
   const state = { keys: [], plans: [], host, life, word: life.params.search ?? "", plan: life.params.plan ?? "" };
   state.refresh = () => load(host, () => fetchKeys(state));
-  const search = h("input", { type: "search", placeholder: "Name, namespace or plan", "aria-label": "Search keys", value: state.word, oninput: (event) => { state.word = event.target.value; draw(state); } });
-  const add = life.user.role >= 5 && h("button.button.main", { type: "button", onclick: () => create(state) }, icon("plus"), "Create key");
+  const search = h("input", {
+    type: "search",
+    placeholder: "Name, namespace or plan",
+    "aria-label": "Search keys",
+    value: state.word,
+    oninput: (event) => {
+      state.word = event.target.value;
+      draw(state);
+    },
+  });
+  const add =
+    life.user.role >= 5 &&
+    h("button.button.main", { type: "button", onclick: () => create(state) }, icon("plus"), "Create key");
   fill(main, heading("Keys", null, search, add), host);
   await state.refresh();
   const named = state.keys.find((key) => `${key.namespace}/${key.name}` === life.params.open);
@@ -33,23 +44,37 @@ async function fetchKeys(state) {
 }
 
 function wanted(key, { word, plan }) {
-  const text = `${key.namespace}/${key.name} ${key.display_name ?? ""} ${key.plan} ${key.key_prefix ?? ""}`.toLowerCase();
+  const text =
+    `${key.namespace}/${key.name} ${key.display_name ?? ""} ${key.plan} ${key.key_prefix ?? ""}`.toLowerCase();
   return text.includes(word.trim().toLowerCase()) && (!plan || key.plan === plan);
 }
 
 function draw(state) {
   const keys = state.keys.filter((key) => wanted(key, state));
   if (!state.keys.length) return fill(state.host, nobody(state));
-  if (!keys.length) return fill(state.host, empty("No key is like that", "Search for a part of its name, namespace, plan or first letters."));
+  if (!keys.length)
+    return fill(
+      state.host,
+      empty("No key is like that", "Search for a part of its name, namespace, plan or first letters."),
+    );
   const focused = document.activeElement?.dataset?.key;
   const open = (key) => keyDrawer(key, state);
-  fill(state.host, table("Keys", columns(state, open), keys, { open, under: (key) => (key.status === 1 ? null : key.why) }));
+  fill(
+    state.host,
+    table("Keys", columns(state, open), keys, { open, under: (key) => (key.status === 1 ? null : key.why) }),
+  );
   if (focused) state.host.querySelector(`[data-key="${focused}"]`)?.focus();
 }
 
 function columns(state, open) {
   return [
-    ["Key", (key) => [opener(`${key.namespace}/${key.name}`, () => open(key), { "data-key": key.id }), key.display_name && h("span.sub", key.display_name)]],
+    [
+      "Key",
+      (key) => [
+        opener(path(`${key.namespace}/${key.name}`), () => open(key), { "data-key": key.id }),
+        key.display_name && h("span.sub", key.display_name),
+      ],
+    ],
     ["State", keyState],
     ["Plan", (key) => h("a", { href: `#/plans?open=${encodeURIComponent(key.plan)}` }, key.plan), "wide-only"],
     ["Begins with", (key) => h("code.muted", key.key_prefix ? `${key.key_prefix}…` : "–"), "wide-only"],
@@ -63,7 +88,8 @@ function columns(state, open) {
 
 /** What is left of what, as a figure and a bar. */
 export function remaining(key) {
-  if (key.unlimited_quota || key.remain_quota === null || key.remain_quota === undefined) return h("span.muted", "unmetered");
+  if (key.unlimited_quota || key.remain_quota === null || key.remain_quota === undefined)
+    return h("span.muted", "unmetered");
   const whole = key.remain_quota + (key.used_quota ?? 0);
   const tone = key.remain_quota <= 0 ? "bad" : key.remain_quota < whole * 0.2 ? "warn" : null;
   return [credits(key.remain_quota), meter(key.remain_quota, whole, tone)];
@@ -89,6 +115,16 @@ export function deeds(key, state) {
 }
 
 function nobody(state) {
-  const add = state.life.user.role >= 5 && h("button.button.main", { type: "button", onclick: () => create(state) }, "Create the first key");
-  return empty("No keys yet", "A key says who may call, and by which plan. Make one here, or write an ApiKey object:", h("pre", "apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {name: checkout, namespace: shop}\nspec: {plan: team}"), h("div.row", add));
+  const add =
+    state.life.user.role >= 5 &&
+    h("button.button.main", { type: "button", onclick: () => create(state) }, "Create the first key");
+  return empty(
+    "No keys yet",
+    "A key says who may call, and by which plan. Make one here, or write an ApiKey object:",
+    h(
+      "pre",
+      "apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {name: checkout, namespace: shop}\nspec: {plan: team}",
+    ),
+    h("div.row", add),
+  );
 }

@@ -4,27 +4,57 @@ import { fill, h } from "../dom.js";
 import { get } from "../api.js";
 import { bounds, picker } from "../period.js";
 import { clock, compact, count, credits, full, span } from "../format.js";
-import { empty, heading, liveSwitch, load, opener, pager, table } from "../parts.js";
+import { empty, heading, liveSwitch, load, opener, pager, path, table } from "../parts.js";
 import { callDrawer, outcome } from "./call.js";
 
 export const title = "Log";
 
 const SIZE = 50;
 const TAIL_MS = 700;
-const FILTERS = [["token_name", "Key"], ["model_name", "Model"], ["channel", "Channel"], ["namespace", "Namespace"], ["plan", "Plan"], ["status", "Status"], ["request_id", "Request id"]];
+const FILTERS = [
+  ["token_name", "Key"],
+  ["model_name", "Model"],
+  ["channel", "Channel"],
+  ["namespace", "Namespace"],
+  ["plan", "Plan"],
+  ["status", "Status"],
+  ["request_id", "Request id"],
+];
 
 /** Shows the view. */
 export async function show(main, life) {
   const { period = "24h", type = "", ...given } = life.params;
-  const state = { life, period, type, filters: {}, live: true, page: null, items: [], fresh: new Set(), host: h("div"), sums: h("p.muted.small") };
+  const state = {
+    life,
+    period,
+    type,
+    filters: {},
+    live: true,
+    page: null,
+    items: [],
+    fresh: new Set(),
+    host: h("div"),
+    sums: h("p.muted.small"),
+  };
   for (const [name] of FILTERS) state.filters[name] = given[name] ?? "";
   state.again = (number = 1) => load(state.host, () => fetchPage(state, number));
   const change = () => {
     life.note({ ...state.filters, type: state.type, period: state.period });
     return state.again();
   };
-  const live = liveSwitch(true, (on) => { state.live = on; if (on) state.again(); });
-  const head = heading("Log", null, picker(["1h", "24h", "7d", "30d", "all"], period, (value) => { state.period = value; change(); }), live);
+  const live = liveSwitch(true, (on) => {
+    state.live = on;
+    if (on) state.again();
+  });
+  const head = heading(
+    "Log",
+    null,
+    picker(["1h", "24h", "7d", "30d", "all"], period, (value) => {
+      state.period = value;
+      change();
+    }),
+    live,
+  );
   fill(main, head, h("section.card", filters(state, change), state.sums, state.host));
   await state.again();
   life.every(TAIL_MS, () => tail(state).catch(() => null));
@@ -37,21 +67,63 @@ function filters(state, change) {
     clearTimeout(waiting);
     waiting = setTimeout(change, 250);
   };
-  const boxes = FILTERS.map(([name, text]) => h("input", { type: "search", placeholder: text, "aria-label": `Filter by ${text.toLowerCase()}`, value: state.filters[name], spellcheck: "false", autocapitalize: "none", size: 12, oninput: soon(name) }));
-  const outcomes = [["", "All calls"], ["2", "Answered"], ["5", "Refused or failed"]];
-  const pick = h("select", { "aria-label": "Filter by outcome", onchange: (event) => { state.type = event.target.value; change(); } }, outcomes.map(([value, text]) => h("option", { value, selected: state.type === value }, text)));
-  return h("form.filters", { role: "search", onsubmit: (event) => event.preventDefault() }, pick, boxes);
+  const boxes = FILTERS.map(([name, text]) =>
+    h("input", {
+      type: "search",
+      placeholder: text,
+      "aria-label": `Filter by ${text.toLowerCase()}`,
+      value: state.filters[name],
+      spellcheck: "false",
+      autocapitalize: "none",
+      size: 12,
+      oninput: soon(name),
+    }),
+  );
+  const outcomes = [
+    ["", "All calls"],
+    ["2", "Answered"],
+    ["5", "Refused or failed"],
+  ];
+  const pick = h(
+    "select",
+    {
+      "aria-label": "Filter by outcome",
+      onchange: (event) => {
+        state.type = event.target.value;
+        change();
+      },
+    },
+    outcomes.map(([value, text]) => h("option", { value, selected: state.type === value }, text)),
+  );
+  const more = h(
+    "button.button.more-filters",
+    {
+      type: "button",
+      onclick: (event) => {
+        event.target.parentElement.classList.add("all");
+        event.target.remove();
+      },
+    },
+    "More filters",
+  );
+  return h("form.filters", { role: "search", onsubmit: (event) => event.preventDefault() }, pick, boxes, more);
 }
 
 const asked = (state) => ({ ...state.filters, type: state.type, ...bounds(state.period) });
 
 async function fetchPage(state, number) {
   const members = { ...asked(state), p: number, page_size: SIZE };
-  const [page, stat] = await Promise.all([get("api/log/", members, state.life.signal), get("api/log/stat", asked(state), state.life.signal)]);
+  const [page, stat] = await Promise.all([
+    get("api/log/", members, state.life.signal),
+    get("api/log/stat", asked(state), state.life.signal),
+  ]);
   state.page = page;
   state.items = page.items;
   state.fresh.clear();
-  fill(state.sums, `${count(stat.calls ?? page.total)} calls, ${count(stat.errors ?? 0)} of them refused or failed, ${credits(stat.quota)} credits; now ${compact(stat.rpm)} requests and ${compact(stat.tpm)} tokens a minute`);
+  fill(
+    state.sums,
+    `${count(stat.calls ?? page.total)} calls, ${count(stat.errors ?? 0)} of them refused or failed, ${credits(stat.quota)} credits; now ${compact(stat.rpm)} requests and ${compact(stat.tpm)} tokens a minute`,
+  );
   draw(state);
 }
 
@@ -78,8 +150,12 @@ function draw(state) {
   if (!items.length) return fill(host, nobody(state));
   const focused = document.activeElement?.dataset?.call;
   const open = (item) => callDrawer(item, state.life);
-  const made = table("Calls", columns(items, open), items, { open });
-  [...made.querySelectorAll("tbody tr")].forEach((row, at) => state.fresh.has(items[at].id) && row.classList.add("fresh"));
+  const made = table("Calls", columns(items, open), items, {
+    open,
+    under: (item) => (item.type === 5 ? item.content : null),
+  });
+  for (const row of made.querySelectorAll("[data-call]"))
+    if (state.fresh.has(row.dataset.call)) row.closest("tr").classList.add("fresh");
   fill(host, made, pager(state.page, state.again));
   if (focused) host.querySelector(`[data-call="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
@@ -87,11 +163,34 @@ function draw(state) {
 function columns(items, open) {
   const longest = Math.max(...items.map((item) => item.latency_ms ?? 0), 1);
   return [
-    ["Ended", (item) => opener(clock(item.timestamp ?? item.created_at), () => open(item), { "data-call": item.id, title: full(item.created_at) }), "time"],
-    ["Result", (item) => [outcome(item), item.content && item.type === 5 ? h("span.sub.clip", { title: item.content }, item.content) : null]],
-    ["Key", (item) => [h("span", item.token_name), h("span.sub.wide-only", item.plan)]],
-    ["Model", (item) => [h("span", item.model_name), item.served && item.served !== item.model_name ? h("span.sub", `as ${item.served}`) : null]],
-    ["Channel", (item) => [item.channel_name || h("span.muted", "none"), item.attempts > 1 ? h("span.sub", `attempt ${item.attempts}`) : null], "wide-only"],
+    [
+      "Ended",
+      (item) =>
+        opener(clock(item.timestamp ?? item.created_at), () => open(item), {
+          "data-call": item.id,
+          title: full(item.created_at),
+        }),
+      "time",
+    ],
+    ["Result", outcome],
+    [
+      "Key",
+      (item) => [
+        h("span", { title: `plan ${item.plan}` }, path(item.token_name)),
+        h("span.sub.phone-only", item.model_name),
+      ],
+    ],
+    ["Model", (item) => h("span", { title: item.served && `served as ${item.served}` }, item.model_name), "wide-only"],
+    [
+      "Channel",
+      (item) => [
+        item.channel_name || h("span.muted", "none"),
+        item.attempts > 1
+          ? h("span.tag.caution.tries", { title: `${item.attempts} attempts` }, `×${item.attempts}`)
+          : null,
+      ],
+      "wide-only",
+    ],
     ["Tokens", (item) => tokens(item), "num wide-only"],
     ["Credits", (item) => credits(item.quota), "num"],
     ["Time", (item) => duration(item, longest), "times wide-only"],
@@ -100,18 +199,37 @@ function columns(items, open) {
 
 function tokens(item) {
   if (!item.prompt_tokens && !item.completion_tokens) return h("span.muted", "–");
-  return h("span", { title: "input and output" }, count(item.prompt_tokens), h("span.muted", " + "), count(item.completion_tokens), item.estimated ? h("span.muted", { title: "estimated: the provider did not say" }, " ≈") : null);
+  return h(
+    "span",
+    { title: "input and output" },
+    count(item.prompt_tokens),
+    h("span.muted", " + "),
+    count(item.completion_tokens),
+    item.estimated ? h("span.muted", { title: "estimated: the provider did not say" }, " ≈") : null,
+  );
 }
 
 /** How long until the first content, and until the end, on one scale for the whole page. */
 function duration(item, longest) {
   const first = item.first_ms ?? item.latency_ms;
-  const bar = h("div.lane", { "aria-hidden": "true" }, h("i.wait", { "width%": (100 * first) / longest }), h("i.flow", { "left%": (100 * first) / longest, "width%": (100 * (item.latency_ms - first)) / longest }));
-  return [h("span.num", span(item.latency_ms)), bar];
+  const bar = h(
+    "div.lane",
+    { "aria-hidden": "true" },
+    h("i.wait", { "width%": (100 * first) / longest }),
+    h("i.flow", { "left%": (100 * first) / longest, "width%": (100 * (item.latency_ms - first)) / longest }),
+  );
+  return h("div.timed", bar, h("span.num", span(item.latency_ms)));
 }
 
 function nobody(state) {
   const filtered = state.type || Object.values(state.filters).some(Boolean);
   if (filtered) return empty("No call is like that", "Take a filter away, or look at a longer period.");
-  return empty("No calls in this period", "Call with a key and watch it appear here:", h("pre", "curl http://127.0.0.1:4100/v1/chat/completions \\\n  -H 'authorization: Bearer sk-…' -H 'content-type: application/json' \\\n  -d '{\"model\": \"…\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'"));
+  return empty(
+    "No calls in this period",
+    "Call with a key and watch it appear here:",
+    h(
+      "pre",
+      'curl http://127.0.0.1:4100/v1/chat/completions \\\n  -H \'authorization: Bearer sk-…\' -H \'content-type: application/json\' \\\n  -d \'{"model": "…", "messages": [{"role": "user", "content": "Hello"}]}\'',
+    ),
+  );
 }

@@ -6,7 +6,7 @@ import { all, get } from "../api.js";
 import { chart, tint } from "../chart.js";
 import { bounds, bucket, grid, picker } from "../period.js";
 import { compact, count, credits, creditsShort, many, percent, span } from "../format.js";
-import { choice, empty, heading, keyState, liveSwitch, load, table } from "../parts.js";
+import { choice, empty, heading, keyState, liveSwitch, load, path, table } from "../parts.js";
 import { recentRefusals } from "./refusals.js";
 
 export const title = "Overview";
@@ -19,7 +19,12 @@ const FIGURES = {
   latency: { label: "Latency", of: (sum) => mean(sum.latency, sum.count), text: span, full: span, lines: true },
   first: { label: "First token", of: (sum) => mean(sum.first, sum.firsts), text: span, full: span, lines: true },
 };
-const BY = [["key", "Key"], ["model", "Model"], ["channel", "Channel"], ["namespace", "Namespace"]];
+const BY = [
+  ["key", "Key"],
+  ["model", "Model"],
+  ["channel", "Channel"],
+  ["namespace", "Namespace"],
+];
 const MEMBER = { key: "key", model: "model_name", channel: "channel", namespace: "namespace" };
 const FILTER = { key: "token_name", model: "model_name", channel: "channel", namespace: "namespace" };
 
@@ -71,7 +76,12 @@ function series(groups, figure) {
 
 /** Shows the view. */
 export async function show(main, life) {
-  const state = { period: life.params.period ?? "24h", by: life.params.by ?? "key", figure: life.params.figure ?? "requests", live: true };
+  const state = {
+    period: life.params.period ?? "24h",
+    by: life.params.by ?? "key",
+    figure: life.params.figure ?? "requests",
+    live: true,
+  };
   const tiles = h("div.tiles", { role: "group", "aria-label": "What the chart shows" });
   const plot = h("div.chart");
   const legend = h("div.legend");
@@ -92,9 +102,24 @@ export async function show(main, life) {
   const periods = picker(["24h", "7d", "30d", "90d"], state.period, change("period"));
   const title = h("h2");
   parts.title = title;
-  const card = h("section.card", h("header", title, now, choice("By", BY, state.by, change("by"))), h("div.body", plot, legend));
+  const card = h(
+    "section.card",
+    h("header", title, now, choice("By", BY, state.by, change("by"))),
+    h("div.body", plot, legend),
+  );
   parts.body.append(tiles, card, h("section.card", rows), below);
-  fill(main, heading("Overview", null, periods, liveSwitch(true, (on) => { state.live = on; })), parts.body);
+  fill(
+    main,
+    heading(
+      "Overview",
+      null,
+      periods,
+      liveSwitch(true, (on) => {
+        state.live = on;
+      }),
+    ),
+    parts.body,
+  );
   await load(rows, again);
   await Promise.all([refusedKeys(below), recentRefusals(below, life)]);
   life.every(3000, () => (state.live ? again().catch(() => null) : null));
@@ -103,7 +128,10 @@ export async function show(main, life) {
 async function refresh(state, life, parts) {
   const { period, by } = state;
   const asked = { ...bounds(period), by: `${by},hour` };
-  const [rows, stat] = await Promise.all([get("api/data/", asked, life.signal), get("api/log/stat", bounds("1h"), life.signal)]);
+  const [rows, stat] = await Promise.all([
+    get("api/data/", asked, life.signal),
+    get("api/log/stat", bounds("1h"), life.signal),
+  ]);
   if (state.period !== period || state.by !== by) return;
   const time = grid(period);
   state.read = { ...read(rows, by, time), time };
@@ -116,48 +144,117 @@ function draw(state, life, parts) {
   const figure = FIGURES[state.figure];
   const { sorted, shown } = series(groups, state.figure);
   const focused = document.activeElement?.dataset?.figure;
-  fill(parts.tiles, Object.keys(FIGURES).map((name) => tile(name, whole, state)));
+  fill(
+    parts.tiles,
+    Object.keys(FIGURES).map((name) => tile(name, whole, state)),
+  );
   if (focused) parts.tiles.querySelector(`[data-figure="${focused}"]`)?.focus();
   fill(parts.title, `${figure.label} by ${state.by}`);
   const axis = state.figure === "credits" ? creditsShort : figure.text;
   parts.drawn.draw({ ...time, series: shown, name: state.figure, lines: figure.lines, format: figure.full, axis });
-  fill(parts.legend, shown.map((one, at) => h("span", h("i.swatch", { color: `var(--${one.tint ?? tint(at)})` }), one.name)));
+  fill(
+    parts.legend,
+    shown.map((one, at) => h("span", h("i.swatch", { color: `var(--${one.tint ?? tint(at)})` }), one.name)),
+  );
   fill(parts.rows, groups.length ? breakdown(sorted, whole, state, life) : nobody());
 }
 
 function tile(name, whole, state) {
   const figure = FIGURES[name];
   const value = figure.of(whole.sum);
-  const share = name === "errors" && whole.sum.count ? h("span.muted.small", ` ${percent(whole.sum.errors, whole.sum.count)}`) : null;
+  const share =
+    name === "errors" && whole.sum.count
+      ? h("span.muted.small", ` ${percent(whole.sum.errors, whole.sum.count)}`)
+      : null;
   const line = spark(whole.buckets.map((sum) => figure.of(sum) ?? 0));
-  return h("button.tile", { type: "button", "aria-pressed": String(state.figure === name), "data-figure": name, onclick: () => state.pick(name) }, h("span.label", figure.label), h("span.value", figure.text(value), share), line);
+  return h(
+    "button.tile",
+    {
+      type: "button",
+      "aria-pressed": String(state.figure === name),
+      "data-figure": name,
+      onclick: () => state.pick(name),
+    },
+    h("span.label", figure.label),
+    h("span.value", figure.text(value), share),
+    line,
+  );
 }
 
 function breakdown(sorted, whole, state, life) {
   const word = BY.find(([name]) => name === state.by)[1];
   const figure = FIGURES[state.figure];
   const most = Math.max(...sorted.map((group) => figure.of(group.sum) ?? 0));
-  const link = (group, at) => h("div.named", h("i.swatch", { color: `var(--${tint(at)})` }), h("a", { href: `#/log?${new URLSearchParams({ [FILTER[state.by]]: group.name })}`, title: "Show its calls" }, group.name));
-  const share = (group) => h("div.meter.wide", { color: `var(--${tint(sorted.indexOf(group))})`, "aria-hidden": "true" }, h("i", { "width%": most ? (100 * (figure.of(group.sum) ?? 0)) / most : 0 }));
-  const errors = (group) => h("span", { class: group.sum.errors ? "bad" : "muted" }, count(group.sum.errors), " ", h("span.small", percent(group.sum.errors, group.sum.count)));
-  return table(`By ${word}`, [
-    [word, (group) => link(group, sorted.indexOf(group))],
-    ["Share", share, "share"],
-    ["Requests", (group) => count(group.sum.count), "num"],
-    ["Errors", errors, "num"],
-    ["Tokens", (group) => count(group.sum.tokens), "num"],
-    ["Credits", (group) => credits(group.sum.quota), "num"],
-    ["Latency", (group) => span(FIGURES.latency.of(group.sum)), "num"],
-    ["First token", (group) => span(FIGURES.first.of(group.sum)), "num"],
-  ], sorted);
+  const link = (group, at) =>
+    h(
+      "div.named",
+      h("i.swatch", { color: `var(--${tint(at)})` }),
+      h(
+        "a",
+        { href: `#/log?${new URLSearchParams({ [FILTER[state.by]]: group.name })}`, title: "Show its calls" },
+        path(group.name),
+      ),
+    );
+  const share = (group) =>
+    h(
+      "div.meter.wide",
+      { color: `var(--${tint(sorted.indexOf(group))})`, "aria-hidden": "true" },
+      h("i", { "width%": most ? (100 * (figure.of(group.sum) ?? 0)) / most : 0 }),
+    );
+  const errors = (group) =>
+    h(
+      "span",
+      { class: group.sum.errors ? "bad" : "muted" },
+      count(group.sum.errors),
+      " ",
+      h("span.small", percent(group.sum.errors, group.sum.count)),
+    );
+  return table(
+    `By ${word}`,
+    [
+      [word, (group) => link(group, sorted.indexOf(group))],
+      ["Share", share, "share"],
+      ["Requests", (group) => count(group.sum.count), "num"],
+      ["Errors", errors, "num"],
+      ["Tokens", (group) => count(group.sum.tokens), "num wide-only"],
+      ["Credits", (group) => credits(group.sum.quota), "num"],
+      ["Latency", (group) => span(FIGURES.latency.of(group.sum)), "num wide-only"],
+      ["First token", (group) => span(FIGURES.first.of(group.sum)), "num wide-only"],
+    ],
+    sorted,
+  );
 }
 
-const nobody = () => empty("No calls in this period", "Create a key, or take one from its Secret, and call with it: the call shows here within seconds.", h("div.row", h("a.button", { href: "#/keys" }, "Go to the keys")));
+const nobody = () =>
+  empty(
+    "No calls in this period",
+    "Create a key, or take one from its Secret, and call with it: the call shows here within seconds.",
+    h("div.row", h("a.button", { href: "#/keys" }, "Go to the keys")),
+  );
 
 async function refusedKeys(host) {
   const keys = await all("api/token/").catch(() => []);
   const refused = keys.filter((key) => key.status !== 1);
   if (!refused.length) return;
-  const line = (key) => h("li", h("div.row", h("a", { href: `#/keys?open=${encodeURIComponent(`${key.namespace}/${key.name}`)}` }, `${key.namespace}/${key.name}`), keyState(key)), h("span.muted", key.why));
-  host.append(h("section.card", h("header", h("h2", "Keys that cannot call")), h("ul.body.reasons", refused.slice(0, 6).map(line))));
+  const line = (key) =>
+    h(
+      "li",
+      h(
+        "div.row",
+        h(
+          "a",
+          { href: `#/keys?open=${encodeURIComponent(`${key.namespace}/${key.name}`)}` },
+          `${key.namespace}/${key.name}`,
+        ),
+        keyState(key),
+      ),
+      h("span.muted", key.why),
+    );
+  host.append(
+    h(
+      "section.card",
+      h("header", h("h2", "Keys that cannot call")),
+      h("ul.body.reasons", refused.slice(0, 6).map(line)),
+    ),
+  );
 }

@@ -11,8 +11,27 @@ export async function recentRefusals(host, life) {
   const page = await get("api/log/", asked, life.signal).catch(() => ({ items: [] }));
   const reasons = grouped(page.items.filter((item) => item.type === 5));
   if (!reasons.length) return;
-  const line = (reason) => h("li", h("span", reason.content), h("span.muted.small", `${many(reason.times, "call")}, last ${ago(reason.last.created_at)} by `, h("a", { href: `#/log?${new URLSearchParams({ token_name: reason.last.token_name, type: 5 })}` }, reason.last.token_name)));
-  host.append(h("section.card", h("header", h("h2", "Why calls were refused"), h("span.muted.small", "last 24 hours")), h("ul.body.reasons", reasons.slice(0, 6).map(line))));
+  const line = (reason) =>
+    h(
+      "li",
+      h("span", reason.content),
+      h(
+        "span.muted.small",
+        `${many(reason.times, "call")}, last ${ago(reason.last.created_at)} by `,
+        h(
+          "a",
+          { href: `#/log?${new URLSearchParams({ token_name: reason.last.token_name, type: 5 })}` },
+          reason.last.token_name,
+        ),
+      ),
+    );
+  host.append(
+    h(
+      "section.card",
+      h("header", h("h2", "Why calls were refused"), h("span.muted.small", "last 24 hours")),
+      h("ul.body.reasons", reasons.slice(0, 6).map(line)),
+    ),
+  );
 }
 
 /** Newest first → by sentence, the most frequent first. */

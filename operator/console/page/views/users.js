@@ -8,7 +8,11 @@ import { dialog, field, form, menu, say, select } from "../shown.js";
 
 export const title = "Users";
 
-const ROLES = [[1, "Viewer: sees, changes nothing"], [5, "Team: its namespaces' keys"], [10, "Administrator: everything"]];
+const ROLES = [
+  [1, "Viewer: sees, changes nothing"],
+  [5, "Team: its namespaces' keys"],
+  [10, "Administrator: everything"],
+];
 
 /** Shows the view. */
 export async function show(main, life) {
@@ -30,20 +34,50 @@ function draw(host, users, life, refresh) {
     }
     refresh();
   };
-  const deeds = (user) => (user.id === life.user.id ? h("span.muted.small", "you") : menu(`Actions for ${user.username}`, [
-    user.status === 1 ? ["Disable", deed(user, "disable", `${user.username} can no longer sign in, and is signed out.`)] : ["Enable", deed(user, "enable", `${user.username} can sign in again.`)],
-    user.role < 10 ? ["Make administrator", deed(user, "promote", `${user.username} is an administrator now.`)] : ["Make team member", deed(user, "demote", `${user.username} is a team member now.`)],
-    ["Delete", deed(user, "delete", `${user.username} is deleted.`), true],
-  ]));
-  return fill(host, table("Users", [
-    ["User", (user) => [h("b", user.username), user.display_name && user.display_name !== user.username ? h("span.sub", user.display_name) : null]],
-    ["State", userState],
-    ["Role", (user) => user.role_name],
-    ["Namespaces", (user) => (user.role >= 10 ? h("span.muted", "all") : h("span.row", (user.namespaces ?? []).map((name) => h("span.tag", name)))), "wide-only"],
-    ["Last signed in", (user) => ago(user.last_login_at), "nowrap wide-only"],
-    ["Since", (user) => day(user.created_at), "nowrap wide-only"],
-    ["", deeds, "num"],
-  ], users));
+  const deeds = (user) =>
+    user.id === life.user.id
+      ? h("span.muted.small", "you")
+      : menu(`Actions for ${user.username}`, [
+          user.status === 1
+            ? ["Disable", deed(user, "disable", `${user.username} can no longer sign in, and is signed out.`)]
+            : ["Enable", deed(user, "enable", `${user.username} can sign in again.`)],
+          user.role < 10
+            ? ["Make administrator", deed(user, "promote", `${user.username} is an administrator now.`)]
+            : ["Make team member", deed(user, "demote", `${user.username} is a team member now.`)],
+          ["Delete", deed(user, "delete", `${user.username} is deleted.`), true],
+        ]);
+  return fill(
+    host,
+    table(
+      "Users",
+      [
+        [
+          "User",
+          (user) => [
+            h("b", user.username),
+            user.display_name && user.display_name !== user.username ? h("span.sub", user.display_name) : null,
+          ],
+        ],
+        ["State", userState],
+        ["Role", (user) => user.role_name],
+        [
+          "Namespaces",
+          (user) =>
+            user.role >= 10
+              ? h("span.muted", "all")
+              : h(
+                  "span.row",
+                  (user.namespaces ?? []).map((name) => h("span.tag", name)),
+                ),
+          "wide-only",
+        ],
+        ["Last signed in", (user) => ago(user.last_login_at), "nowrap wide-only"],
+        ["Since", (user) => day(user.created_at), "nowrap wide-only"],
+        ["", deeds, "num"],
+      ],
+      users,
+    ),
+  );
 }
 
 async function create(refresh) {
@@ -51,12 +85,36 @@ async function create(refresh) {
   const content = [
     field("User name", text("username", { required: true, autofocus: true, autocomplete: "off" })),
     field("Full name", h("input", { name: "display_name", autocomplete: "off" })),
-    field("Password", text("password", { type: "password", required: true, minlength: 12, autocomplete: "new-password" }), "At least 12 characters; the user can change it."),
+    field(
+      "Password",
+      text("password", { type: "password", required: true, minlength: 12, autocomplete: "new-password" }),
+      "At least 12 characters; the user can change it.",
+    ),
     field("Role", select("role", ROLES, 5)),
-    field("Namespaces", text("namespaces", { placeholder: "shop, search" }), "What a viewer or team sees, apart by commas."),
+    field(
+      "Namespaces",
+      text("namespaces", { placeholder: "shop, search" }),
+      "What a viewer or team sees, apart by commas.",
+    ),
   ];
-  const asked = (members) => ({ ...members, role: Number(members.role), namespaces: members.namespaces.split(",").map((word) => word.trim()).filter(Boolean) });
-  const made = await dialog("Add a user", (close) => form(content, { action: "Add user", close, send: async (members) => { await post("api/user/", asked(members)); close(members.username); } }));
+  const asked = (members) => ({
+    ...members,
+    role: Number(members.role),
+    namespaces: members.namespaces
+      .split(",")
+      .map((word) => word.trim())
+      .filter(Boolean),
+  });
+  const made = await dialog("Add a user", (close) =>
+    form(content, {
+      action: "Add user",
+      close,
+      send: async (members) => {
+        await post("api/user/", asked(members));
+        close(members.username);
+      },
+    }),
+  );
   if (!made) return;
   say(`${made} can sign in now.`);
   refresh();
