@@ -46,6 +46,9 @@ pub(crate) struct Up {
     /// Where /configz, /readyz, /healthz and /metrics are served.
     #[arg(long, env = "PURSER_ADMIN", default_value = "127.0.0.1:4101")]
     pub(crate) admin: SocketAddr,
+    /// Where the management API and the web console are served; without it they are not. With --demo: 127.0.0.1:8088, if it is free.
+    #[arg(long, env = "PURSER_CONSOLE", value_name = "ADDR")]
+    pub(crate) console: Option<SocketAddr>,
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

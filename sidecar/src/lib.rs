@@ -36,6 +36,7 @@ pub mod fit;
 pub mod gateway;
 pub mod identity;
 pub mod images;
+pub mod inquiry;
 pub mod intake;
 pub mod lane;
 pub mod ledger;
