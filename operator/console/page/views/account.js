@@ -48,7 +48,7 @@ function password() {
   const secret = (name, label, autocomplete, more) =>
     field(
       label,
-      h("input", { name, type: "password", required: true, autocomplete, minlength: more ? 12 : null }),
+      h("input", { name, type: "password", required: true, autocomplete, minlength: more ? 10 : null }),
       more,
     );
   const send = async (members) => {
@@ -58,7 +58,7 @@ function password() {
   return form(
     [
       secret("original_password", "Old password", "current-password"),
-      secret("password", "New password", "new-password", "At least 12 characters."),
+      secret("password", "New password", "new-password", "At least 10 characters."),
     ],
     { action: "Change password", send },
   );

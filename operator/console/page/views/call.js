@@ -1,7 +1,7 @@
 // One call, opened: why it ended as it did, its attempts and times as a timeline, what it used and who paid.
 
 import { h } from "../dom.js";
-import { clock, count, credits, exact, full, span } from "../format.js";
+import { clock, count, exact, full, span } from "../format.js";
 import { facts } from "../parts.js";
 import { copier, dialog } from "../shown.js";
 
@@ -48,7 +48,7 @@ function content(item, life, close) {
       ["Credits", exact(item.quota)],
       ["Unpaid", item.unpaid ? exact(item.unpaid) : null],
       ["Provider's cost", item.cost ? exact(item.cost) : null],
-      ["Wasted on failed attempts", wasted(item.waste)],
+      ["Wasted on failed attempts", wasted(item)],
       [
         "Input tokens",
         `${count(item.prompt_tokens)}${item.cached_tokens ? `, ${count(item.cached_tokens)} of them cached` : ""}`,
@@ -74,11 +74,11 @@ function sentence(item) {
 
 const ordinal = (number) => ["first", "second", "third", "fourth", "fifth"][number - 1] ?? `${number}th`;
 
-function wasted(waste) {
-  if (!waste) return null;
-  if (typeof waste === "number") return exact(waste);
-  const parts = Object.entries(waste).map(([channel, amount]) => `${credits(amount)} at ${channel}`);
-  return parts.length ? parts.join(", ") : null;
+function wasted(item) {
+  const parts = Object.entries(item.waste_by_channel ?? {}).map(
+    ([channel, amount]) => `${exact(amount)} at ${channel}`,
+  );
+  return parts.length ? parts.join(", ") : item.waste ? exact(item.waste) : null;
 }
 
 /** The stretches of a call: `{name, from, to, tone, note}` in milliseconds of its own time. */

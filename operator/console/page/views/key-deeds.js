@@ -88,14 +88,24 @@ const show = (answer, title) =>
     h("p.muted.small", "It is in the Secret that the key names, too: pods with a sidecar need no copy."),
   );
 
-/** A new value; the old one stops. */
+const OVERLAPS = [
+  ["", "as its rotation says, else for a day"],
+  [3600, "for an hour"],
+  [0, "not at all"],
+];
+
+/** A new value; the old one stops, at once or after a while. */
 export async function rotate(key, state) {
-  const text = h(
-    "p",
-    `${full(key)} gets a new value. Callers that still have the old one are refused, at once or after the overlap that the key's rotation names.`,
-  );
+  const content = [
+    h("p", `${full(key)} gets a new value. Callers that have the old one must be given it.`),
+    field("The old value goes on", select("overlap", OVERLAPS, "")),
+  ];
+  const send = (close) => async (members) => {
+    const asked = members.overlap === "" ? {} : { overlap_seconds: Number(members.overlap) };
+    close(await post(`${path(key)}/rotate`, asked));
+  };
   const made = await dialog(`Rotate ${key.name}`, (close) =>
-    form([text], { action: "Rotate", danger: true, close, send: async () => close(await post(`${path(key)}/rotate`)) }),
+    form(content, { action: "Rotate", danger: true, close, send: send(close) }),
   );
   if (!made) return;
   state.refresh();

@@ -30,7 +30,7 @@ function content(key, state, close) {
     );
   const buttons = state.life.user.role >= 5 ? deeds(key, state).filter(Boolean).map(act) : null;
   return [
-    h("div.row", keyState(key), key.display_name && h("span.muted", key.display_name)),
+    h("div.row", keyState(key), key.display_name !== key.name && h("span.muted", key.display_name)),
     key.status !== 1 && h("p.complaint", key.why),
     h("div.row", buttons),
     facts([

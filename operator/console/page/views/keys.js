@@ -72,7 +72,7 @@ function columns(state, open) {
       "Key",
       (key) => [
         opener(path(`${key.namespace}/${key.name}`), () => open(key), { "data-key": key.id }),
-        key.display_name && h("span.sub", key.display_name),
+        key.display_name !== key.name && h("span.sub", key.display_name),
       ],
     ],
     ["State", keyState],

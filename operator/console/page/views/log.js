@@ -127,19 +127,21 @@ async function fetchPage(state, number) {
   draw(state);
 }
 
-/** What ended since the last look, put on top. Only the first page is live: on another one, rows would move under the reader. */
+/** What arrived since the last look, put on top. Only the first page is live: on another one, rows would move under the reader. */
 async function tail(state) {
   if (!state.live || !state.page || state.page.page > 1) return;
+  const { page: looked } = state;
   const { end_timestamp: _, ...members } = asked(state);
-  const newest = state.newest ?? state.items[0]?.id ?? "";
-  const page = await get("api/log/", { ...members, after: newest, page_size: 100 }, state.life.signal);
+  const arrived = await get("api/log/", { ...members, after: looked.after, page_size: 100 }, state.life.signal);
+  // Another page was fetched meanwhile; it has these already.
+  if (state.page !== looked) return;
+  looked.after = arrived.after;
   const known = new Set(state.items.map((item) => item.id));
-  const added = page.items.filter((item) => !known.has(item.id));
-  state.newest = added.length ? page.items.at(-1).id : newest;
+  const added = arrived.items.filter((item) => !known.has(item.id));
   if (!added.length) return;
   state.fresh = new Set(added.map((item) => item.id));
   state.items = [...added, ...state.items].sort((a, b) => moment(b) - moment(a)).slice(0, 2 * SIZE);
-  state.page.total += added.length;
+  looked.total += added.length;
   draw(state);
 }
 
@@ -164,7 +166,7 @@ function columns(items, open) {
   const longest = Math.max(...items.map((item) => item.latency_ms ?? 0), 1);
   return [
     [
-      "Ended",
+      "Began",
       (item) =>
         opener(clock(item.timestamp ?? item.created_at), () => open(item), {
           "data-call": item.id,

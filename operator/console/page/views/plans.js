@@ -41,7 +41,7 @@ function card(plan, life) {
   const users = h("a", { href: `#/keys?plan=${encodeURIComponent(plan.name)}` }, many(plan.keys ?? 0, "key"));
   const head = h(
     "header",
-    h("h2", plan.display_name || plan.name, plan.display_name ? h("code.muted", ` ${plan.name}`) : null),
+    h("h2", plan.display_name || plan.name, plan.display_name !== plan.name ? h("code.muted", ` ${plan.name}`) : null),
     h("b.num", price(plan.price)),
     users,
   );

@@ -47,7 +47,7 @@ function setup(done) {
     name: "password",
     type: "password",
     autocomplete: "new-password",
-    minlength: 12,
+    minlength: 10,
     required: true,
   });
   const send = async (members) => done(await post("api/user/setup", members));
@@ -59,7 +59,7 @@ function setup(done) {
         "In the server's output: “purser up” prints it to the terminal, the operator to its log.",
       ),
       name(),
-      field("Password", password, "At least 12 characters."),
+      field("Password", password, "At least 10 characters."),
     ],
     { action: "Create the administrator", send },
   );

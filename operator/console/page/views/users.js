@@ -87,14 +87,14 @@ async function create(refresh) {
     field("Full name", h("input", { name: "display_name", autocomplete: "off" })),
     field(
       "Password",
-      text("password", { type: "password", required: true, minlength: 12, autocomplete: "new-password" }),
-      "At least 12 characters; the user can change it.",
+      text("password", { type: "password", required: true, minlength: 10, autocomplete: "new-password" }),
+      "At least 10 characters; the user can change it.",
     ),
     field("Role", select("role", ROLES, 5)),
     field(
       "Namespaces",
       text("namespaces", { placeholder: "shop, search" }),
-      "What a viewer or team sees, apart by commas.",
+      "What a viewer or team sees, apart by commas; * is all.",
     ),
   ];
   const asked = (members) => ({
