@@ -57,9 +57,15 @@ export function form(fields, { action, danger = false, send, close }) {
   return h("form.form", { onsubmit: submit }, fields, complaint, h("div.ends", cancel, go));
 }
 
-/** A labelled field; `control` is an input, a select or a textarea. */
+let fields = 0;
+
+/** A labelled field; `control` is an input, a select or a textarea. The hint describes it and is no part of its name. */
 export function field(label, control, hint) {
-  return h("label.field", h("span", label), control, hint && h("small", hint));
+  fields += 1;
+  control.id = `field-${fields}`;
+  if (hint) control.setAttribute("aria-describedby", `hint-${fields}`);
+  const small = hint && h("small", { id: `hint-${fields}` }, hint);
+  return h("div.field", h("label", { for: control.id }, label), control, small);
 }
 
 /** A select of `[value, text]` pairs. */

@@ -145,7 +145,7 @@ async function exportStatement(page) {
   await go(page, "Statements");
   const line = page.getByRole("row").filter({ hasText: KEY });
   await line.waitFor();
-  const calls = Number(await line.getByRole("cell").nth(1).textContent());
+  const calls = Number((await line.getByRole("cell").nth(1).textContent()).replaceAll(",", ""));
   assert.ok(calls >= 3, `the statement counts ${calls} calls`);
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
   const text = readFileSync(await file.path(), "utf8");

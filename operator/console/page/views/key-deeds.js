@@ -32,7 +32,7 @@ function fields({ plans, keys, life }) {
   const name = h("input", {
     name: "name",
     required: true,
-    pattern: "[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+    pattern: "[a-z0-9]([\\-a-z0-9]*[a-z0-9])?",
     maxlength: 63,
     autofocus: true,
     autocapitalize: "none",
