@@ -7,6 +7,7 @@ import { ago, count, credits, full } from "../format.js";
 import { conditions, facts, keyState } from "../parts.js";
 import { dialog } from "../shown.js";
 import { deeds, expiry, remaining } from "./keys.js";
+import { reasonList, reasons } from "./refusals.js";
 
 /** Opens it beside the list. */
 export function keyDrawer(key, state) {
@@ -45,6 +46,7 @@ function content(key, state, close) {
       ["Plan began", key.activated_time ? full(key.activated_time) : "not yet: with its first call"],
       ["Expires", expiry(key)],
     ]),
+    refused(key),
     usage,
     conditions(key.conditions),
   ];
@@ -75,4 +77,12 @@ async function fillUsage(host, key) {
       ),
     );
   host.append(spark(days));
+}
+
+function refused(key) {
+  const host = h("section.stack");
+  reasons({ token_name: `${key.namespace}/${key.name}` }).then((list) => {
+    if (list.length) host.append(h("h3", "Why calls were refused lately"), reasonList(list.slice(0, 5), false));
+  });
+  return host;
 }

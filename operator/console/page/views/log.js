@@ -6,6 +6,7 @@ import { bounds, picker } from "../period.js";
 import { clock, compact, count, credits, full, span } from "../format.js";
 import { empty, heading, liveSwitch, load, opener, pager, path, table } from "../parts.js";
 import { callDrawer, outcome } from "./call.js";
+import { reasonList, reasons } from "./refusals.js";
 
 export const title = "Log";
 
@@ -35,6 +36,7 @@ export async function show(main, life) {
     fresh: new Set(),
     host: h("div"),
     sums: h("p.muted.small"),
+    reasons: h("div.why-list"),
   };
   for (const [name] of FILTERS) state.filters[name] = given[name] ?? "";
   state.again = (number = 1) => load(state.host, () => fetchPage(state, number));
@@ -55,7 +57,7 @@ export async function show(main, life) {
     }),
     live,
   );
-  fill(main, head, h("section.card", filters(state, change), state.sums, state.host));
+  fill(main, head, h("section.card", filters(state, change), state.sums, state.reasons, state.host));
   await state.again();
   life.every(TAIL_MS, () => tail(state).catch(() => null));
 }
@@ -125,6 +127,14 @@ async function fetchPage(state, number) {
     `${count(stat.calls ?? page.total)} calls, ${count(stat.errors ?? 0)} of them refused or failed, ${credits(stat.quota)} credits; now ${compact(stat.rpm)} requests and ${compact(stat.tpm)} tokens a minute`,
   );
   draw(state);
+  await refused(state);
+}
+
+/** Calls that were refused before any provider was asked have no record; the reasons stand above those that failed. */
+async function refused(state) {
+  const { token_name, namespace } = state.filters;
+  const list = state.type === "5" ? await reasons({ token_name, namespace }, state.life.signal) : [];
+  fill(state.reasons, list.length ? [h("h3", "Why calls were refused lately"), reasonList(list.slice(0, 8))] : null);
 }
 
 /** What arrived since the last look, put on top. Only the first page is live: on another one, rows would move under the reader. */

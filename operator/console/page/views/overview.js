@@ -121,7 +121,7 @@ export async function show(main, life) {
     parts.body,
   );
   await load(rows, again);
-  await Promise.all([refusedKeys(below), recentRefusals(below, life)]);
+  await Promise.allSettled([refusedKeys(below), recentRefusals(below, life)]);
   life.every(3000, () => (state.live ? again().catch(() => null) : null));
 }
 
