@@ -194,9 +194,7 @@ async fn migrate(client: &mut Client) -> Result<i64, tokio_postgres::Error> {
     let newest = "SELECT COALESCE(MAX(version), 0) FROM migrations";
     let found: i64 = transaction.query_one(newest, &[]).await?.get(0);
     for (version, sql) in schema::missing(found) {
-        transaction
-            .batch_execute(&sql.replace("TEXT", "TEXT COLLATE \"C\""))
-            .await?;
+        transaction.batch_execute(&schema::of_postgres(sql)).await?;
         transaction
             .execute("INSERT INTO migrations VALUES ($1)", &[&version])
             .await?;
