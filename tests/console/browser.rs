@@ -1,8 +1,11 @@
-//! The console in a real Chromium, over a real `purser up --demo` and real calls through its gateway. Owns that process and the scripts in
+//! The console in a real Chromium, over a real `purser up` and real calls through its gateway. Owns that process and the scripts in
 //! `browser/`, which say what a person does and sees; here stand the bars. Chromium and npm's packages are what tests/toolchain.sh
 //! installs. It must never serve the page itself, nor speak for the API.
 
+mod history;
+
 use purser_tests::process::Process;
+use purser_tests::provider::{Behaviour, Provider};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,39 +25,61 @@ const VENDOR: &str = concat!(
     "/../operator/console/page/vendor"
 );
 
-/// A running `purser up --demo` with its console.
-struct Demo {
+/// A running `purser up` with its console.
+struct Served {
     process: Process,
     told: Value,
+    _parts: Option<(tempfile::TempDir, [Provider; 2])>,
 }
 
-impl Demo {
-    async fn start() -> Self {
+impl Served {
+    /// The demo, as a person starts it first.
+    async fn demo() -> Self {
+        Self::start(&["--demo"], None).await
+    }
+
+    /// `browser/house.yaml`, with a week of calls behind it.
+    async fn house() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        history::write(&data.join("ledger.db")).await;
+        let providers = [provider().await, provider().await];
+        let manifests = include_str!("browser/house.yaml")
+            .replace("PRIMARY", &providers[0].url())
+            .replace("BACKUP", &providers[1].url());
+        let file = folder.path().join("house.yaml");
+        std::fs::write(&file, manifests).unwrap();
+        let (file, data) = (file.to_str().unwrap(), data.to_str().unwrap());
+        let arguments = ["-f", file, "--data-dir", data].map(str::to_owned);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Self::start(&arguments, Some((folder, providers))).await
+    }
+
+    async fn start(what: &[&str], parts: Option<(tempfile::TempDir, [Provider; 2])>) -> Self {
         let free = "127.0.0.1:0";
-        let arguments = [
-            "up",
-            "--demo",
-            "--listen",
-            free,
-            "--admin",
-            free,
-            "--console",
-            free,
-        ];
+        let ports = ["--listen", free, "--admin", free, "--console", free];
+        let arguments = ["up"].iter().chain(what).chain(&ports);
         let mut process = Process::ours("purser", arguments).unwrap();
         let token = async |process: &Process| between(&process.stdout(), "one-time token ", "\n");
         let token = process.until("its one-time token", SOON, token).await;
         let (token, printed) = (token.unwrap(), process.stdout());
+        let key = |name: &str| between(&printed, &format!("key {name}: "), " ");
         let told = json!({
             "console": between(&printed, "console   ", " "),
             "gateway": between(&printed, " serves ", " "),
-            "key": between(&printed, "key demo/you: ", " "),
+            "key": key("demo/you").or_else(|| key("shop/checkout")),
+            "visitor": key("support/visitor"),
             "token": token,
             "node": node(),
             "chromium": "/usr/bin/chromium",
             "pictures": std::env::var("PURSER_TEST_PICTURES").ok(),
         });
-        Demo { process, told }
+        Served {
+            process,
+            told,
+            _parts: parts,
+        }
     }
 
     /// Runs one script to its end; what it printed.
@@ -73,6 +98,14 @@ impl Demo {
         let status = self.process.end(SOON).await.unwrap();
         assert!(status.success(), "{}", self.process.stderr());
     }
+}
+
+async fn provider() -> Provider {
+    let answers = Behaviour::Answers {
+        chunks: 12,
+        interval: Duration::from_millis(20),
+    };
+    Provider::start(answers).await.unwrap()
 }
 
 /// What stands between these two; none: it is not there, or not whole.
@@ -96,21 +129,21 @@ fn figure(said: &str, name: &str) -> u64 {
 
 #[tokio::test]
 async fn a_person_does_everything_from_the_one_time_token_to_the_statement() {
-    let demo = Demo::start().await;
+    let demo = Served::demo().await;
     println!("{}", demo.run("walk.mjs").await);
     demo.end().await;
 }
 
 #[tokio::test]
 async fn every_view_is_for_everybody_in_both_themes_and_on_a_phone() {
-    let demo = Demo::start().await;
+    let demo = Served::house().await;
     demo.run("views.mjs").await;
     demo.end().await;
 }
 
 #[tokio::test]
 async fn the_page_is_small_and_soon_there() {
-    let demo = Demo::start().await;
+    let demo = Served::demo().await;
     let said = demo.run("weight.mjs").await;
     let (bytes, paint) = (figure(&said, "bytes"), figure(&said, "first_paint_ms"));
     println!("{said}");

@@ -29,7 +29,7 @@ mod server;
 mod who;
 
 pub use console::Console;
-pub use house::{Change, Health, House, Later, Refused, Seen, Tested, Written, version};
+pub use house::{Change, Health, House, Later, Refusal, Refused, Seen, Tested, Written, version};
 pub use ids::name_of;
 pub use routes::table_markdown;
 pub use server::serve;

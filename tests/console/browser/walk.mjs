@@ -86,6 +86,10 @@ async function suspendAndRead(page, value) {
   await row(page).getByText("Suspended").waitFor();
   await page.getByRole("row").filter({ hasText: "It is suspended" }).waitFor();
   assert.equal((await callWith(value)).body.error.code, "api_key_suspended");
+  await row(page).locator("[data-key]").click();
+  const why = page.getByRole("dialog").getByRole("listitem").filter({ hasText: "suspended" });
+  await why.filter({ hasText: "403, 1 call" }).waitFor();
+  await page.keyboard.press("Escape");
   await choose(page, "Resume");
   await row(page).getByText("Active").waitFor();
   assert.equal((await callWith(value)).status, 200);
