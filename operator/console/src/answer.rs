@@ -54,6 +54,14 @@ impl Reply {
             .map_err(|error| Failure::new(500, format!("writing the answer: {error}")))
     }
 
+    /// The same without it.
+    pub(crate) fn bare(data: &impl Serialize) -> Outcome {
+        match Reply::data(data)? {
+            Reply::Data(value) => Ok(Reply::Bare(value)),
+            other => Ok(other),
+        }
+    }
+
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
         match self {
             Reply::Data(data) => written(

@@ -20,11 +20,14 @@ mod calls;
 mod console;
 mod house;
 mod ids;
+mod lockout;
 mod openapi;
 mod page;
+mod password;
 mod query;
 mod route;
 mod routes;
+mod secret;
 mod server;
 mod who;
 

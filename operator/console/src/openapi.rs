@@ -61,8 +61,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     }
     if let Some(shape) = route.body {
         let schema = shape(schemas);
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        operation["requestBody"] = json!({"required": !route.may_lack_body, "content": {"application/json": {"schema": schema}}});
     }
     match route.who {
         Who::Anyone => {}

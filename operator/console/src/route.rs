@@ -46,6 +46,7 @@ pub(crate) struct Route {
     pub(crate) call: Call,
     pub(crate) query: Vec<Shape>,
     pub(crate) body: Option<Shape>,
+    pub(crate) may_lack_body: bool,
     pub(crate) data: Option<Shape>,
     pub(crate) wrap: Wrap,
 }
@@ -66,6 +67,7 @@ impl Route {
             call,
             query: Vec::new(),
             body: None,
+            may_lack_body: false,
             data: None,
             wrap: Wrap::Envelope,
         }
@@ -81,6 +83,12 @@ impl Route {
     pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(shape::<T>);
         self
+    }
+
+    /// With this body, or none.
+    pub(crate) fn optional_body<T: JsonSchema>(mut self) -> Self {
+        self.may_lack_body = true;
+        self.body::<T>()
     }
 
     /// With this as `data`.

@@ -4,7 +4,9 @@
 use crate::answer::Failure;
 use crate::console::Console;
 use crate::route::Who;
+use crate::secret;
 use http::{HeaderMap, header};
+use purser_authority::ledger::{Role, Scope, Session, User};
 use purser_config::{Digest, Name};
 use sha2::{Digest as _, Sha256};
 
@@ -12,9 +14,14 @@ use sha2::{Digest as _, Sha256};
 pub(crate) const SESSION_PREFIX: &str = "ps-";
 /// How an API key's value begins.
 const KEY_PREFIX: &str = "sk-";
+/// Namespaces of somebody who may see them all.
+pub(crate) const EVERY: &str = "*";
+/// How exactly it is known when a session was last used, in milliseconds.
+const SEEN_EVERY_MS: u64 = 60_000;
 
 const NO_CREDENTIAL: &str = "Unauthorized: send the session token of POST /api/user/login as Authorization, raw or behind Bearer";
 const IS_A_KEY: &str = "Unauthorized: this is an API key, which works on /v1 alone; the management API takes the session token of POST /api/user/login";
+const OVER: &str = "Unauthorized: this session is unknown or over; log in again";
 const IS_A_SESSION: &str = "Unauthorized: this is a session token of the management API; this path takes an API key (sk-...), as Authorization: Bearer";
 const NO_KEY: &str = "Unauthorized: send an API key as Authorization: Bearer sk-...";
 const UNKNOWN_KEY: &str = "Unauthorized: no API key here has this value";
@@ -27,14 +34,62 @@ pub(crate) enum Caller {
     /// An API key.
     Key(Name),
     /// Whoever is logged in.
-    Person(Person),
+    Person(Box<Person>),
 }
 
 /// Whoever is logged in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
+    pub(crate) user: User,
+    pub(crate) session: Session,
+}
+
+impl Person {
     /// As audit records name them.
-    pub(crate) name: String,
+    pub(crate) fn name(&self) -> &str {
+        &self.user.name
+    }
+
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.user.role == Role::Administrator
+    }
+
+    /// Whether everything is theirs to see.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.is_administrator() || self.user.namespaces.iter().any(|one| one == EVERY)
+    }
+
+    /// Whether this namespace is.
+    pub(crate) fn sees(&self, namespace: &str) -> bool {
+        self.sees_all() || self.user.namespaces.iter().any(|one| one == namespace)
+    }
+
+    /// Which records they see.
+    pub(crate) fn scope(&self) -> Scope {
+        match self.sees_all() {
+            true => Scope::All,
+            false => Scope::Namespaces(self.user.namespaces.clone()),
+        }
+    }
+
+    /// That they may change what is in this namespace.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn writes(&self, namespace: &str) -> Result<(), Failure> {
+        if self.user.role > Role::Viewer && self.sees(namespace) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            403,
+            format!("you may not change anything in namespace {namespace}; ask an administrator"),
+        ))
+    }
+}
+
+/// What is not somebody's to see is not there.
+pub(crate) fn hidden(what: &str) -> Failure {
+    Failure::new(404, format!("there is no {what} of this id"))
 }
 
 /// Who asks, and whether they may.
@@ -46,13 +101,22 @@ pub(crate) async fn admit(
     who: Who,
     headers: &HeaderMap,
 ) -> Result<Caller, Failure> {
-    match who {
-        Who::Anyone => Ok(Caller::Anyone),
-        Who::Key => key(console, headers).map(Caller::Key),
-        Who::Session | Who::Writer | Who::Administrator => {
-            person(console, headers).await.map(Caller::Person)
-        }
+    let least = match who {
+        Who::Anyone => return Ok(Caller::Anyone),
+        Who::Key => return key(console, headers).map(Caller::Key),
+        Who::Session => Role::Viewer,
+        Who::Writer => Role::Team,
+        Who::Administrator => Role::Administrator,
+    };
+    let person = person(console, headers).await?;
+    if person.user.role < least {
+        let needed = match least {
+            Role::Administrator => "an administrator",
+            _ => "a member of a team, or an administrator,",
+        };
+        return Err(Failure::new(403, format!("only {needed} may do this")));
     }
+    Ok(Caller::Person(Box::new(person)))
 }
 
 fn key(console: &Console, headers: &HeaderMap) -> Result<Name, Failure> {
@@ -71,12 +135,18 @@ fn key(console: &Console, headers: &HeaderMap) -> Result<Name, Failure> {
     found.ok_or_else(|| unauthorized(UNKNOWN_KEY))
 }
 
-async fn person(_console: &Console, headers: &HeaderMap) -> Result<Person, Failure> {
+async fn person(console: &Console, headers: &HeaderMap) -> Result<Person, Failure> {
     let credential = credential(headers).ok_or_else(|| unauthorized(NO_CREDENTIAL))?;
     if credential.starts_with(KEY_PREFIX) {
         return Err(unauthorized(IS_A_KEY));
     }
-    Err(unauthorized(NO_CREDENTIAL))
+    let (now_ms, ledger) = (console.house.wall_ms(), console.ledger()?);
+    let known = ledger.session(secret::digest(credential), now_ms).await?;
+    let (session, user) = known.ok_or_else(|| unauthorized(OVER))?;
+    if now_ms.saturating_sub(session.seen_ms) > SEEN_EVERY_MS {
+        ledger.seen_session(session.digest.clone(), now_ms).await?;
+    }
+    Ok(Person { user, session })
 }
 
 /// What `Authorization` holds, its scheme left out.
@@ -92,6 +162,6 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     (!bare.is_empty()).then_some(bare)
 }
 
-pub(crate) fn unauthorized(message: &str) -> Failure {
+fn unauthorized(message: &str) -> Failure {
     Failure::new(401, message)
 }

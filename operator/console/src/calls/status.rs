@@ -28,6 +28,6 @@ pub(crate) async fn status(ask: Ask) -> Outcome {
         start_time: ask.console.started_ms / 1000,
         system_name: "Purser",
         quota_per_unit: QUOTA_PER_UNIT,
-        setup: true,
+        setup: !ask.console.is_set_up().await?,
     })
 }
