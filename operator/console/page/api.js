@@ -72,6 +72,14 @@ function refused(answer, envelope) {
   return new Refused(said, answer.status, Number(answer.headers.get("retry-after")) || null);
 }
 
+/** The whole answer of a call that says by itself whether it worked. */
+export async function told(path, members = {}) {
+  const answer = await send("GET", path + query(members));
+  const said = await answer.json().catch(() => null);
+  if (!answer.ok || !said) throw refused(answer, said);
+  return said;
+}
+
 export const get = (path, members = {}, signal) => call("GET", path + query(members), undefined, signal);
 export const post = (path, body = {}) => call("POST", path, body);
 export const put = (path, body) => call("PUT", path, body);
@@ -88,12 +96,10 @@ export async function all(path, members = {}, most = 1000) {
   return items;
 }
 
-/** Fetches a file with the session's token and hands it to the browser's downloads. */
-export async function download(path, name) {
-  const answer = await send("GET", path);
-  if (!answer.ok) throw refused(answer, await answer.json().catch(() => null));
+/** Hands a file that was made here to the browser's downloads. */
+export function save(name, type, text) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -2,7 +2,7 @@
 //! made from it.
 
 use crate::answer::{Failure, Page};
-use crate::calls::{audit, billing, channel, data, log, model, openapi, plan, status, token, user};
+use crate::calls::{audit, billing, channel, data, log, model, openapi, plan, refused, status, token, user};
 use crate::query::Paging;
 use crate::route::{Call, Route, Who};
 use http::Method;
@@ -140,6 +140,14 @@ fn calls() -> Vec<Route> {
         list("/api/log/self", "the same"),
         stat("/api/log/stat", "sums over the same calls"),
         stat("/api/log/self/stat", "the same"),
+        get(
+            "/api/log/refused",
+            Session,
+            "why calls were refused lately: they have no record",
+            call!(refused::list),
+        )
+        .query::<refused::Whose>()
+        .data::<Vec<refused::Told>>(),
         get("/api/data", Session, "sums for charts", call!(data::data))
             .query::<data::Grouping>()
             .query::<log::Filter>()

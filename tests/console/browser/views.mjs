@@ -105,7 +105,8 @@ async function switchesTheme(browser) {
 
 await withBrowser(async (browser) => {
   // The visitor's plan allows two of these four.
-  for (const key of [told.key, told.key, told.visitor, told.visitor, told.visitor, told.visitor, told.key]) await callWith(key);
+  for (const key of [told.key, told.key, told.visitor, told.visitor, told.visitor, told.visitor, told.key])
+    await callWith(key);
   await inTheme(browser, "light");
   await inTheme(browser, "dark");
   await onAPhone(browser);

@@ -134,9 +134,9 @@ async function readWhyOneFailed(page, value) {
   await page.getByLabel("Models").fill("dead-chat");
   await page.getByRole("dialog").getByRole("button", { name: "Add channel" }).click();
   await page.getByRole("button", { name: "Test dead" }).click();
-  await page.getByRole("status").filter({ hasText: "Test of dead-chat failed" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "The test failed" }).waitFor();
   await page.getByRole("button", { name: "Test steady" }).click();
-  await page.getByRole("status").filter({ hasText: "demo-chat answered" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "Its provider answered" }).waitFor();
   const made = await callWith(value, { model: "dead-chat" });
   assert.ok(made.status >= 500, JSON.stringify(made));
   await go(page, "Log");
