@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns target/toolchain: what the tests need beside Rust and Go (Debian packages, a Python and a Node project with the SDKs,
-# a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
+# a browser for the console, a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
 # Called by tests/run.sh, or by hand; says what it does and how long that took, and nothing when there is nothing to do.
 # Must never start, restart or enable a service, touch another Python or Node, or install a version that is not pinned.
 set -euo pipefail
@@ -53,6 +53,7 @@ debian_packages() {
     command -v jq >/dev/null || missing+=(jq)
     command -v valgrind >/dev/null || missing+=(valgrind)
     command -v g++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
+    command -v chromium >/dev/null || missing+=(chromium)
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
     usable_python python3 || missing+=(python3 python3-venv)
     # What an unpacked PostgreSQL links to; see `postgres_programs`.

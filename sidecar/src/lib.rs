@@ -47,6 +47,7 @@ pub mod models;
 pub mod names;
 pub mod pool;
 pub mod probe;
+pub mod refusals;
 pub mod reject;
 pub mod relay;
 pub mod route;

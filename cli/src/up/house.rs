@@ -9,7 +9,7 @@ use crate::manifests::schema::Schemas;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
 use purser_config::stream::ChannelHealth;
-use purser_console::{Change, Health, House, Later, Refused, Seen, Tested, Written};
+use purser_console::{Change, Health, House, Later, Refusal, Refused, Seen, Tested, Written};
 use purser_sidecar::gateway::Gateway;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,6 +52,21 @@ impl House for LocalHouse {
         let now_ms = self.gateway.clock.wall_ms();
         let found = purser_sidecar::link::health(&self.gateway.store, self.gateway.clock.now());
         let told = found.into_iter().map(|found| health(found, now_ms));
+        told.collect()
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let lately = self.gateway.refusals.lately().into_iter();
+        let told = lately.map(|refusal| Refusal {
+            key: refusal.key,
+            code: refusal.code,
+            status: refusal.status,
+            message: refusal.message,
+            request: refusal.request,
+            times: refusal.times,
+            first_ms: refusal.first_ms,
+            last_ms: refusal.last_ms,
+        });
         told.collect()
     }
 

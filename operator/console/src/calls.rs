@@ -8,6 +8,7 @@ pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod openapi;
 pub(crate) mod plan;
+pub(crate) mod refused;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod user;

@@ -35,6 +35,11 @@ pub trait House: Send + Sync + 'static {
     /// How channels fare that were called.
     fn health(&self) -> BTreeMap<Name, Health>;
 
+    /// Why calls were refused lately, the last first. Nothing where nobody tells.
+    fn refusals(&self) -> Vec<Refusal> {
+        Vec::new()
+    }
+
     /// Changes an object, and answers once it is seen so.
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>>;
 
@@ -70,6 +75,27 @@ pub struct Health {
     pub works: bool,
     /// What is wrong, about which credential or model, and since when in unix milliseconds.
     pub troubles: Vec<(Ailment, Option<String>, u64)>,
+}
+
+/// Calls of one key that were refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose calls.
+    pub key: Name,
+    /// The answer's code.
+    pub code: &'static str,
+    /// The answer's status.
+    pub status: u16,
+    /// What the last one was told.
+    pub message: String,
+    /// The last one's request id.
+    pub request: String,
+    /// How many.
+    pub times: u64,
+    /// When the first one came, in unix milliseconds.
+    pub first_ms: u64,
+    /// When the last one came, in unix milliseconds.
+    pub last_ms: u64,
 }
 
 /// What is to become of an object.

@@ -17,7 +17,42 @@ macro_rules! files {
 }
 
 /// Every file of the folder.
-const FILES: &[(&str, &[u8])] = files!["app.css", "app.js", "index.html"];
+const FILES: &[(&str, &[u8])] = files![
+    "api.js",
+    "app.css",
+    "app.js",
+    "chart.js",
+    "dom.js",
+    "format.js",
+    "icon.svg",
+    "index.html",
+    "parts.js",
+    "period.js",
+    "shell.js",
+    "shown.js",
+    "theme.css",
+    "theme.js",
+    "vendor/inter/LICENSE",
+    "vendor/inter/inter-latin-wght-normal.woff2",
+    "vendor/uplot/LICENSE",
+    "vendor/uplot/uPlot.iife.min.js",
+    "vendor/uplot/uPlot.min.css",
+    "views.css",
+    "views/account.js",
+    "views/audit.js",
+    "views/call.js",
+    "views/channels.js",
+    "views/key-deeds.js",
+    "views/key-drawer.js",
+    "views/keys.js",
+    "views/log.js",
+    "views/overview.js",
+    "views/plans.js",
+    "views/refusals.js",
+    "views/signin.js",
+    "views/statements.js",
+    "views/users.js",
+];
 
 /// A file as it is sent.
 struct Ready {
@@ -88,7 +123,7 @@ pub(crate) fn answer(path: &str, headers: &HeaderMap) -> Option<Response<Full<By
 }
 
 fn kind(name: &str) -> &'static str {
-    match name.rsplit('.').next().unwrap_or_default() {
+    match name.rsplit(['.', '/']).next().unwrap_or_default() {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -97,7 +132,7 @@ fn kind(name: &str) -> &'static str {
         "png" => "image/png",
         "ico" => "image/x-icon",
         "woff2" => "font/woff2",
-        "txt" | "md" => "text/plain; charset=utf-8",
+        "txt" | "md" | "LICENSE" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }
@@ -105,14 +140,26 @@ fn kind(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    /// What lies in it, but for what is said to those who change it.
+    fn list(folder: &Path, root: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                list(&path, root, found);
+            } else if !path.ends_with("README.md") {
+                let name = path.strip_prefix(root).unwrap();
+                found.push(name.to_str().unwrap().to_owned());
+            }
+        }
+    }
 
     #[test]
     fn every_file_of_the_folder_is_served_and_has_a_type() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
-        let mut there: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut there = Vec::new();
+        list(folder.as_ref(), folder.as_ref(), &mut there);
         there.sort();
         let served: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         assert_eq!(there, served, "list it in page.rs");

@@ -2,7 +2,9 @@
 //! made from it.
 
 use crate::answer::{Failure, Page};
-use crate::calls::{audit, billing, channel, data, log, model, openapi, plan, status, token, user};
+use crate::calls::{
+    audit, billing, channel, data, log, model, openapi, plan, refused, status, token, user,
+};
 use crate::query::Paging;
 use crate::route::{Route, Who};
 use http::Method;
@@ -39,6 +41,7 @@ routes! {
     GET    "/api/log/self" Session "the same" => log::list, query(log::Filter), query(log::Tail), query(Paging), data(log::Calls);
     GET    "/api/log/stat" Session "sums over the same calls" => log::stat, query(log::Filter), data(log::Stat);
     GET    "/api/log/self/stat" Session "the same" => log::stat, query(log::Filter), data(log::Stat);
+    GET    "/api/log/refused" Session "why calls were refused lately: they have no record" => refused::list, query(refused::Whose), data(Vec<refused::Told>);
     GET    "/api/data" Session "sums for charts" => data::data, query(data::Grouping), query(log::Filter), data(Vec<data::Point>);
 
     GET    "/api/token" Session "API keys that one may see" => token::list, query(token::Search), query(Paging), data(Page<token::Token>);
