@@ -20,6 +20,7 @@ mod ledger {
     pub(crate) mod grants;
     pub(crate) mod kill;
     pub(crate) mod log;
+    pub(crate) mod million;
     pub(crate) mod people;
     pub(crate) mod speed;
     pub(crate) mod upgrade;
