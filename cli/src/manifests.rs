@@ -12,13 +12,15 @@ pub(crate) mod fault;
 pub(crate) mod files;
 mod object;
 pub(crate) mod schema;
-mod yaml;
+pub(crate) mod yaml;
 
 use fault::{Fault, ObjectName};
 use files::File;
-use object::{Named, Read};
+use object::Read;
+pub(crate) use object::{Named, name_of};
 use purser_compile::World;
 use schema::Schemas;
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -63,9 +65,10 @@ impl Manifests {
     }
 
     /// Reads texts that are no files.
-    pub(crate) fn of(texts: &[File], schemas: &Schemas) -> Self {
+    pub(crate) fn of<F: Borrow<File>>(texts: &[F], schemas: &Schemas) -> Self {
         let mut manifests = Manifests::default();
-        texts.iter().for_each(|file| manifests.add(file, schemas));
+        let texts = texts.iter().map(Borrow::borrow);
+        texts.for_each(|file| manifests.add(file, schemas));
         manifests.finish()
     }
 

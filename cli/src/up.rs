@@ -11,8 +11,11 @@
 
 mod authority;
 mod desk;
+mod drafts;
+mod house;
 mod keybook;
 mod log;
+mod pen;
 mod shown;
 mod sources;
 
@@ -21,16 +24,23 @@ pub(crate) use authority::LEDGER;
 use crate::args::Up;
 use anyhow::Context;
 use authority::Local;
-use desk::Desk;
+use desk::{Desk, Errand};
+use house::LocalHouse;
 use keybook::Keybook;
+use purser_console::{Console, PaymentSecrets};
 use purser_sidecar::clock::Clock;
+use purser_sidecar::gateway::Gateway;
 use purser_sidecar::run::{self, Ending, Listen, Sidecar};
 use sources::Sources;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, mpsc};
 
+/// Where the demo's console is, if the port is free.
+const CONSOLE: &str = "127.0.0.1:8088";
 /// A person who stops it wants it stopped; streams that are under way get this long.
 const ENDING: Ending = Ending {
     linger: Duration::ZERO,
@@ -74,10 +84,14 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
         metrics: None,
     };
     let spool = Arc::clone(&gateway.ledger.spool);
-    let sidecar = Sidecar::open(gateway, listen).await?;
+    let sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;
     let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("waiting for Ctrl-C")?;
+    let (console, errands) = window(&args, &desk, (&authority, &gateway, &sources)).await?;
     shown::serving(&desk, sidecar.address()?, sidecar.admin_address()?)?;
+    if let Some(console) = &console {
+        shown::console(console).await?;
+    }
     let end = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -87,9 +101,60 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
     let every = Duration::from_millis(args.poll_ms.max(10));
     tokio::select! {
         () = sidecar.serve(ENDING, end) => {}
-        () = desk.watch(sources, seen, every) => {}
+        () = desk.watch((sources, errands), seen, every) => {}
+        () = look_after(console) => {}
         () = authority.sweep(&spool) => {}
         () = authority.follow() => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The console, its port open.
+pub(crate) struct Window {
+    listener: TcpListener,
+    console: Arc<Console>,
+}
+
+/// Opens the console where one is wanted; and the way by which it reaches the desk.
+async fn window(
+    args: &Up,
+    desk: &Desk,
+    (authority, gateway, sources): (&Arc<Local>, &Arc<Gateway>, &Arc<Sources>),
+) -> anyhow::Result<(Option<Window>, mpsc::Receiver<Errand>)> {
+    let (send, errands) = mpsc::channel(16);
+    let listener = match (args.console, args.demo) {
+        (Some(address), _) => {
+            let opened = TcpListener::bind(address).await;
+            Some(opened.with_context(|| {
+                format!("opening {address} for the console; is another process using it?")
+            })?)
+        }
+        // Taken by something else: then the demo goes without.
+        (None, true) => TcpListener::bind(CONSOLE).await.ok(),
+        (None, false) => None,
+    };
+    let Some(listener) = listener else {
+        return Ok((None, errands));
+    };
+    let house = LocalHouse {
+        authority: Arc::clone(authority),
+        gateway: Arc::clone(gateway),
+        sources: Arc::clone(sources),
+        seen: desk.seen(),
+        errands: send,
+        payment_secrets: PaymentSecrets {
+            stripe: args.stripe_secret.clone(),
+            hmac: args.payment_secret.clone(),
+        },
+        turn: Mutex::default(),
+    };
+    let console = Arc::new(Console::new(Arc::new(house)));
+    Ok((Some(Window { listener, console }), errands))
+}
+
+async fn look_after(window: Option<Window>) {
+    match window {
+        Some(window) => purser_console::serve(window.listener, window.console).await,
+        None => std::future::pending().await,
+    }
 }

@@ -15,6 +15,7 @@ mod stored;
 pub(crate) use bundle::{MOST_PARTS, secret_name};
 pub(crate) use generated_key::is_taken_over;
 pub(crate) use news::News;
+pub(crate) use rotate::{Turned, turn};
 
 use crate::certificate::Certificates;
 use crate::clock::Clock;
@@ -27,7 +28,6 @@ use generated_key::Made;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use purser_config::Name;
-use rotate::Turned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,6 +19,7 @@ use crate::ledger::{Ledger, Quota, Reservation};
 use crate::letter::{self, Letters};
 use crate::metrics::Metrics;
 use crate::models;
+use crate::refusals::Refusals;
 use crate::reject::Reject;
 use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
@@ -46,6 +47,8 @@ pub struct Gateway {
     pub failover: Arc<Failover>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
+    /// Why calls were refused.
+    pub refusals: Refusals,
     /// Images at addresses.
     pub images: Images,
     /// Time.
@@ -109,6 +112,7 @@ impl Gateway {
             ledger,
             failover,
             metrics,
+            refusals: Refusals::default(),
             images: Images::default(),
             clock,
             own: RwLock::default(),
@@ -159,7 +163,10 @@ impl Gateway {
             || self.own(&snapshot),
             || self.clock.wall_ms(),
         )?;
-        self.admit(caller)?;
+        let noted = |refused: &Refused| self.note(id, caller, refused);
+        self.admit(caller)
+            .map_err(Refused::from)
+            .inspect_err(noted)?;
         match route {
             Route::Call(aim) => {
                 let entered = Entered {
@@ -170,7 +177,7 @@ impl Gateway {
                     began,
                 };
                 // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
-                Box::pin(self.carry(entered, body)).await
+                Box::pin(self.carry(entered, body)).await.inspect_err(noted)
             }
             Route::Models(of) => {
                 let asking = asking(of, (parts, caller), &snapshot, began);
@@ -181,6 +188,13 @@ impl Gateway {
                 Ok(respond::json(id, models::one(&asking, &model)?))
             }
         }
+    }
+
+    /// For whoever asks later why.
+    fn note(&self, id: &HeaderValue, caller: &Caller, refused: &Refused) {
+        let request = id.to_str().unwrap_or_default();
+        let when = (request, self.clock.wall_ms());
+        self.refusals.note(&caller.name, &refused.reject, when);
     }
 
     /// The walk from the window on, for a call that a provider answers.

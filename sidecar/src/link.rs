@@ -13,6 +13,7 @@ use crate::gateway::Gateway;
 use crate::ledger::{Answer, Authority, Memory, Unreachable};
 use crate::store::Store;
 use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle};
+use purser_config::stream::ChannelHealth;
 use purser_config::usage::Batch;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,6 +31,12 @@ const GIVEN_BACK: Duration = Duration::from_secs(60);
 const RECONNECT_LEAST: Duration = Duration::from_millis(100);
 /// Half as much again at the most; an allowance lasts as long as an operator is away for ten seconds, and this.
 const RECONNECT_MOST: Duration = Duration::from_secs(3);
+
+/// How the channels of this process fare, those that were called.
+pub fn health(store: &Store, now: Duration) -> Vec<ChannelHealth> {
+    let found = health::survey(store, now);
+    found.iter().map(|found| found.told(now)).collect()
+}
 
 /// A question and where its answer goes.
 enum Question {

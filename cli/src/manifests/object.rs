@@ -135,7 +135,8 @@ pub(crate) fn read(file: &str, document: Document, schemas: &Schemas, world: &mu
     }
 }
 
-fn name_of(value: &Value, kind: &str) -> ObjectName {
+/// As people name it; files may leave the namespace out.
+pub(crate) fn name_of(value: &Value, kind: &str) -> ObjectName {
     let text = |field: &str| {
         value["metadata"][field]
             .as_str()

@@ -98,6 +98,11 @@ impl Local {
         Ok(())
     }
 
+    /// Where credits and records are kept.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.decides.ledger().clone()
+    }
+
     /// When keys began to be valid; changes when one does.
     pub(crate) fn begun(&self) -> watch::Receiver<Arc<Activations>> {
         self.decides.begun()

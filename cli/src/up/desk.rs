@@ -8,14 +8,18 @@ use super::sources::Sources;
 use crate::key::hash;
 use crate::manifests::files::Look;
 use crate::manifests::schema::Schemas;
-use purser_compile::{Compiled, Gateway as Shared, Options, Rotation, World, compile};
+use purser_compile::{Compiled, Gateway as Shared, Options, Rotation, Step, World, compile};
 use purser_config::stream::Version;
-use purser_config::{Name, SecretText};
-use purser_crds::KEY_DATA;
+use purser_config::{Configuration, Name, SecretText};
+use purser_console::Seen;
+use purser_crds::{ApiKey, KEY_DATA};
 use purser_sidecar::gateway::Gateway;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
 
+/// How long a value works beside one that replaced it by hand, where its key does not say.
+const OVERLAP_MS: u64 = 86_400_000;
 /// How many steps of rotation are caught up with at once: of a process that was away for long, one forgets and one replaces.
 const STEPS: usize = 4;
 /// How long after a failure a rotation is tried again.
@@ -27,6 +31,16 @@ pub(crate) struct NewKey {
     pub(crate) value: String,
     /// Until when the value before works, in unix milliseconds, if there was one.
     pub(crate) previous_until_ms: Option<u64>,
+}
+
+/// What the console asks of the desk: the files are read at once, a value turned, a value told.
+pub(crate) struct Errand {
+    /// Whose value is replaced, and for how long the one before works on.
+    pub(crate) rotates: Option<(Name, Option<u64>)>,
+    /// Whose value is told.
+    pub(crate) tells: Option<Name>,
+    /// Told when it is done, or why it is not.
+    pub(crate) done: oneshot::Sender<Result<Option<SecretText>, String>>,
 }
 
 /// Everything that a reload meets.
@@ -47,6 +61,8 @@ pub(crate) struct Desk {
     turn_ms: Option<u64>,
     /// Why the files could not be read the last time.
     unread: Option<String>,
+    /// What the console sees.
+    seen: watch::Sender<Arc<Seen>>,
 }
 
 impl Desk {
@@ -68,6 +84,7 @@ impl Desk {
             published_ms: 0,
             turn_ms: None,
             unread: None,
+            seen: watch::Sender::default(),
         }
     }
 
@@ -92,18 +109,25 @@ impl Desk {
     }
 
     /// Looks at the files for ever. The work is done on another thread: calls under way must not wait for a compiler.
-    pub(crate) async fn watch(mut self, sources: Arc<Sources>, mut seen: Look, every: Duration) {
+    pub(crate) async fn watch(
+        mut self,
+        (sources, mut errands): (Arc<Sources>, mpsc::Receiver<Errand>),
+        mut seen: Look,
+        every: Duration,
+    ) {
         let mut begun = self.authority.begun();
         loop {
+            let mut errand = None;
             tokio::select! {
                 () = tokio::time::sleep(every.min(self.until_turn())) => {}
                 Ok(()) = begun.changed() => {}
+                Some(asked) = errands.recv() => errand = Some(asked),
             }
             let look = Arc::clone(&sources);
             let Ok(now) = tokio::task::spawn_blocking(move || look.look()).await else {
                 continue;
             };
-            let is_changed = now != seen;
+            let is_changed = now != seen || errand.is_some();
             if !is_changed && self.knows_begun() && !self.until_turn().is_zero() {
                 continue;
             }
@@ -113,6 +137,9 @@ impl Desk {
                 match is_changed {
                     true => self.reload(&read),
                     false => self.retake(),
+                }
+                if let Some(errand) = errand {
+                    self.run(errand);
                 }
                 self
             });
@@ -155,6 +182,53 @@ impl Desk {
         );
     }
 
+    fn run(&mut self, errand: Errand) {
+        let turned = match &errand.rotates {
+            Some((key, overlap_ms)) => self.rotate(key, *overlap_ms),
+            None => Ok(()),
+        };
+        let told = turned.map(|()| {
+            let value = errand.tells.as_ref().and_then(|key| self.value_of(key));
+            value.map(SecretText::new)
+        });
+        // Whoever asked may be gone.
+        let _ = errand.done.send(told);
+    }
+
+    /// Replaces a value that was made here, whatever its age.
+    fn rotate(&mut self, key: &Name, overlap_ms: Option<u64>) -> Result<(), String> {
+        let is = |one: &&ApiKey| purser_console::name_of(&one.metadata) == *key;
+        let spec = self.world.keys.iter().find(is).map(|one| &one.spec);
+        let spec = spec.ok_or_else(|| format!("ApiKey {key} does not exist"))?;
+        let secret = Name::new(key.namespace(), &spec.secret_name_of(key.name()));
+        if spec.key_hash.is_some() || self.world.secrets.contains_key(&secret) {
+            return Err(format!(
+                "the value of ApiKey {key} was not made here; replace it where it is written"
+            ));
+        }
+        let usual = spec.rotation.as_ref();
+        let usual = usual.and_then(|rotation| rotation.overlap.milliseconds().ok());
+        let now_ms = self.gateway.clock.wall_ms();
+        let overlap_ms = overlap_ms.or(usual).unwrap_or(OVERLAP_MS);
+        let rotation = Rotation {
+            secret,
+            key: key.clone(),
+            at_ms: now_ms,
+            step: Step::Replace { overlap_ms },
+        };
+        match self.keybook.turn(&rotation, now_ms) {
+            Ok(Turned::Replaced { .. }) => {}
+            Ok(_) => {
+                return Err(format!(
+                    "ApiKey {key} was rotated a short while ago and the value before still works; try again once it does not"
+                ));
+            }
+            Err(error) => return Err(format!("{error:#}")),
+        }
+        self.take(self.world.clone());
+        Ok(())
+    }
+
     /// The files are as they were; a key's time began, or a value is due to be replaced or forgotten.
     fn retake(&mut self) {
         self.take(self.world.clone());
@@ -183,7 +257,14 @@ impl Desk {
         }
         self.turn_ms = self.next_turn(&compiled.rotations);
         self.compiled = compiled;
-        self.publish();
+        let configuration = Arc::new(self.publish());
+        self.seen.send_replace(Arc::new(Seen {
+            plans: world.plans.iter().cloned().map(Arc::new).collect(),
+            keys: world.keys.iter().cloned().map(Arc::new).collect(),
+            channels: world.channels.iter().cloned().map(Arc::new).collect(),
+            verdicts: self.compiled.verdicts.clone(),
+            configuration,
+        }));
         (self.world, self.whole) = (world, whole);
     }
 
@@ -255,7 +336,7 @@ impl Desk {
         self.turn_ms.map_or(Duration::MAX, left)
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self) -> Configuration {
         let configuration = self.compiled.configuration.clone();
         let text = serde_json::to_string(&configuration).unwrap_or_default();
         let hash = hash(&text).trim_start_matches("sha256:").to_owned();
@@ -265,14 +346,21 @@ impl Desk {
             published_ms: self.published_ms,
             hash,
         };
-        for fault in self.gateway.store.put(version, configuration) {
+        let put = configuration.clone();
+        for fault in self.gateway.store.put(version, put) {
             tracing::warn!(resource = %fault.resource, reason = fault.reason, "refused; its previous version stays");
         }
+        configuration
     }
 
     /// Whether every key whose time began is compiled as such.
     fn knows_begun(&self) -> bool {
         self.whole.activations == **self.authority.begun().borrow()
+    }
+
+    /// What the console sees, now and later.
+    pub(crate) fn seen(&self) -> watch::Receiver<Arc<Seen>> {
+        self.seen.subscribe()
     }
 
     /// What is in force.

@@ -1,6 +1,7 @@
 //! What a person is shown: what is served, which keys were made, the line to paste, what is wrong. Called by `up` and `desk`. Values of
 //! keys go to standard output only, once each: when they are made, and in the line to paste.
 
+use super::Window;
 use super::desk::Desk;
 use crate::manifests::Manifests;
 use anyhow::Context;
@@ -88,6 +89,33 @@ pub(crate) fn serving(desk: &Desk, callers: SocketAddr, admin: SocketAddr) -> an
     std::io::stdout()
         .write_all(text.as_bytes())
         .context("printing what is served")
+}
+
+/// Where the console is, and how its first user is made, to standard output.
+///
+/// # Errors
+/// When it cannot be printed, or nobody knows whether there is a user.
+pub(crate) async fn console(window: &Window) -> anyhow::Result<()> {
+    let address = window
+        .listener
+        .local_addr()
+        .context("asking for the console's port")?;
+    let mut text =
+        format!("\nconsole   http://{address}/  (management API http://{address}/api/)\n");
+    let token = window
+        .console
+        .setup_token()
+        .await
+        .map_err(anyhow::Error::msg)?;
+    if let Some(token) = token {
+        let _ = writeln!(
+            text,
+            "          no user exists yet; make the first administrator there with the one-time token {token}"
+        );
+    }
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("printing where the console is")
 }
 
 /// Keys that a reload made, to standard output.

@@ -1,4 +1,42 @@
-//! The management API and the web console: a room that is kept free until issue E furnishes it.
+//! The management API and the web console: `/api/*` for people, `/dashboard/billing/*` for keys, and the page over them.
 //!
-//! Owns `/api/*` and the page over it. The operator and `purser up` will call it. It must never accept an API key as a
-//! session, nor keep what an object already says.
+//! ```text
+//! listener --server--> request --routes--> credential (who) --> call --> House: objects as seen, changes, channels
+//!                        |                                       |-----> Ledger: records, users, sessions, deeds
+//!                        `--page: files, as they lie in page/    `-----> answer: envelope, or the failure that it is
+//! ```
+//! The operator and `purser up` give it a listener and a `House`. One table, `routes`, says what can be asked, by whom, in which shape:
+//! the server dispatches by it, `/openapi.json` and docs/management-api.md are made from it, and a test walks all of it without
+//! a credential.
+//!
+//! Invariant: an API key is never a session, and a session token never a key; each refusal says which is which.
+//! Invariant: no cookie is set or read, so that no other site can act for a person.
+//! Invariant: nothing is kept here that an object says already; what is changed is an object or the ledger.
+//! Invariant: it never sees a Kubernetes client or a file: what it does to the world goes through `House`.
+
+mod answer;
+mod ask;
+pub mod bill;
+mod calls;
+mod console;
+mod house;
+mod ids;
+mod lockout;
+mod openapi;
+mod page;
+mod password;
+mod query;
+mod route;
+mod routes;
+mod secret;
+mod server;
+mod who;
+
+pub use console::Console;
+pub use house::{
+    Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Reviewed, Seen, Tested,
+    Written, version,
+};
+pub use ids::name_of;
+pub use routes::{Door, doors, table_markdown};
+pub use server::serve;

@@ -55,6 +55,17 @@ pub fn path(place: &Place<'_>) -> String {
     }
 }
 
+/// Where a provider lists its models, below the base URL.
+pub fn listing(provider: Provider, api_version: Option<&str>) -> String {
+    match (provider, api_version) {
+        (Provider::AzureOpenAI, None) => "/openai/v1/models".into(),
+        (Provider::AzureOpenAI, Some(version)) => {
+            format!("/openai/models?api-version={}", escaped(version, false))
+        }
+        _ => "/models".into(),
+    }
+}
+
 /// `models/` goes without saying, unless the name says what it is (`tunedModels/…`). A stream is asked for as events.
 fn gemini(place: &Place<'_>) -> String {
     let verb = place.verb.unwrap_or(Verb::GenerateContent);

@@ -43,7 +43,11 @@ struct Address {
 }
 
 impl Reach {
-    pub(super) fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
+    /// Makes its addresses and headers.
+    ///
+    /// # Errors
+    /// Which part of it cannot be used.
+    pub(crate) fn new(name: &Name, channel: &Channel, lanes: &Lanes) -> Result<Self, String> {
         let address = Address::of(channel)?;
         let lane = lanes.of(name, channel);
         let lane = lane.map_err(|error: InvalidCa| error.to_string())?;
@@ -83,6 +87,13 @@ impl Reach {
             Some((_, uri)) => Some(uri.clone()),
             None => self.address.uri(place).ok(),
         }
+    }
+
+    /// Where its provider lists models.
+    pub(crate) fn listing(&self) -> Option<Uri> {
+        let version = self.channel.api_version.as_deref();
+        let path = address::listing(self.channel.provider, version);
+        self.address.at(&path).ok()
     }
 }
 
@@ -130,10 +141,14 @@ impl Address {
     }
 
     fn uri(&self, place: &Place<'_>) -> Result<Uri, http::Error> {
+        self.at(&address::path(place))
+    }
+
+    fn at(&self, path: &str) -> Result<Uri, http::Error> {
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{}{}", self.root, address::path(place)))
+            .path_and_query(format!("{}{path}", self.root))
             .build()
     }
 }

@@ -11,6 +11,8 @@ pub(super) trait Change: Send + 'static {
     type Answer: Send + 'static;
     /// What it does, for error messages.
     const ATTEMPT: &'static str;
+    /// Whether it is also a time to look for records of the version before.
+    const FILLS: bool = false;
 
     /// Refuses what no store could keep, before it joins others in a transaction.
     fn check(&self) -> Result<(), LedgerError>;
@@ -23,6 +25,7 @@ pub(super) trait Change: Send + 'static {
 /// An operation on its way through the worker, whatever it is.
 pub(super) trait Waiting: Send {
     fn attempt(&self) -> &'static str;
+    fn fills(&self) -> bool;
     fn wants(&self, wants: &mut Wants);
     fn apply(&mut self, sheet: &mut Sheet);
     /// Tells whoever waits that it is kept, or why not.
@@ -49,6 +52,10 @@ impl<C: Change> Job<C> {
 impl<C: Change> Waiting for Job<C> {
     fn attempt(&self) -> &'static str {
         C::ATTEMPT
+    }
+
+    fn fills(&self) -> bool {
+        C::FILLS
     }
 
     fn wants(&self, wants: &mut Wants) {

@@ -7,7 +7,7 @@ mod sql;
 pub(super) use connect::Address;
 
 use super::LedgerError;
-use super::rows::{Param, Purpose, Row, Rows};
+use super::rows::{ARRIVE, Param, Purpose, Row, Rows};
 use connect::Reached;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -197,6 +197,14 @@ impl Rows for Postgres {
         }
         let ids: Vec<&String> = ids.iter().collect();
         self.prepared(&sql::load::<R>(column), &[&ids]).await
+    }
+
+    async fn arrive(&self, count: u64) -> Result<(), LedgerError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.prepared::<Value>(ARRIVE, &[&count]).await.map(|_| ())
     }
 
     async fn save<R: Row>(&self, rows: &[R]) -> Result<(), LedgerError> {

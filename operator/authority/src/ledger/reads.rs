@@ -1,8 +1,15 @@
 //! Questions that change nothing: what accounts hold, which keys have begun, which calls are on record, whether the book balances.
 //! Answered on a connection of its own, so that a long list never delays a call.
 
+mod verify;
+
 use super::LedgerError;
+use super::deeds::{self, DeedPage};
+use super::log::{LogPage, Paging, Query, Tail, pages, tail};
+use super::payments::{Payment, Term, read as payments};
+use super::people::{Session, User, read as people};
 use super::rows::{AccountRow, ActivationRow, GrantRow, Param, Purpose, Rows};
+use super::sums::{By, Sum, read as sums};
 use super::usage::Stale;
 use super::worker::LONGEST;
 use purser_config::Name;
@@ -68,6 +75,16 @@ pub(super) enum Question {
     Records(Filter, Reply<Vec<Record>>),
     Stale(u64, Reply<Vec<Stale>>),
     Verify(Reply<Vec<Discrepancy>>),
+    Log(Query, Paging, Reply<LogPage>),
+    After(Query, (u64, u32), Reply<Tail>),
+    Arrival(String, Reply<Option<u64>>),
+    Arrivals(Reply<u64>),
+    Sums(Query, Vec<By>, Reply<Vec<Sum>>),
+    Users(Reply<Vec<User>>),
+    Session(String, u64, Reply<Option<(Session, User)>>),
+    Deeds(Paging, Reply<DeedPage>),
+    Payments((u64, u64), Reply<Vec<Payment>>),
+    Terms((u64, u64), Reply<Vec<Term>>),
 }
 
 impl Question {
@@ -75,33 +92,83 @@ impl Question {
     pub(super) async fn answer<S: Rows>(self, store: &mut S) {
         match self {
             Question::Accounts(wall_ms, reply) => {
-                reply
-                    .send(read(store, async |store| accounts(store, wall_ms).await).await)
-                    .ok();
+                tell(store, reply, async |store| accounts(store, wall_ms).await).await;
             }
-            Question::Activations(reply) => {
-                reply.send(read(store, activations).await).ok();
-            }
+            Question::Activations(reply) => tell(store, reply, activations).await,
             Question::Record(id, reply) => {
-                reply
-                    .send(read(store, async |store| record(store, &id).await).await)
-                    .ok();
+                tell(store, reply, async |store| record(store, &id).await).await;
             }
             Question::Records(filter, reply) => {
-                reply
-                    .send(read(store, async |store| records(store, &filter).await).await)
-                    .ok();
+                tell(store, reply, async |store| records(store, &filter).await).await;
             }
             Question::Stale(before_ms, reply) => {
-                reply
-                    .send(read(store, async |store| stale(store, before_ms).await).await)
-                    .ok();
+                tell(store, reply, async |store| stale(store, before_ms).await).await;
             }
-            Question::Verify(reply) => {
-                reply.send(read(store, verify).await).ok();
-            }
+            Question::Verify(reply) => tell(store, reply, verify::verify).await,
+            Question::Users(reply) => tell(store, reply, people::users).await,
+            Question::Arrivals(reply) => tell(store, reply, tail::arrivals).await,
+            later => later.answer_of_calls(store).await,
         }
     }
+
+    async fn answer_of_calls<S: Rows>(self, store: &mut S) {
+        match self {
+            Question::Log(query, paging, reply) => {
+                tell(store, reply, async |store| {
+                    pages::page(store, &query, paging).await
+                })
+                .await;
+            }
+            Question::After(query, after, reply) => {
+                tell(store, reply, async |store| {
+                    tail::after(store, &query, after).await
+                })
+                .await;
+            }
+            Question::Arrival(id, reply) => {
+                tell(store, reply, async |store| tail::arrival(store, &id).await).await;
+            }
+            Question::Sums(query, by, reply) => {
+                tell(store, reply, async |store| {
+                    sums::sums(store, &query, &by).await
+                })
+                .await;
+            }
+            Question::Session(digest, now_ms, reply) => {
+                tell(store, reply, async |store| {
+                    people::session(store, digest, now_ms).await
+                })
+                .await;
+            }
+            Question::Deeds(paging, reply) => {
+                tell(store, reply, async |store| {
+                    deeds::deeds(store, paging).await
+                })
+                .await;
+            }
+            Question::Payments(part, reply) => {
+                tell(store, reply, async |store| {
+                    payments::payments(store, part).await
+                })
+                .await;
+            }
+            Question::Terms(part, reply) => {
+                tell(store, reply, async |store| {
+                    payments::terms(store, part).await
+                })
+                .await;
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn tell<S: Rows, T>(
+    store: &mut S,
+    reply: Reply<T>,
+    ask: impl AsyncFnOnce(&S) -> Result<T, LedgerError>,
+) {
+    reply.send(read(store, ask).await).ok();
 }
 
 /// Reads in one transaction, so that all of an answer is of one moment.
@@ -168,12 +235,14 @@ fn name<S: Rows>(store: &S, key: &str) -> Result<Name, LedgerError> {
         .map_err(|_| store.corrupt(&format!("{key:?} is no key's name")))
 }
 
+/// A record as it is kept.
 #[derive(Deserialize)]
-struct Body {
+pub(super) struct Body {
     body: String,
 }
 
-fn parsed<S: Rows>(store: &S, row: &Body) -> Result<Record, LedgerError> {
+/// As it is told.
+pub(super) fn parsed<S: Rows>(store: &S, row: &Body) -> Result<Record, LedgerError> {
     serde_json::from_str(&row.body)
         .map_err(|error| store.corrupt(&format!("a usage record cannot be read: {error}")))
 }
@@ -225,88 +294,4 @@ async fn stale<S: Rows>(store: &S, before_ms: u64) -> Result<Vec<Stale>, LedgerE
     let before = Param::Int(i64::try_from(before_ms).unwrap_or(i64::MAX));
     let limit = Param::Int(SWEPT_AT_ONCE as i64);
     store.ask(STALE, &[before, before, limit]).await
-}
-
-/// Sums that must agree, account by account.
-const SUMS: &str = "SELECT a.key, a.granted, a.topped_up, a.top_up, a.reserved, a.spent, a.expired, \
-    CAST(COALESCE((SELECT SUM(g.remaining) FROM grants g WHERE g.key = a.key), 0) AS BIGINT) AS remaining, \
-    CAST(COALESCE((SELECT SUM(g.amount) FROM grants g WHERE g.key = a.key), 0) AS BIGINT) AS amounts, \
-    CAST(COALESCE((SELECT SUM(r.held) FROM reservations r WHERE r.key = a.key), 0) AS BIGINT) AS held, \
-    CAST(COALESCE((SELECT SUM(c.charged) FROM records c WHERE c.key = a.key), 0) AS BIGINT) AS charged, \
-    CAST(COALESCE((SELECT SUM(e.amount) FROM entries e WHERE e.key = a.key), 0) AS BIGINT) AS entered, \
-    (SELECT COUNT(*) FROM records c WHERE c.key = a.key) - a.requests AS uncounted \
-    FROM accounts a";
-
-#[derive(Deserialize)]
-struct Sums {
-    key: String,
-    granted: i64,
-    topped_up: i64,
-    top_up: i64,
-    reserved: i64,
-    spent: i64,
-    expired: i64,
-    remaining: i64,
-    amounts: i64,
-    held: i64,
-    charged: i64,
-    entered: i64,
-    uncounted: i64,
-}
-
-impl Sums {
-    /// Each pair that must be equal.
-    fn pairs(&self) -> [(&'static str, i128, i128); 6] {
-        let wide = |values: &[i64]| values.iter().copied().map(i128::from).sum();
-        let out = [
-            self.top_up,
-            self.remaining,
-            self.reserved,
-            self.spent,
-            self.expired,
-        ];
-        [
-            (
-                "granted and topped up, and where it is",
-                wide(&[self.granted, self.topped_up]),
-                wide(&out),
-            ),
-            (
-                "granted, and the sum of grants",
-                wide(&[self.granted]),
-                wide(&[self.amounts]),
-            ),
-            (
-                "reserved, and what reservations hold",
-                wide(&[self.reserved]),
-                wide(&[self.held]),
-            ),
-            (
-                "spent, and what records were charged",
-                wide(&[self.spent]),
-                wide(&[self.charged]),
-            ),
-            (
-                "topped up, and the sum of entries",
-                wide(&[self.topped_up]),
-                wide(&[self.entered]),
-            ),
-            ("records that were not counted", wide(&[self.uncounted]), 0),
-        ]
-    }
-}
-
-async fn verify<S: Rows>(store: &S) -> Result<Vec<Discrepancy>, LedgerError> {
-    let sums: Vec<Sums> = store.ask(SUMS, &[]).await?;
-    let found = sums.iter().flat_map(|sums| {
-        let unequal = sums
-            .pairs()
-            .into_iter()
-            .filter(|(_, one, other)| one != other);
-        unequal.map(|(what, one, other)| Discrepancy {
-            key: sums.key.clone(),
-            found: format!("{what}: {one} and {other}"),
-        })
-    });
-    Ok(found.collect())
 }

@@ -14,7 +14,16 @@ use std::task::Poll;
 pub(super) enum Kind {
     Text,
     Int,
+    /// A number that is kept as so much more than that of the last arrival: `arrive` comes first.
+    Arrival,
 }
+
+/// What a store writes for [`Kind::Arrival`] before the number.
+pub(super) const LAST_ARRIVAL: &str = "(SELECT n FROM numbers WHERE name = 'arrivals') + ";
+/// Counts arrivals: of `$1` records that are saved next in this transaction.
+pub(super) const ARRIVE: &str = "UPDATE numbers SET n = n + $1 WHERE name = 'arrivals'";
+/// The most that a sum of one row may hold, so that no sum of rows leaves what a store can hold.
+pub(super) const MOST: u64 = 1 << 50;
 
 /// A row of a table. Its fields are named as its columns.
 pub(super) trait Row: Serialize + DeserializeOwned + Clone {
@@ -28,6 +37,8 @@ pub(super) trait Row: Serialize + DeserializeOwned + Clone {
     const LOCKED: bool = false;
     /// Whether a row that is there already is replaced, or left.
     const REPLACED: bool = true;
+    /// Whether what is beyond its key is added to a row that is there already, up to [`MOST`].
+    const ADDED: bool = false;
 
     /// What it holds, in the order of the columns.
     fn params(&self) -> Vec<Param<'_>>;
@@ -62,6 +73,12 @@ impl From<&i64> for Param<'_> {
 
 impl From<&u8> for Param<'_> {
     fn from(number: &u8) -> Self {
+        Param::Int(i64::from(*number))
+    }
+}
+
+impl From<&u16> for Param<'_> {
+    fn from(number: &u16) -> Self {
         Param::Int(i64::from(*number))
     }
 }
@@ -137,6 +154,8 @@ pub(super) trait Rows {
         column: &str,
         ids: &BTreeSet<String>,
     ) -> Result<Vec<R>, LedgerError>;
+    /// Counts so many arrivals; nobody else does until this transaction ends, so that numbers become visible in their order.
+    async fn arrive(&self, count: u64) -> Result<(), LedgerError>;
     /// Writes rows.
     async fn save<R: Row>(&self, rows: &[R]) -> Result<(), LedgerError>;
     /// The answer to a query in the SQL that both stores speak, with parameters `$1`, `$2`, first named in this order.
@@ -226,6 +245,72 @@ row! { RecordRow in "records", key 1, REPLACED = false;
     began_ms: Int = u64,
     charged: Int = u64,
     body: Text = String,
+    arrival: Arrival = i64,
+    channel: Text = String,
+    model: Text = String,
+    status: Int = u16,
+    failed: Int = u8,
+}
+
+row! { SumRow in "sums", key 9, ADDED = true;
+    span: Int = u64,
+    from_ms: Int = u64,
+    key: Text = String,
+    plan: Text = String,
+    channel: Text = String,
+    model: Text = String,
+    endpoint: Text = String,
+    status: Int = u16,
+    failed: Int = u8,
+    calls: Int = u64,
+    input: Int = u64,
+    cached: Int = u64,
+    cache_write: Int = u64,
+    output: Int = u64,
+    credits: Int = u64,
+    unpaid: Int = u64,
+    cost: Int = u64,
+    waste: Int = u64,
+    latency_ms: Int = u64,
+    first_ms: Int = u64,
+    first_count: Int = u64,
+}
+
+row! { TermRow in "terms", key 3, REPLACED = false;
+    key: Text = String,
+    plan: Text = String,
+    at_ms: Int = u64,
+}
+
+row! { UserRow in "users", key 1;
+    id: Int = i64,
+    name: Text = String,
+    display_name: Text = String,
+    role: Text = String,
+    namespaces: Text = String,
+    disabled: Int = u8,
+    password: Text = String,
+    created_ms: Int = u64,
+    login_ms: Int = u64,
+    failures: Int = u64,
+    locked_until_ms: Int = u64,
+}
+
+row! { PaymentRow in "payments", key 1, REPLACED = false;
+    id: Text = String,
+    key: Text = String,
+    plan: Text = String,
+    credits: Int = u64,
+    paid: Int = u64,
+    currency: Text = String,
+    at_ms: Int = u64,
+}
+
+row! { MarkRow in "marks", key 2;
+    key: Text = String,
+    budget: Text = String,
+    percent: Int = u8,
+    at_ms: Int = u64,
 }
 
 /// A grant that lasts; closed ones are only counted.

@@ -2,10 +2,13 @@
 //! number of the version. Never changed once released: a change is a new version.
 //!
 //! `TEXT` compares by bytes in both (`PostgreSQL` is told so), amounts are millionths, moments unix milliseconds. The checks are a last
-//! belt: the book never lets them be tested.
+//! belt: the book never lets them be tested. Rows of `sums` lie in the order of their key in both: `SQLite` is told so.
+//!
+//! Version 2 leaves the records of version 1 with the arrival 0; `fill` gives them their numbers and adds them up.
 
 /// What makes each version of the one before it; the first is version 1.
-pub(super) const VERSIONS: &[&str] = &[r#"
+pub(super) const VERSIONS: &[&str] = &[
+    r#"
 CREATE TABLE accounts (
     key          TEXT PRIMARY KEY,
     top_up       BIGINT NOT NULL DEFAULT 0 CHECK (top_up >= 0),
@@ -82,7 +85,106 @@ CREATE TABLE records (
 );
 CREATE INDEX records_of_key ON records (key, began_ms, id);
 CREATE INDEX records_by_time ON records (began_ms, id);
-"#];
+"#,
+    r#"
+ALTER TABLE records ADD COLUMN arrival BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN channel TEXT NOT NULL DEFAULT '';
+ALTER TABLE records ADD COLUMN model TEXT NOT NULL DEFAULT '';
+ALTER TABLE records ADD COLUMN status BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN failed BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX records_by_arrival ON records (arrival);
+CREATE TABLE sums (
+    span        BIGINT NOT NULL,
+    from_ms     BIGINT NOT NULL,
+    key         TEXT NOT NULL,
+    plan        TEXT NOT NULL,
+    channel     TEXT NOT NULL,
+    model       TEXT NOT NULL,
+    endpoint    TEXT NOT NULL,
+    status      BIGINT NOT NULL,
+    failed      BIGINT NOT NULL,
+    calls       BIGINT NOT NULL,
+    input       BIGINT NOT NULL,
+    cached      BIGINT NOT NULL,
+    cache_write BIGINT NOT NULL,
+    output      BIGINT NOT NULL,
+    credits     BIGINT NOT NULL,
+    unpaid      BIGINT NOT NULL,
+    cost        BIGINT NOT NULL,
+    waste       BIGINT NOT NULL,
+    latency_ms  BIGINT NOT NULL,
+    first_ms    BIGINT NOT NULL,
+    first_count BIGINT NOT NULL,
+    PRIMARY KEY (span, from_ms, key, plan, channel, model, endpoint, status, failed)
+) WITHOUT ROWID;
+CREATE TABLE numbers (
+    name TEXT PRIMARY KEY,
+    n    BIGINT NOT NULL
+);
+INSERT INTO numbers VALUES ('arrivals', 0), ('deeds', 0), ('users', 0);
+CREATE TABLE terms (
+    key   TEXT NOT NULL,
+    plan  TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (key, plan, at_ms)
+);
+CREATE INDEX terms_by_time ON terms (at_ms);
+INSERT INTO terms SELECT key, plan, at_ms FROM activations
+    UNION SELECT key, plan, at_ms FROM entries WHERE kind = 'renewal';
+CREATE TABLE users (
+    id              BIGINT PRIMARY KEY,
+    name            TEXT NOT NULL UNIQUE,
+    display_name    TEXT NOT NULL,
+    role            TEXT NOT NULL,
+    namespaces      TEXT NOT NULL,
+    disabled        BIGINT NOT NULL,
+    password        TEXT NOT NULL,
+    created_ms      BIGINT NOT NULL,
+    login_ms        BIGINT NOT NULL,
+    failures        BIGINT NOT NULL,
+    locked_until_ms BIGINT NOT NULL
+);
+CREATE TABLE sessions (
+    digest  TEXT PRIMARY KEY,
+    user_id BIGINT NOT NULL,
+    made_ms BIGINT NOT NULL,
+    seen_ms BIGINT NOT NULL,
+    ends_ms BIGINT NOT NULL
+);
+CREATE INDEX sessions_of_user ON sessions (user_id);
+CREATE TABLE deeds (
+    number  BIGINT PRIMARY KEY,
+    at_ms   BIGINT NOT NULL,
+    made_by TEXT NOT NULL,
+    what    TEXT NOT NULL,
+    object  TEXT NOT NULL,
+    detail  TEXT NOT NULL
+);
+CREATE TABLE payments (
+    id       TEXT PRIMARY KEY,
+    key      TEXT NOT NULL,
+    plan     TEXT NOT NULL,
+    credits  BIGINT NOT NULL,
+    paid     BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    at_ms    BIGINT NOT NULL
+);
+CREATE INDEX payments_by_time ON payments (at_ms);
+CREATE TABLE marks (
+    key     TEXT NOT NULL,
+    budget  TEXT NOT NULL,
+    percent BIGINT NOT NULL,
+    at_ms   BIGINT NOT NULL,
+    PRIMARY KEY (key, budget)
+);
+"#,
+];
+
+/// The same in the words of `PostgreSQL`, whose texts compare by bytes where they are told to, and whose tables have no other order.
+pub(super) fn of_postgres(sql: &str) -> String {
+    sql.replace(" TEXT", " TEXT COLLATE \"C\"")
+        .replace(" WITHOUT ROWID", "")
+}
 
 /// The newest version.
 pub(super) fn known() -> i64 {

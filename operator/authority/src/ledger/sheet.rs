@@ -4,15 +4,24 @@
 //!
 //! Locks are taken in one order, entries, spools, accounts, then plans of namespaces, each sorted, so that replicas wait and never embrace.
 
+mod counts;
+mod page;
+mod statement;
+
+pub(super) use page::Page;
+pub(super) use statement::{Statement, Value};
+
 use super::LedgerError;
+use super::people::read::USERS;
 use super::rows::{
-    AccountRow, ActivationRow, EntryRow, GrantRow, KnownRow, Param, Purpose, RecordRow,
-    ReservationRow, Row, Rows, SpoolRow, in_order,
+    AccountRow, ActivationRow, EntryRow, GrantRow, KnownRow, MarkRow, Param, PaymentRow, Purpose,
+    RecordRow, ReservationRow, Rows, SpoolRow, SumRow, TermRow, UserRow, in_order,
 };
+use super::sums::Rollup;
 use super::translate::{account_row, grant_rows, held, holders};
 use crate::book::{Account, Reservation, spool_of};
+use page::{by, copied};
 use serde::Deserialize;
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What operations need to see.
@@ -27,57 +36,10 @@ pub(super) struct Wants {
     pub(super) grants: BTreeSet<(String, String, String)>,
     /// Key, plan.
     pub(super) activations: BTreeSet<(String, String)>,
-}
-
-/// Rows by their key, and which of them were changed.
-#[derive(Debug)]
-pub(super) struct Page<K, R> {
-    rows: BTreeMap<K, R>,
-    changed: BTreeSet<K>,
-}
-
-impl<K: Ord + Clone, R> Default for Page<K, R> {
-    fn default() -> Self {
-        Page {
-            rows: BTreeMap::new(),
-            changed: BTreeSet::new(),
-        }
-    }
-}
-
-impl<K: Ord + Clone, R> Page<K, R> {
-    pub(super) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&R>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.rows.get(key)
-    }
-
-    pub(super) fn put(&mut self, key: K, row: R) {
-        self.changed.insert(key.clone());
-        self.rows.insert(key, row);
-    }
-
-    /// The row, to be changed; where there is none, a new one.
-    pub(super) fn edit(&mut self, key: &K) -> &mut R
-    where
-        R: Default,
-    {
-        self.changed.insert(key.clone());
-        self.rows.entry(key.clone()).or_default()
-    }
-
-    fn loaded(rows: impl IntoIterator<Item = (K, R)>) -> Self {
-        Page {
-            rows: rows.into_iter().collect(),
-            changed: BTreeSet::new(),
-        }
-    }
-
-    fn changes(&self) -> impl Iterator<Item = (&K, &R)> {
-        let changed = self.changed.iter();
-        changed.filter_map(|key| self.rows.get(key).map(|row| (key, row)))
-    }
+    /// Keys of which budgets are told.
+    pub(super) marks: BTreeSet<String>,
+    /// Whether all users are.
+    pub(super) people: bool,
 }
 
 /// An account and what is told of it.
@@ -104,6 +66,20 @@ pub(super) struct Sheet {
     pub(super) begun: BTreeMap<(String, String), u32>,
     /// Reservations that were resolved before this moment are forgotten.
     pub(super) forget_before_ms: Option<u64>,
+    /// What this transaction's records add up to.
+    pub(super) sums: Rollup,
+    /// Those of `records` that arrive, in their order.
+    arriving: Vec<String>,
+    /// Times of plans that begin.
+    terms: Vec<TermRow>,
+    /// By key and budget.
+    pub(super) marks: Page<(String, String), MarkRow>,
+    pub(super) payments: Vec<PaymentRow>,
+    /// All users, where anything of them is wanted, and the last number that one was given.
+    pub(super) users: Page<i64, UserRow>,
+    pub(super) last_user: i64,
+    /// What is to be done that needs to see nothing.
+    statements: Vec<Statement>,
 }
 
 /// The part of a key's name that a grant is capped by.
@@ -140,6 +116,7 @@ impl Sheet {
             sheet.former(store).await?;
         }
         sheet.count(store, wants).await?;
+        sheet.others(store, wants).await?;
         Ok(sheet)
     }
 
@@ -155,6 +132,25 @@ impl Sheet {
         let rows = store.load::<SpoolRow>("spool", &former).await?;
         let rows = rows.into_iter().map(|row| (row.spool.clone(), row));
         self.spools.rows.extend(rows);
+        Ok(())
+    }
+
+    /// Loads what few operations want.
+    async fn others<S: Rows>(&mut self, store: &S, wants: &Wants) -> Result<(), LedgerError> {
+        let marks = store.load::<MarkRow>("key", &wants.marks).await?;
+        self.marks = by(
+            marks,
+            |row| (row.key.clone(), row.budget.clone()),
+            |row| row,
+        );
+        if wants.people {
+            const LAST: &str = "SELECT n FROM numbers WHERE name = 'users'";
+            store.lock(&BTreeSet::from(["people".to_owned()])).await?;
+            let users = store.ask::<UserRow>(USERS, &[]).await?;
+            self.users = by(users, |row| row.id, |row| row);
+            let last = store.ask::<Count>(LAST, &[]).await?;
+            self.last_user = last.first().map_or(0, |last| i64::from(last.n));
+        }
         Ok(())
     }
 
@@ -197,95 +193,32 @@ impl Sheet {
     /// Writes down when a key's time began.
     pub(super) fn begin(&mut self, of: (String, String), at_ms: u64) {
         let (key, plan) = of.clone();
+        let term = (key.clone(), plan.clone());
         self.activations.put(of, ActivationRow { key, plan, at_ms });
+        let (key, plan) = term;
+        self.terms.push(TermRow { key, plan, at_ms });
     }
 
-    /// Counts the keys of a namespace where one of them wants what only so many may have.
-    async fn count<S: Rows>(&mut self, store: &S, wants: &Wants) -> Result<(), LedgerError> {
-        let lacks = |(key, plan, period): &&(String, String, String)| {
-            !self
-                .holders
-                .get(key)
-                .is_some_and(|holder| holder.account.was_granted(plan, period))
-        };
-        let grants: Vec<_> = wants.grants.iter().filter(lacks).cloned().collect();
-        let begins = wants
-            .activations
-            .iter()
-            .filter(|of| self.activations.get(*of).is_none());
-        let begins: Vec<_> = begins.cloned().collect();
-        let of_grants = grants
-            .iter()
-            .map(|(key, plan, _)| format!("grant {}/{plan}", namespace(key)));
-        let of_begins = begins
-            .iter()
-            .map(|(key, plan)| format!("begin {}/{plan}", namespace(key)));
-        let locks: BTreeSet<String> = of_grants.chain(of_begins).collect();
-        store.lock(&locks).await?;
-        for (key, plan, period) in grants {
-            self.count_granted(store, key, plan, period).await?;
-        }
-        // Seen again under the lock: another replica may have begun them meanwhile.
-        let keys = begins.iter().map(|(key, _)| key.clone()).collect();
-        for row in store.load::<ActivationRow>("key", &keys).await? {
-            self.activations
-                .rows
-                .insert((row.key.clone(), row.plan.clone()), row);
-        }
-        for (key, plan) in begins {
-            self.count_begun(store, &key, plan).await?;
-        }
-        Ok(())
+    /// Writes down a record, which is given the next number.
+    pub(super) fn arrives(&mut self, row: RecordRow) {
+        self.arriving.push(row.id.clone());
+        self.records.put(row.id.clone(), Some(row));
     }
 
-    async fn count_granted<S: Rows>(
-        &mut self,
-        store: &S,
-        key: String,
-        plan: String,
-        period: String,
-    ) -> Result<(), LedgerError> {
-        const HAS: &str =
-            "SELECT COUNT(*) AS n FROM grants WHERE key = $1 AND plan = $2 AND period = $3";
-        const COUNT: &str = "SELECT COUNT(*) AS n FROM grants WHERE plan = $1 AND period = $2 AND key > $3 AND key < $4";
-        let with = [Param::Text(&key), Param::Text(&plan), Param::Text(&period)];
-        let had: Vec<Count> = store.ask(HAS, &with).await?;
-        let of = (namespace(&key).to_owned(), plan, period);
-        if !self.granted.contains_key(&of) {
-            let (from, to) = (format!("{}/", of.0), format!("{}0", of.0));
-            let with = [
-                Param::Text(&of.1),
-                Param::Text(&of.2),
-                Param::Text(&from),
-                Param::Text(&to),
-            ];
-            let count: Vec<Count> = store.ask(COUNT, &with).await?;
-            self.granted
-                .insert(of.clone(), count.first().map_or(0, |count| count.n));
-        }
-        if had.first().is_some_and(|had| had.n > 0) {
-            self.closed.insert((key, of.1, of.2));
-        }
-        Ok(())
+    /// Does a statement at the end, in the order of these.
+    pub(super) fn run(&mut self, sql: &'static str, with: Vec<Value>) {
+        self.statements.push(Statement { sql, with });
     }
 
-    async fn count_begun<S: Rows>(
-        &mut self,
-        store: &S,
-        key: &str,
-        plan: String,
-    ) -> Result<(), LedgerError> {
-        const COUNT: &str =
-            "SELECT COUNT(*) AS n FROM activations WHERE plan = $1 AND key > $2 AND key < $3";
-        let of = (namespace(key).to_owned(), plan);
-        if let Entry::Vacant(begun) = self.begun.entry(of) {
-            let of = begun.key();
-            let (from, to) = (format!("{}/", of.0), format!("{}0", of.0));
-            let with = [Param::Text(&of.1), Param::Text(&from), Param::Text(&to)];
-            let count: Vec<Count> = store.ask(COUNT, &with).await?;
-            begun.insert(count.first().map_or(0, |count| count.n));
-        }
-        Ok(())
+    /// The records that arrive, each with its place before the last.
+    fn numbered(&self) -> Vec<RecordRow> {
+        let before_last = (1 - self.arriving.len() as i64)..=0;
+        let rows = self.arriving.iter().zip(before_last);
+        let rows = rows.filter_map(|(id, arrival)| {
+            let row = self.records.get(id)?.clone()?;
+            Some(RecordRow { arrival, ..row })
+        });
+        rows.collect()
     }
 
     /// Writes what was changed, and commits.
@@ -304,10 +237,16 @@ impl Sheet {
         let reservations: Vec<ReservationRow> = reservations.collect();
         let (activations, spools) = (copied(&self.activations), copied(&self.spools));
         let entries = copied(&self.entries);
-        let records = self.records.changes();
-        let records: Vec<RecordRow> = records.filter_map(|(_, row)| row.clone()).collect();
+        let (users, marks) = (copied(&self.users), copied(&self.marks));
+        let records = self.numbered();
+        let sums: Vec<SumRow> = self.sums.rows().cloned().collect();
+        for statement in &self.statements {
+            let with: Vec<Param> = statement.with.iter().map(Param::from).collect();
+            store.ask::<serde_json::Value>(statement.sql, &with).await?;
+        }
         let saved = async {
             futures::try_join!(
+                store.arrive(records.len() as u64),
                 store.save(&accounts),
                 store.save(&grants),
                 store.save(&reservations),
@@ -315,6 +254,11 @@ impl Sheet {
                 store.save(&spools),
                 store.save(&entries),
                 store.save(&records),
+                store.save(&sums),
+                store.save(&self.terms),
+                store.save(&users),
+                store.save(&marks),
+                store.save(&self.payments),
             )
         };
         in_order(saved, store.commit()).await.map(|_| ())
@@ -323,16 +267,4 @@ impl Sheet {
 
 fn activation_key(row: &ActivationRow) -> (String, String) {
     (row.key.clone(), row.plan.clone())
-}
-
-fn by<K: Ord + Clone, R, T>(
-    rows: Vec<R>,
-    key: impl Fn(&R) -> K,
-    read: impl Fn(R) -> T,
-) -> Page<K, T> {
-    Page::loaded(rows.into_iter().map(|row| (key(&row), read(row))))
-}
-
-fn copied<K: Ord + Clone, R: Row>(page: &Page<K, R>) -> Vec<R> {
-    page.changes().map(|(_, row)| row.clone()).collect()
 }

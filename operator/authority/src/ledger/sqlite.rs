@@ -2,7 +2,7 @@
 //! nothing here ever waits for anything but the disk. Never a rule of the book.
 
 use super::LedgerError;
-use super::rows::{Param, Purpose, Row, Rows};
+use super::rows::{ARRIVE, Kind, LAST_ARRIVAL, MOST, Param, Purpose, Row, Rows};
 use super::schema;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -156,6 +156,37 @@ fn names<R: Row>(write: impl Fn(&str) -> String) -> String {
     names.join(", ")
 }
 
+/// One statement for all rows, and no JSON: its functions took nine tenths of a record's time.
+fn save<R: Row>() -> String {
+    let keys = R::COLUMNS.iter().take(R::KEY);
+    let keys: Vec<&str> = keys.map(|(name, _)| *name).collect();
+    let set = R::COLUMNS
+        .iter()
+        .skip(R::KEY)
+        .map(|(name, _)| match R::ADDED {
+            true => format!("{name} = min({name} + excluded.{name}, {MOST})"),
+            false => format!("{name} = excluded.{name}"),
+        });
+    let set: Vec<String> = set.collect();
+    let conflict = if R::REPLACED {
+        format!("UPDATE SET {}", set.join(", "))
+    } else {
+        "NOTHING".to_owned()
+    };
+    let places = (1..).zip(R::COLUMNS).map(|(at, (_, kind))| match kind {
+        Kind::Arrival => format!("{LAST_ARRIVAL}?{at}"),
+        Kind::Text | Kind::Int => format!("?{at}"),
+    });
+    let places: Vec<String> = places.collect();
+    format!(
+        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {conflict}",
+        R::TABLE,
+        names::<R>(str::to_owned),
+        places.join(", "),
+        keys.join(", ")
+    )
+}
+
 impl Rows for Sqlite {
     async fn ready(&mut self) -> Result<(), LedgerError> {
         if self.connection.is_some() {
@@ -238,33 +269,20 @@ impl Rows for Sqlite {
         self.rows(&sql, ids.iter().map(|id| [id]))
     }
 
+    async fn arrive(&self, count: u64) -> Result<(), LedgerError> {
+        if count == 0 {
+            return Ok(());
+        }
+        self.ask::<Value>(ARRIVE, &[Param::from(&count)])
+            .await
+            .map(|_| ())
+    }
+
     async fn save<R: Row>(&self, rows: &[R]) -> Result<(), LedgerError> {
         if rows.is_empty() {
             return Ok(());
         }
-        let keys: Vec<&str> = R::COLUMNS
-            .iter()
-            .take(R::KEY)
-            .map(|(name, _)| *name)
-            .collect();
-        let set = R::COLUMNS.iter().skip(R::KEY);
-        let set: Vec<String> = set
-            .map(|(name, _)| format!("{name} = excluded.{name}"))
-            .collect();
-        let conflict = if R::REPLACED {
-            format!("UPDATE SET {}", set.join(", "))
-        } else {
-            "NOTHING".to_owned()
-        };
-        let places: Vec<String> = (1..=R::COLUMNS.len()).map(|at| format!("?{at}")).collect();
-        // One statement for all rows, and no JSON: its functions took nine tenths of a record's time.
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {conflict}",
-            R::TABLE,
-            names::<R>(str::to_owned),
-            places.join(", "),
-            keys.join(", ")
-        );
+        let sql = save::<R>();
         let connection = self.connection()?;
         let write = || -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(&sql)?;

@@ -3,8 +3,10 @@
 
 use super::LedgerError;
 use super::change::{Change, fits, fits_id};
+use super::log::Outcome;
 use super::rows::RecordRow;
 use super::sheet::{Sheet, Wants};
+use super::sums::told_apart;
 use crate::book::{Drawn, Reservation, is_lost, spool_of};
 use purser_config::calendar::LAST_MS;
 use purser_config::price::{Micros, Tokens};
@@ -181,6 +183,7 @@ fn keep(batch: &Keep, sheet: &mut Sheet, number: u64, record: &Record) {
 }
 
 fn write(sheet: &mut Sheet, record: &Record, spool: &str, (number, charged): (u64, Micros)) {
+    let channel = record.channel.as_ref();
     let row = RecordRow {
         id: record.id.clone(),
         key: record.key.as_str().to_owned(),
@@ -191,8 +194,14 @@ fn write(sheet: &mut Sheet, record: &Record, spool: &str, (number, charged): (u6
         charged,
         // A record is plain data with text for keys: it can always be written.
         body: serde_json::to_string(record).unwrap_or_default(),
+        arrival: 0,
+        channel: channel.map_or(String::new(), |channel| told_apart(channel.as_str())),
+        model: told_apart(&record.asked),
+        status: record.status,
+        failed: u8::from(Outcome::of(record) == Outcome::Failed),
     };
-    sheet.records.put(record.id.clone(), Some(row));
+    sheet.arrives(row);
+    sheet.sums.add(record);
 }
 
 /// Spools that are alive.
@@ -244,6 +253,7 @@ pub(super) struct Sweep {
 impl Change for Sweep {
     type Answer = u64;
     const ATTEMPT: &'static str = "resolve what lost sidecars held";
+    const FILLS: bool = true;
 
     fn check(&self) -> Result<(), LedgerError> {
         Ok(())

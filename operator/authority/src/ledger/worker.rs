@@ -3,6 +3,7 @@
 
 use super::LedgerError;
 use super::change::Waiting;
+use super::fill::fill;
 use super::reads::Question;
 use super::rows::Rows;
 use super::sheet::{Sheet, Wants};
@@ -26,7 +27,8 @@ pub(super) async fn writes<S: Rows>(
     open: impl FnOnce() -> S + Send + 'static,
 ) -> Result<mpsc::Sender<Job>, LedgerError> {
     let (sender, jobs) = mpsc::channel::<Job>(WAITING);
-    start(open, "ledger-writes", async |store: &mut S| {
+    let ready = async |store: &mut S| fill(store).await.map(|_| ());
+    start((open, ready), "ledger-writes", async |store: &mut S| {
         write(store, jobs).await;
     })
     .await?;
@@ -38,7 +40,8 @@ pub(super) async fn reads<S: Rows>(
     open: impl FnOnce() -> S + Send + 'static,
 ) -> Result<mpsc::Sender<Question>, LedgerError> {
     let (sender, questions) = mpsc::channel::<Question>(WAITING);
-    start(open, "ledger-reads", async |store: &mut S| {
+    let ready = async |store: &mut S| store.ready().await;
+    start((open, ready), "ledger-reads", async |store: &mut S| {
         read(store, questions).await;
     })
     .await?;
@@ -59,7 +62,7 @@ pub(super) async fn here<S: Rows>(
 > {
     let (writes, jobs) = mpsc::channel::<Job>(WAITING);
     let (reads, questions) = mpsc::channel::<Question>(WAITING);
-    writing.ready().await?;
+    fill(&mut writing).await?;
     reading.ready().await?;
     let work = async move {
         tokio::join!(write(&mut writing, jobs), read(&mut reading, questions));
@@ -70,7 +73,11 @@ pub(super) async fn here<S: Rows>(
 async fn write<S: Rows>(store: &mut S, mut jobs: mpsc::Receiver<Job>) {
     let mut waiting = Vec::new();
     while jobs.recv_many(&mut waiting, AT_ONCE).await > 0 {
+        let fills = waiting.iter().any(|job| job.fills());
         serve(store, &mut waiting).await;
+        if fills && let Err(error) = fill(store).await {
+            tracing::warn!(%error, "records of an older version are not added up yet; the next sweep tries again");
+        }
     }
 }
 
@@ -81,7 +88,10 @@ async fn read<S: Rows>(store: &mut S, mut questions: mpsc::Receiver<Question>) {
 }
 
 async fn start<S: Rows>(
-    open: impl FnOnce() -> S + Send + 'static,
+    (open, ready): (
+        impl FnOnce() -> S + Send + 'static,
+        impl AsyncFnOnce(&mut S) -> Result<(), LedgerError> + Send + 'static,
+    ),
     name: &str,
     serve: impl AsyncFnOnce(&mut S) + Send + 'static,
 ) -> Result<(), LedgerError> {
@@ -93,7 +103,7 @@ async fn start<S: Rows>(
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async move {
             let mut store = open();
-            let ready = store.ready().await;
+            let ready = ready(&mut store).await;
             let failed = ready.is_err();
             opened.send(ready).ok();
             if !failed {

@@ -2,8 +2,8 @@
 //! before the first is needed. Text alone.
 
 use crate::ledger::rows::{
-    AccountRow, ActivationRow, EntryRow, GrantRow, Kind, KnownRow, RecordRow, ReservationRow, Row,
-    SpoolRow,
+    ARRIVE, AccountRow, ActivationRow, EntryRow, GrantRow, Kind, KnownRow, LAST_ARRIVAL, MOST,
+    MarkRow, PaymentRow, RecordRow, ReservationRow, Row, SpoolRow, SumRow, TermRow, UserRow,
 };
 
 /// All that the operations of a transaction may need.
@@ -22,7 +22,14 @@ pub(super) fn all() -> Vec<String> {
         save::<ActivationRow>(),
         save::<SpoolRow>(),
         save::<EntryRow>(),
+        ARRIVE.to_owned(),
         save::<RecordRow>(),
+        save::<SumRow>(),
+        save::<TermRow>(),
+        load::<MarkRow>("key"),
+        save::<MarkRow>(),
+        save::<UserRow>(),
+        save::<PaymentRow>(),
     ]
 }
 
@@ -48,12 +55,21 @@ pub(super) fn make<R: Row>() -> String {
 pub(super) fn save<R: Row>() -> String {
     let typed = |name: &str, kind| match kind {
         Kind::Text => format!("{name} text"),
-        Kind::Int => format!("{name} bigint"),
+        Kind::Int | Kind::Arrival => format!("{name} bigint"),
+    };
+    let given = |name: &str, kind| match kind {
+        Kind::Arrival => format!("{LAST_ARRIVAL}{name}"),
+        Kind::Text | Kind::Int => name.to_owned(),
     };
     let set = R::COLUMNS.iter().skip(R::KEY);
-    let set: Vec<String> = set
-        .map(|(name, _)| format!("{name} = excluded.{name}"))
-        .collect();
+    let set = set.map(|(name, _)| match R::ADDED {
+        true => format!(
+            "{name} = LEAST({}.{name} + excluded.{name}, {MOST})",
+            R::TABLE
+        ),
+        false => format!("{name} = excluded.{name}"),
+    });
+    let set: Vec<String> = set.collect();
     let conflict = if R::REPLACED {
         format!("UPDATE SET {}", set.join(", "))
     } else {
@@ -65,8 +81,9 @@ pub(super) fn save<R: Row>() -> String {
         names::<R>(R::KEY, plain),
     );
     format!(
-        "INSERT INTO {table} ({all}) SELECT {all} FROM json_to_recordset($1::text::json) AS x({}) \
+        "INSERT INTO {table} ({all}) SELECT {} FROM json_to_recordset($1::text::json) AS x({}) \
          ORDER BY {key} ON CONFLICT ({key}) DO {conflict}",
+        names::<R>(usize::MAX, given),
         names::<R>(usize::MAX, typed)
     )
 }

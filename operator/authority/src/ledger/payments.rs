@@ -1,0 +1,235 @@
+//! What was paid for, what each payment did, when plans began, and of which budgets somebody was told. Called by the console. A payment
+//! does what it pays for in its own transaction, once, by the id of the vendor's event.
+
+pub(super) mod read;
+
+use super::admin::{Renewal, Renewed, TopUp};
+use super::change::{Change, fits_id};
+use super::reads::Question;
+use super::rows::{MarkRow, PaymentRow};
+use super::sheet::{Sheet, Wants};
+use super::{Ledger, LedgerError};
+use crate::book::TopUpRefused;
+use purser_config::Name;
+use purser_config::calendar::LAST_MS;
+use purser_config::price::Micros;
+
+/// Money that came for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// Names the event for ever: `stripe:evt_1PqR`.
+    pub id: String,
+    /// For whom.
+    pub key: Name,
+    /// What for.
+    pub buys: Bought,
+    /// How much, in millionths of the currency.
+    pub paid: Micros,
+    /// Of what, as ISO 4217 writes it, in capitals.
+    pub currency: String,
+    /// When, in unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// What is paid for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bought {
+    /// So many credits, in millionths.
+    Credits(Micros),
+    /// A plan's time, which begins anew.
+    Plan(String),
+}
+
+/// What became of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paid {
+    /// Whether it did something now, and had not before.
+    pub new: bool,
+}
+
+/// Why a payment does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayRefused {
+    /// The event of this id was for something else.
+    OtherEvent,
+    /// No account can hold so much.
+    TooMuch,
+}
+
+/// A plan's time that began for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Whose.
+    pub key: Name,
+    /// Of which plan.
+    pub plan: String,
+    /// When, in unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// That so much of a budget is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Whose.
+    pub key: Name,
+    /// Which of its budgets; another period is another one: `team/2026-11`.
+    pub budget: String,
+    /// How much, in percent.
+    pub percent: u8,
+    /// When that was seen, in unix milliseconds.
+    pub at_ms: u64,
+}
+
+impl Ledger {
+    /// Keeps a payment and does what it pays for, once however often it is told.
+    pub async fn pay(&self, payment: Payment) -> Result<Result<Paid, PayRefused>, LedgerError> {
+        self.change(payment).await
+    }
+
+    /// Payments of that stretch of time, first first; the end is not in it.
+    pub async fn payments(&self, from_ms: u64, to_ms: u64) -> Result<Vec<Payment>, LedgerError> {
+        self.ask(|reply| Question::Payments((from_ms, to_ms), reply))
+            .await
+    }
+
+    /// Plans' times that began in that stretch of time, first first; the end is not in it.
+    pub async fn terms(&self, from_ms: u64, to_ms: u64) -> Result<Vec<Term>, LedgerError> {
+        self.ask(|reply| Question::Terms((from_ms, to_ms), reply))
+            .await
+    }
+
+    /// Remembers that somebody is told of a budget; answers whether nobody was, of that much of it or more.
+    pub async fn mark(&self, mark: Mark) -> Result<bool, LedgerError> {
+        self.change(mark).await
+    }
+}
+
+impl Payment {
+    fn top_up(&self, amount: Micros) -> TopUp {
+        TopUp {
+            key: self.key.clone(),
+            amount: i64::try_from(amount).unwrap_or(i64::MAX),
+            id: self.id.clone(),
+            by: "payment".to_owned(),
+            wall_ms: self.at_ms,
+        }
+    }
+
+    fn renewal(&self, plan: &str) -> Renewal {
+        Renewal {
+            key: self.key.clone(),
+            plan: plan.to_owned(),
+            id: self.id.clone(),
+            by: "payment".to_owned(),
+            at_ms: self.at_ms,
+        }
+    }
+
+    fn row(&self) -> PaymentRow {
+        let (plan, credits) = match &self.buys {
+            Bought::Credits(credits) => ("", *credits),
+            Bought::Plan(plan) => (plan.as_str(), 0),
+        };
+        PaymentRow {
+            id: self.id.clone(),
+            key: self.key.as_str().to_owned(),
+            plan: plan.to_owned(),
+            credits,
+            paid: self.paid.min(i64::MAX as u64),
+            currency: self.currency.clone(),
+            at_ms: self.at_ms.min(LAST_MS),
+        }
+    }
+}
+
+impl Change for Payment {
+    type Answer = Result<Paid, PayRefused>;
+    const ATTEMPT: &'static str = "keep a payment";
+
+    fn check(&self) -> Result<(), LedgerError> {
+        fits_id("a payment's id", &self.id)?;
+        fits_id("a key's name", self.key.as_str())?;
+        fits_id("a currency", &self.currency)?;
+        match &self.buys {
+            Bought::Credits(_) => Ok(()),
+            Bought::Plan(plan) => fits_id("a plan's name", plan),
+        }
+    }
+
+    fn wants(&self, wants: &mut Wants) {
+        match &self.buys {
+            Bought::Credits(credits) => self.top_up(*credits).wants(wants),
+            Bought::Plan(plan) => self.renewal(plan).wants(wants),
+        }
+    }
+
+    fn apply(&self, sheet: &mut Sheet) -> Self::Answer {
+        let new = match &self.buys {
+            Bought::Credits(credits) => match self.top_up(*credits).apply(sheet) {
+                Ok(made) => made.new,
+                Err(TopUpRefused::OtherEntry) => return Err(PayRefused::OtherEvent),
+                Err(_) => return Err(PayRefused::TooMuch),
+            },
+            Bought::Plan(plan) => match self.renewal(plan).apply(sheet) {
+                Renewed::At { new, .. } => new,
+                Renewed::OtherEntry => return Err(PayRefused::OtherEvent),
+            },
+        };
+        if new {
+            sheet.payments.push(self.row());
+        }
+        Ok(Paid { new })
+    }
+}
+
+impl PaymentRow {
+    /// As it is told; `None`: its key is no name.
+    pub(super) fn read(self) -> Option<Payment> {
+        let buys = if self.plan.is_empty() {
+            Bought::Credits(self.credits)
+        } else {
+            Bought::Plan(self.plan)
+        };
+        Some(Payment {
+            id: self.id,
+            key: self.key.parse().ok()?,
+            buys,
+            paid: self.paid,
+            currency: self.currency,
+            at_ms: self.at_ms,
+        })
+    }
+}
+
+impl Change for Mark {
+    type Answer = bool;
+    const ATTEMPT: &'static str = "remember that somebody was told of a budget";
+
+    fn check(&self) -> Result<(), LedgerError> {
+        fits_id("a key's name", self.key.as_str())?;
+        fits_id("a budget's name", &self.budget)
+    }
+
+    fn wants(&self, wants: &mut Wants) {
+        // Its lock is also that of its marks.
+        wants.accounts.insert(self.key.as_str().to_owned());
+        wants.marks.insert(self.key.as_str().to_owned());
+    }
+
+    fn apply(&self, sheet: &mut Sheet) -> bool {
+        let of = (self.key.as_str().to_owned(), self.budget.clone());
+        let told = sheet.marks.get(&of).map_or(0, |mark| mark.percent);
+        if told >= self.percent {
+            return false;
+        }
+        let (key, budget) = of.clone();
+        let row = MarkRow {
+            key,
+            budget,
+            percent: self.percent,
+            at_ms: self.at_ms.min(LAST_MS),
+        };
+        sheet.marks.put(of, row);
+        true
+    }
+}

@@ -1,0 +1,182 @@
+//! One call, as the log shows it. Pure.
+
+use crate::ids;
+use purser_config::usage::{End, Record};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One call.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Item {
+    /// x-request-id.
+    id: String,
+    request_id: String,
+    /// Unix seconds.
+    created_at: u64,
+    /// RFC 3339.
+    timestamp: String,
+    /// 2: it succeeded; 5: it failed.
+    #[serde(rename = "type")]
+    kind: u8,
+    /// Why it failed; empty: it did not.
+    content: String,
+    username: &'static str,
+    namespace: String,
+    /// namespace/name of its key.
+    token_name: String,
+    token_id: u64,
+    plan: String,
+    /// As plan.
+    group: String,
+    /// The model that was asked for.
+    model_name: String,
+    /// The model that the provider was asked for; empty: none was.
+    served: String,
+    /// The channel's id; 0: nobody served it.
+    channel: u64,
+    /// namespace/name of the channel, or nothing.
+    channel_name: String,
+    endpoint: String,
+    is_stream: bool,
+    /// The answer's status; 0: none was given.
+    status: u16,
+    end: Ended,
+    attempts: u32,
+    /// Micro-credits that were paid.
+    quota: u64,
+    /// Micro-credits that it was worth beyond that.
+    unpaid: u64,
+    /// What the provider charges, in millionths of its owner's currency.
+    cost: u64,
+    /// What attempts cost that served nobody.
+    waste: u64,
+    /// The same by channel.
+    waste_by_channel: BTreeMap<String, u64>,
+    prompt_tokens: u64,
+    cached_tokens: u64,
+    completion_tokens: u64,
+    /// Whether tokens were counted here, because the provider did not say.
+    estimated: bool,
+    usage: Usage,
+    /// Seconds.
+    use_time: u64,
+    latency_ms: u64,
+    /// Until the first content; null: nobody knows.
+    first_ms: Option<u64>,
+    /// The caller's own labels.
+    user_metadata: BTreeMap<String, String>,
+    /// JSON, as text.
+    other: &'static str,
+}
+
+/// Tokens, as OpenAI names them.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ended {
+    Done,
+    ClientLeft,
+    Broken,
+    Failed,
+    Interrupted,
+    Unconfirmed,
+}
+
+impl Item {
+    pub(crate) fn of(record: &Record) -> Self {
+        let content = why(record);
+        let name = |channel: &purser_config::Name| channel.to_string();
+        let waste = record.waste.iter();
+        let tokens = &record.tokens;
+        Item {
+            id: record.id.clone(),
+            request_id: record.id.clone(),
+            created_at: record.began_ms / 1000,
+            timestamp: purser_config::calendar::moment(record.began_ms),
+            kind: if content.is_empty() { 2 } else { 5 },
+            content,
+            username: "",
+            namespace: record.key.namespace().to_owned(),
+            token_name: record.key.to_string(),
+            token_id: ids::number("ApiKey", record.key.as_str()),
+            plan: record.plan.clone(),
+            group: record.plan.clone(),
+            model_name: record.asked.clone(),
+            served: record.served.clone(),
+            channel: record
+                .channel
+                .as_ref()
+                .map_or(0, |name| ids::number("ProviderChannel", name.as_str())),
+            channel_name: record.channel.as_ref().map(name).unwrap_or_default(),
+            endpoint: format!("{:?}", record.endpoint),
+            is_stream: record.stream,
+            status: record.status,
+            end: end(record.end),
+            attempts: record.attempts,
+            quota: record.credits,
+            unpaid: record.unpaid,
+            cost: record.cost,
+            waste: waste.clone().map(|(_, micros)| micros).sum(),
+            waste_by_channel: waste
+                .map(|(channel, micros)| (name(channel), *micros))
+                .collect(),
+            prompt_tokens: tokens.input,
+            cached_tokens: tokens.cached,
+            completion_tokens: tokens.output,
+            estimated: record.estimated,
+            usage: Usage {
+                prompt_tokens: tokens.input,
+                completion_tokens: tokens.output,
+                total_tokens: tokens.total(),
+            },
+            use_time: record.latency_ms / 1000,
+            latency_ms: record.latency_ms,
+            first_ms: record.first_ms,
+            user_metadata: record.user_metadata.clone(),
+            other: "{}",
+        }
+    }
+}
+
+fn end(end: End) -> Ended {
+    match end {
+        End::Done => Ended::Done,
+        End::ClientLeft => Ended::ClientLeft,
+        End::Broken => Ended::Broken,
+        End::Failed => Ended::Failed,
+        End::Interrupted => Ended::Interrupted,
+        End::Unconfirmed => Ended::Unconfirmed,
+    }
+}
+
+/// Why a call failed, in words; nothing: it did not.
+fn why(record: &Record) -> String {
+    let tried = match (record.attempts, &record.channel) {
+        (0, _) => String::new(),
+        (1, Some(channel)) => format!(" It was sent to {channel}."),
+        (1, None) => " It was sent once.".to_owned(),
+        (attempts, Some(channel)) => {
+            format!(" It was sent {attempts} times, the last time to {channel}.")
+        }
+        (attempts, None) => format!(" It was sent {attempts} times."),
+    };
+    let status = record.status;
+    let said = match record.end {
+        End::Broken => "Its provider broke off after the first content.".to_owned(),
+        End::Failed if status == 0 => "No channel gave content.".to_owned(),
+        End::Failed => format!("No channel gave content; it was answered {status}."),
+        End::Interrupted => "Its sidecar died meanwhile.".to_owned(),
+        End::Unconfirmed => "Its sidecar died, and nobody knows how it ended.".to_owned(),
+        End::Done | End::ClientLeft if status >= 400 => format!("It was answered {status}."),
+        End::Done | End::ClientLeft => return String::new(),
+    };
+    said + &tried
+}

@@ -1,0 +1,205 @@
+//! What the console asks of whoever runs it: the objects as they are seen now, changes to them, the channels' state, a clock and
+//! randomness. The operator implements it over Kubernetes, `purser up` over its manifest folder. It must never hold a secret value but on
+//! its way in or out, once.
+
+use purser_authority::ledger::{Ledger, Role};
+use purser_compile::{ObjectRef, Verdict};
+use purser_config::stream::Ailment;
+use purser_config::{Configuration, Name, SecretText};
+use purser_crds::{ApiKey, Plan, ProviderChannel};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// An answer that takes its time.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// See the file's page.
+pub trait House: Send + Sync + 'static {
+    /// Where records, credits, users and sessions are kept; none: it is not open yet.
+    fn ledger(&self) -> Option<Ledger>;
+
+    /// Now, in unix milliseconds.
+    fn wall_ms(&self) -> u64;
+
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// When the system gives none, with its reason.
+    fn random(&self) -> Result<[u8; 32], String>;
+
+    /// The objects as they are seen now, and what was decided about them.
+    fn seen(&self) -> Arc<Seen>;
+
+    /// How channels fare that were called.
+    fn health(&self) -> BTreeMap<Name, Health>;
+
+    /// Why calls were refused lately, the last first. Nothing where nobody tells.
+    fn refusals(&self) -> Vec<Refusal> {
+        Vec::new()
+    }
+
+    /// Changes an object, and answers once it is seen so.
+    fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>>;
+
+    /// With what payments are signed.
+    fn payment_secrets(&self) -> PaymentSecrets {
+        PaymentSecrets::default()
+    }
+
+    /// Whose a token of somebody else's house is, such as a Kubernetes one, and what they may do; none: nobody's.
+    fn review(&self, token: String) -> Later<'_, Result<Option<Reviewed>, String>> {
+        let _ = token;
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Asks a channel's provider whether it answers, with the channel's own address and credential.
+    fn test(&self, channel: Name) -> Later<'_, Tested>;
+}
+
+/// Objects and verdicts of one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Every Plan.
+    pub plans: Vec<Arc<Plan>>,
+    /// Every ApiKey.
+    pub keys: Vec<Arc<ApiKey>>,
+    /// Every ProviderChannel.
+    pub channels: Vec<Arc<ProviderChannel>>,
+    /// One for each object.
+    pub verdicts: BTreeMap<ObjectRef, Verdict>,
+    /// What sidecars obey.
+    pub configuration: Arc<Configuration>,
+}
+
+/// How a channel fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether calls to it succeed, as most see it.
+    pub works: bool,
+    /// What is wrong, about which credential or model, and since when in unix milliseconds.
+    pub troubles: Vec<(Ailment, Option<String>, u64)>,
+}
+
+/// Calls of one key that were refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose calls.
+    pub key: Name,
+    /// The answer's code.
+    pub code: &'static str,
+    /// The answer's status.
+    pub status: u16,
+    /// What the last one was told.
+    pub message: String,
+    /// The last one's request id.
+    pub request: String,
+    /// How many.
+    pub times: u64,
+    /// When the first one came, in unix milliseconds.
+    pub first_ms: u64,
+    /// When the last one came, in unix milliseconds.
+    pub last_ms: u64,
+}
+
+/// What is to become of an object.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It, and a Secret beside it where it needs one, are made. Both are whole manifests.
+    Create {
+        /// The object.
+        object: Value,
+        /// Its Secret.
+        secret: Option<Value>,
+    },
+    /// Members of it are set, as RFC 7386 merges them.
+    Patch {
+        /// Which.
+        of: ObjectRef,
+        /// What.
+        patch: Value,
+        /// Only while it is of this version.
+        version: Option<String>,
+    },
+    /// It goes.
+    Delete {
+        /// Which.
+        of: ObjectRef,
+    },
+    /// A key's value is replaced.
+    Rotate {
+        /// Which.
+        key: Name,
+        /// How long the value before works on, in milliseconds; `None`: as its spec says, else a day.
+        overlap_ms: Option<u64>,
+    },
+}
+
+/// A change that was made.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Where, in words.
+    pub place: String,
+    /// The value of a key that was made or replaced.
+    pub value: Option<SecretText>,
+}
+
+/// A change that was not made.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such object.
+    Gone(String),
+    /// There is one already, it has changed meanwhile, or something else is under way.
+    Conflict(String),
+    /// Whoever runs this may not.
+    Forbidden(String),
+    /// The object would make no sense.
+    Invalid(String),
+    /// It cannot be done now.
+    Failed(String),
+}
+
+/// Secrets by which a vendor's word is known; several hold while one is replaced.
+#[derive(Clone, Default)]
+pub struct PaymentSecrets {
+    /// Of Stripe's webhook.
+    pub stripe: Vec<String>,
+    /// Of any other processor's.
+    pub hmac: Vec<String>,
+}
+
+/// Somebody whom another house knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// As that house names them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Where.
+    pub namespaces: Vec<String>,
+}
+
+/// What a channel's provider answered.
+#[derive(Debug)]
+pub struct Tested {
+    /// Whether it answered as it should.
+    pub works: bool,
+    /// What it said, or why nothing came.
+    pub message: String,
+    /// How long that took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// The version of an object: the cluster's, or where there is none a digest of what it says.
+pub fn version(version: Option<&str>, spec: &impl serde::Serialize) -> String {
+    use sha2::{Digest, Sha256};
+    if let Some(version) = version.filter(|version| !version.is_empty()) {
+        return version.to_owned();
+    }
+    let digest = Sha256::digest(serde_json::to_vec(spec).unwrap_or_default());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
