@@ -1,7 +1,8 @@
-//! The management API and its console, as people and their browsers meet them: real processes, real calls, a real Chromium.
-//! Owns those processes per test; it must never reach into the program to see what only it knows.
+//! The management API and its console, as people, programs and browsers meet them over `purser up`: the seed's own lines, who may and who
+//! may not, that what is changed is what files say, and the page in a real Chromium. It must never look inside the console's crate but
+//! for its table of routes.
 //!
-//! Needs what tests/toolchain.sh installs (`PURSER_TEST_NODE_DIR`; target/toolchain when unset) and Chromium.
+//! Needs what tests/toolchain.sh installs (`PURSER_TEST_NODE_DIR`, `PURSER_TEST_SCHEMATHESIS`; target/toolchain when unset) and Chromium.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,5 +11,14 @@
 )]
 
 mod console {
+    mod setup;
+
     mod browser;
+    mod documents;
+    mod doors;
+    mod fuzz;
+    mod keys;
+    mod login;
+    mod manifests;
+    mod seed;
 }

@@ -155,6 +155,7 @@ prepare() {
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_HELM="$root/target/helm/helm"
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
+    export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
     export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"

@@ -91,6 +91,20 @@ python_packages() {
     echo "$stamp" >"$out/python/stamp"
 }
 
+# In an environment of its own: it wants other versions than the SDKs do.
+schemathesis() {
+    local python=python3 stamp wanted="$tests/console/requirements.txt"
+    usable_python "$python" || python=/usr/bin/python3
+    stamp=$(stamp_of "$("$python" -VV)" "$wanted")
+    [[ $(cat "$out/schemathesis/stamp" 2>/dev/null) != "$stamp" ]] || return 0
+    rm -rf "$out/schemathesis"
+    timed "creating an environment for schemathesis" "$python" -m venv "$out/schemathesis"
+    timed "installing tests/console/requirements.txt" "$out/schemathesis/bin/pip" --quiet --disable-pip-version-check \
+        install --no-deps --only-binary :all: --requirement "$wanted"
+    timed "checking that schemathesis runs" "$out/schemathesis/bin/schemathesis" --version
+    echo "$stamp" >"$out/schemathesis/stamp"
+}
+
 # The wheel is found here, or in the user's cache, or built. Another clone on this machine takes it from the cache.
 llama_wheel() {
     local name="llama_cpp_python-$llama-*.whl"
@@ -186,6 +200,7 @@ rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 debian_packages
 python_packages
+schemathesis
 node_packages
 server_programs
 rm -rf "$TMPDIR"

@@ -15,6 +15,7 @@ mod stored;
 pub(crate) use bundle::{MOST_PARTS, secret_name};
 pub(crate) use generated_key::is_taken_over;
 pub(crate) use news::News;
+pub(crate) use rotate::{Turned, turn};
 
 use crate::certificate::Certificates;
 use crate::clock::Clock;

@@ -54,6 +54,9 @@ pub struct Run {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub listen_metrics: SocketAddr,
+    /// Where the management API and the web console are served, such as 0.0.0.0:8088; without it they are not.
+    #[arg(long, env = "PURSER_LISTEN_CONSOLE", value_name = "ADDR")]
+    pub listen_console: Option<SocketAddr>,
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,

@@ -7,10 +7,11 @@ use crate::admin::Ready;
 use crate::args::Run;
 use crate::certificate::{self, Certificates};
 use crate::clock::Clock;
+use crate::house::{ClusterHouse, Publications, Reviews};
 use crate::inject;
 use crate::lease::Tenure;
 use crate::metrics::Metrics;
-use crate::reconcile::{Publication, Reconciler};
+use crate::reconcile::Reconciler;
 use crate::run::Failure;
 use crate::secrets::Secrets;
 use crate::serve::{Hub, Note, Reviewer, Server};
@@ -22,7 +23,8 @@ use effects::Effects;
 use kube::{Api, Client};
 use purser_authority::Activations;
 use purser_compile::{Gateway, Options};
-use std::sync::Arc;
+use purser_console::Console;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -61,6 +63,8 @@ pub(crate) struct Listeners {
     pub(crate) streams: TcpListener,
     /// By the API server, where pods are injected.
     pub(crate) webhook: Option<TcpListener>,
+    /// By people, where a console is wanted.
+    pub(crate) console: Option<TcpListener>,
 }
 
 /// What several of its parts share.
@@ -72,13 +76,15 @@ struct Shared {
     report: Arc<Notify>,
 }
 
-type Publications = watch::Receiver<Option<Arc<Publication>>>;
-
 impl Lead {
     /// Publishes, then serves. Returns only when a part has ended that never should; dropped, it ends them all.
     pub(crate) async fn serve(
         self,
-        Listeners { streams, webhook }: Listeners,
+        Listeners {
+            streams,
+            webhook,
+            console,
+        }: Listeners,
         mut tasks: JoinSet<()>,
     ) -> Result<(), Failure> {
         let report = Arc::new(Notify::new());
@@ -95,6 +101,10 @@ impl Lead {
         let (mut reconciler, publications) = self.reconciler(&shared);
         reconciler.start().await;
         tasks.spawn(reconciler.run());
+        if let Some(console) = console {
+            let house = self.house(&shared, publications.clone());
+            tasks.spawn(open(console, house));
+        }
         let effects = self.effects(&shared);
         tasks.spawn(effects.run(publications, self.leads.clone()));
         self.look_after(&shared, &mut tasks);
@@ -235,6 +245,17 @@ impl Lead {
         })
     }
 
+    fn house(&self, shared: &Shared, publications: Publications) -> ClusterHouse {
+        ClusterHouse {
+            client: self.client.clone(),
+            clock: self.clock,
+            hub: Arc::clone(&shared.hub),
+            publications,
+            looked: Mutex::default(),
+            reviews: Reviews::new(self.client.clone()),
+        }
+    }
+
     fn effects(&self, shared: &Shared) -> Effects {
         Effects {
             client: self.client.clone(),
@@ -248,6 +269,22 @@ impl Lead {
             usage_every: self.run.usage_status_every,
         }
     }
+}
+
+/// Serves the console; its first lines say how its first user is made.
+async fn open(listener: TcpListener, house: ClusterHouse) {
+    let console = Arc::new(Console::new(Arc::new(house)));
+    match console.setup_token().await {
+        Ok(Some(token)) => {
+            tracing::warn!(
+                token,
+                "the console has no user yet; make the first administrator there with this one-time token"
+            );
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(error, "nobody knows whether the console has a user"),
+    }
+    purser_console::serve(listener, console).await;
 }
 
 /// However the operator stops leading, its streams end, so that sidecars look for the successor at once.

@@ -13,8 +13,11 @@
 //! the authority keeps and `sweep` looks after it, `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation`
 //! puts together what streams ask, without them.
 //!
+//! `house` is what the management API asks of the cluster, where a console is wanted.
+//!
 //! Invariant: one writer for each kind of effect: `apply` (Secrets), `credit` (annotations that are entries of the ledger), `status`
-//! (statuses, Events), `serve` (streams), `inject` (pods as they are created, and the CA in its webhook's configuration). Beside them only `lease` and `certificate` write, each the one object that it owns.
+//! (statuses, Events), `serve` (streams), `inject` (pods as they are created, and the CA in its webhook's configuration), `house` (what a person asks for at the
+//! console). Beside them only `lease` and `certificate` write, each the one object that it owns.
 //! Invariant: level, not edge: nothing decides by what changed, only by what is.
 //! Invariant: publishing waits for no write to the API server.
 
@@ -25,6 +28,7 @@ mod certificate;
 mod clock;
 mod credit;
 mod guard;
+mod house;
 mod inject;
 mod lead;
 mod lease;

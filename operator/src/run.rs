@@ -208,7 +208,15 @@ async fn listeners(run: &Run) -> Result<Listeners, Failure> {
         Some(_) => Some(listen(run.listen_webhook).await?),
         None => None,
     };
-    Ok(Listeners { streams, webhook })
+    let console = match run.listen_console {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    Ok(Listeners {
+        streams,
+        webhook,
+        console,
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

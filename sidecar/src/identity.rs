@@ -18,10 +18,14 @@ pub const OWN_KEY: &str = "sk-purser-pod";
 
 const WITH_SPACE: &str = "Incorrect API key provided: it contains a space. Send the header `Authorization: Bearer sk-...` with the key exactly as issued (not `sk- ...`).";
 const UNKNOWN: &str = "Incorrect API key provided. Confirm the header is `Authorization: Bearer sk-...`, and that the key has not been deleted or replaced (kubectl get keys -A).";
+const IS_A_SESSION: &str = "Incorrect API key provided: this is a session token of the management API, which works on /api alone. Send an API key as `Authorization: Bearer sk-...`.";
 const ABSENT: &str = "You didn't provide an API key. Send it as `Authorization: Bearer sk-...`, `x-api-key` or `x-goog-api-key`; this pod has no key of its own.";
 const DIFFER: &str =
     "The request carries two credentials that differ. Send one key, in one header.";
 const MALFORMED: &str = "Incorrect API key provided: the Authorization header must read `Bearer sk-...`, with one space and printable characters.";
+
+/// How a session's token of the management API begins; it is never a key.
+const SESSION_PREFIX: &str = "ps-";
 
 /// Who calls.
 ///
@@ -40,13 +44,15 @@ pub fn identify<'a>(
     // How long a look-up takes may tell of digests, at which nobody can aim.
     match snapshot.by_digest(&peer.digest(&credential), now_ms) {
         Some(caller) => Ok(caller),
-        None => Err(Reject::Unauthenticated(Cow::Borrowed(
-            if credential.contains(' ') {
-                WITH_SPACE
-            } else {
-                UNKNOWN
-            },
-        ))),
+        None => Err(Reject::Unauthenticated(Cow::Borrowed(unknown(&credential)))),
+    }
+}
+
+fn unknown(credential: &str) -> &'static str {
+    match credential {
+        text if text.starts_with(SESSION_PREFIX) => IS_A_SESSION,
+        text if text.contains(' ') => WITH_SPACE,
+        _ => UNKNOWN,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod admissions;
 pub mod figures;
 pub mod helm;
 pub mod load;
+pub mod plain;
 pub mod postgres;
 pub mod process;
 pub mod provider;

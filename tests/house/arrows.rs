@@ -50,7 +50,15 @@ fn every_arrow_is_one_of_the_design() {
     for (package, expected) in [
         ("purser-crds", &[][..]),
         ("purser-config", &[]),
-        ("purser-console", &[]),
+        (
+            "purser-console",
+            &[
+                "purser-authority",
+                "purser-compile",
+                "purser-config",
+                "purser-crds",
+            ],
+        ),
         ("purser-dialects", &["purser-config"]),
         ("purser-authority", &["purser-config"]),
         ("purser-compile", &["purser-config", "purser-crds"]),
@@ -61,6 +69,7 @@ fn every_arrow_is_one_of_the_design() {
                 "purser-authority",
                 "purser-compile",
                 "purser-config",
+                "purser-console",
                 "purser-crds",
             ],
         ),
@@ -70,6 +79,7 @@ fn every_arrow_is_one_of_the_design() {
                 "purser-authority",
                 "purser-compile",
                 "purser-config",
+                "purser-console",
                 "purser-crds",
                 "purser-dialects",
                 "purser-sidecar",
@@ -100,6 +110,7 @@ fn what_must_not_be_seen_is_not_seen() {
         ("purser-dialects", &network),
         ("purser-compile", &network),
         ("purser-authority", &["hyper", "hyper-util"]),
+        ("purser-console", &["kube-client"]),
     ] {
         let seen = sees(package);
         let broken: Vec<_> = never.iter().filter(|name| seen.contains(**name)).collect();

@@ -2,7 +2,7 @@
 //! randomness. The operator implements it over Kubernetes, `purser up` over its manifest folder. It must never hold a secret value but on
 //! its way in or out, once.
 
-use purser_authority::ledger::Ledger;
+use purser_authority::ledger::{Ledger, Role};
 use purser_compile::{ObjectRef, Verdict};
 use purser_config::stream::Ailment;
 use purser_config::{Configuration, Name, SecretText};
@@ -42,6 +42,12 @@ pub trait House: Send + Sync + 'static {
 
     /// Changes an object, and answers once it is seen so.
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>>;
+
+    /// Whose a token of somebody else's house is, such as a Kubernetes one, and what they may do; none: nobody's.
+    fn review(&self, token: String) -> Later<'_, Result<Option<Reviewed>, String>> {
+        let _ = token;
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Asks a channel's provider whether it answers, with the channel's own address and credential.
     fn test(&self, channel: Name) -> Later<'_, Tested>;
@@ -147,6 +153,17 @@ pub enum Refused {
     Invalid(String),
     /// It cannot be done now.
     Failed(String),
+}
+
+/// Somebody whom another house knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// As that house names them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Where.
+    pub namespaces: Vec<String>,
 }
 
 /// What a channel's provider answered.

@@ -32,7 +32,9 @@ mod server;
 mod who;
 
 pub use console::Console;
-pub use house::{Change, Health, House, Later, Refusal, Refused, Seen, Tested, Written, version};
+pub use house::{
+    Change, Health, House, Later, Refusal, Refused, Reviewed, Seen, Tested, Written, version,
+};
 pub use ids::name_of;
-pub use routes::table_markdown;
+pub use routes::{Door, doors, table_markdown};
 pub use server::serve;

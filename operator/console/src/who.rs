@@ -14,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 pub(crate) const SESSION_PREFIX: &str = "ps-";
 /// How an API key's value begins.
 const KEY_PREFIX: &str = "sk-";
+/// How a Kubernetes token begins: a JWT, `{"` in base64.
+const JWT_PREFIX: &str = "eyJ";
 /// Namespaces of somebody who may see them all.
 pub(crate) const EVERY: &str = "*";
 /// How exactly it is known when a session was last used, in milliseconds.
@@ -21,6 +23,7 @@ const SEEN_EVERY_MS: u64 = 60_000;
 
 const NO_CREDENTIAL: &str = "Unauthorized: send the session token of POST /api/user/login as Authorization, raw or behind Bearer";
 const IS_A_KEY: &str = "Unauthorized: this is an API key, which works on /v1 alone; the management API takes the session token of POST /api/user/login";
+const NOBODYS: &str = "Unauthorized: this Kubernetes token is nobody's, or of somebody who may neither list nor write ApiKeys anywhere";
 const OVER: &str = "Unauthorized: this session is unknown or over; log in again";
 const IS_A_SESSION: &str = "Unauthorized: this is a session token of the management API; this path takes an API key (sk-...), as Authorization: Bearer";
 const NO_KEY: &str = "Unauthorized: send an API key as Authorization: Bearer sk-...";
@@ -140,6 +143,9 @@ async fn person(console: &Console, headers: &HeaderMap) -> Result<Person, Failur
     if credential.starts_with(KEY_PREFIX) {
         return Err(unauthorized(IS_A_KEY));
     }
+    if credential.starts_with(JWT_PREFIX) {
+        return guest(console, credential).await;
+    }
     let (now_ms, ledger) = (console.house.wall_ms(), console.ledger()?);
     let known = ledger.session(secret::digest(credential), now_ms).await?;
     let (session, user) = known.ok_or_else(|| unauthorized(OVER))?;
@@ -147,6 +153,52 @@ async fn person(console: &Console, headers: &HeaderMap) -> Result<Person, Failur
         ledger.seen_session(session.digest.clone(), now_ms).await?;
     }
     Ok(Person { user, session })
+}
+
+/// Whoever the cluster knows by this token. They have no session here, and no password.
+async fn guest(console: &Console, token: &str) -> Result<Person, Failure> {
+    let reviewed = console.house.review(token.to_owned()).await;
+    let reviewed = reviewed.map_err(|error| Failure {
+        retry_after: Some(5),
+        ..Failure::new(503, error)
+    })?;
+    let reviewed = reviewed.ok_or_else(|| unauthorized(NOBODYS))?;
+    let user = User {
+        id: GUEST,
+        display_name: reviewed.name.clone(),
+        name: reviewed.name,
+        role: reviewed.role,
+        namespaces: reviewed.namespaces,
+        ..nobody()
+    };
+    let session = Session {
+        digest: String::new(),
+        user: GUEST,
+        made_ms: 0,
+        seen_ms: 0,
+        ends_ms: 0,
+    };
+    Ok(Person { user, session })
+}
+
+/// The id of whoever is no user of ours.
+const GUEST: i64 = 0;
+
+/// A user without anything.
+pub(crate) fn nobody() -> User {
+    User {
+        id: 0,
+        name: String::new(),
+        display_name: String::new(),
+        role: Role::Viewer,
+        namespaces: Vec::new(),
+        disabled: false,
+        password: String::new(),
+        created_ms: 0,
+        login_ms: 0,
+        failures: 0,
+        locked_until_ms: 0,
+    }
 }
 
 /// What `Authorization` holds, its scheme left out.

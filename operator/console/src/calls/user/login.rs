@@ -6,7 +6,7 @@ use crate::ask::Ask;
 use crate::console::Console;
 use crate::lockout::PATIENCE;
 use crate::secret;
-use crate::who::SESSION_PREFIX;
+use crate::who::{SESSION_PREFIX, nobody};
 use purser_authority::ledger::{Role, Session, User, UserRefused};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -149,23 +149,6 @@ pub(crate) async fn setup(ask: Ask) -> Outcome {
         .note(&user.name, "setup", (&user.name, "first administrator"))
         .await;
     begin(console, &user).await
-}
-
-/// A user without anything.
-pub(super) fn nobody() -> User {
-    User {
-        id: 0,
-        name: String::new(),
-        display_name: String::new(),
-        role: Role::Viewer,
-        namespaces: Vec::new(),
-        disabled: false,
-        password: String::new(),
-        created_ms: 0,
-        login_ms: 0,
-        failures: 0,
-        locked_until_ms: 0,
-    }
 }
 
 /// Ends this session.

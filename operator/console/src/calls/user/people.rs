@@ -1,9 +1,9 @@
 //! Users: oneself, and for administrators all of them.
 
-use super::login::nobody;
 use super::{UserView, fits, hashed, name, role};
 use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
+use crate::who::nobody;
 use purser_authority::ledger::{Ledger, Role, User, UserRefused};
 use schemars::JsonSchema;
 use serde::Deserialize;

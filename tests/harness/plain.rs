@@ -1,0 +1,57 @@
+//! One HTTP call on a connection of its own, read whole, every header seen. Used where what is tested is the answer and not how it came.
+
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What came.
+#[derive(Debug)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
+    /// Status line and headers, lower-case.
+    pub head: String,
+    /// Its body, as it came.
+    pub text: String,
+}
+
+impl Answer {
+    /// Its body.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// What the envelope of a call that succeeded holds.
+    pub fn data(&self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.json()["data"].clone()
+    }
+
+    /// What the envelope says.
+    pub fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Sends it; `line`: method and path; `head`: further headers, each with its end of line.
+pub fn send(address: SocketAddr, line: &str, head: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: purser\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n{head}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_lowercase(),
+        text: body.to_owned(),
+    }
+}

@@ -1,0 +1,201 @@
+//! The management API over a cluster: what it makes are objects, what kubectl changes it shows, and Kubernetes tokens are let in as far as
+//! RBAC lets them.
+
+use super::cluster::API;
+use super::operator::{World, free_port};
+use purser_tests::plain::{Answer, send};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PASSWORD: &str = "correct horse battery";
+const PLAN: &str = "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {name: team}\nspec:\n  models: {allow: ['*']}\n";
+
+/// A cluster of its own with an operator that has a console, and its administrator.
+struct Scene {
+    world: Arc<World>,
+    console: SocketAddr,
+    token: String,
+}
+
+impl Scene {
+    async fn set() -> Scene {
+        let console = free_port();
+        let world = World::own(&[&format!("--listen-console={console}")]).await;
+        world.cluster.says(&["create", "namespace", "shop"]).await;
+        let applied = world.cluster.kubectl(&["apply", "-f", "-"], PLAN).await;
+        assert!(applied.good, "{applied:?}");
+        let log = world.log();
+        let setup = log.split("setup-").nth(1).unwrap();
+        let end = |letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter));
+        let setup = format!("setup-{}", setup.split(end).next().unwrap());
+        let mut scene = Scene {
+            world,
+            console,
+            token: String::new(),
+        };
+        let body = json!({"token": setup, "username": "you", "password": PASSWORD});
+        let made = scene.ask("POST", "/api/user/setup", Some(body)).data();
+        scene.token = made["token"].as_str().unwrap().to_owned();
+        scene
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.ask_as(&self.token, (method, path), body)
+    }
+
+    fn ask_as(&self, token: &str, (method, path): (&str, &str), body: Option<Value>) -> Answer {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let head = format!("authorization: {token}\r\n");
+        send(self.console, &format!("{method} {path}"), &head, &body)
+    }
+
+    /// Asks until the answer's data is so.
+    async fn until(&self, path: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + Duration::from_secs(40);
+        loop {
+            let answer = self.ask("GET", path, None);
+            if answer.status == 200 && so(&answer.data()) {
+                return answer.data();
+            }
+            assert!(Instant::now() < until, "never so: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows() {
+    let scene = Scene::set().await;
+    let cluster = &scene.world.cluster;
+    scene
+        .until("/api/plan/team", |plan| plan["status"] == 1)
+        .await;
+    let wish = json!({"name": "ci", "namespace": "shop", "plan": "team"});
+    let made = scene.ask("POST", "/api/token/", Some(wish)).data();
+    assert!(made["key"].as_str().unwrap().starts_with("sk-"), "{made}");
+    let path = format!("{API}/namespaces/shop/apikeys/ci");
+    assert_eq!(cluster.get(&path).await["spec"]["plan"], "team");
+
+    let suspend = r#"{"spec":{"suspended":true}}"#;
+    let patch = [
+        "patch",
+        "apikey",
+        "ci",
+        "-n",
+        "shop",
+        "--type=merge",
+        "-p",
+        suspend,
+    ];
+    cluster.says(&patch).await;
+    scene
+        .until("/api/token/shop%2Fci", |key| key["status"] == 2)
+        .await;
+    let late = json!({"id": "shop/ci", "version": made["version"], "suspended": false});
+    assert_eq!(scene.ask("PUT", "/api/token/", Some(late)).status, 409);
+
+    let rotated = scene
+        .ask("POST", "/api/token/shop%2Fci/rotate", None)
+        .data();
+    assert_ne!(rotated["key"], made["key"]);
+    let wrong = json!({"name": "p", "spec": {"limits": {"requestsPerMinute": 0}}});
+    let refused = scene.ask("POST", "/api/plan/", Some(wrong));
+    assert!(
+        refused.status == 422 && refused.message().contains("requestsPerMinute"),
+        "{refused:?}"
+    );
+    let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
+        "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
+    assert_eq!(
+        scene.ask("POST", "/api/channel/", Some(channel)).status,
+        200
+    );
+    let secret = cluster
+        .get("/api/v1/namespaces/shop/secrets/one-credential")
+        .await;
+    assert_eq!(
+        secret["metadata"]["labels"]["purser.dev/credential"],
+        "true"
+    );
+    assert_eq!(
+        scene.ask("DELETE", "/api/token/shop%2Fci", None).status,
+        200
+    );
+    assert_eq!(scene.ask("GET", "/api/token/shop%2Fci", None).status, 404);
+    let deeds = scene.ask("GET", "/api/audit/", None).data();
+    assert_eq!(deeds["items"][0]["what"], "delete key");
+}
+
+#[tokio::test]
+async fn a_kubernetes_token_may_here_what_rbac_lets_it_do() {
+    let scene = Scene::set().await;
+    let cluster = &scene.world.cluster;
+    scene
+        .until("/api/plan/team", |plan| plan["status"] == 1)
+        .await;
+    let mut tokens = Vec::new();
+    for (name, verbs) in [
+        ("writer", "get,list,create,patch,delete"),
+        ("reader", "get,list"),
+        ("nobody", ""),
+    ] {
+        cluster
+            .says(&["create", "serviceaccount", name, "-n", "shop"])
+            .await;
+        if !verbs.is_empty() {
+            let verbs = format!("--verb={verbs}");
+            cluster
+                .says(&[
+                    "create",
+                    "role",
+                    name,
+                    "-n",
+                    "shop",
+                    &verbs,
+                    "--resource=apikeys.purser.dev",
+                ])
+                .await;
+            let (role, who) = (
+                format!("--role={name}"),
+                format!("--serviceaccount=shop:{name}"),
+            );
+            cluster
+                .says(&["create", "rolebinding", name, "-n", "shop", &role, &who])
+                .await;
+        }
+        let token = cluster.says(&["create", "token", name, "-n", "shop"]).await;
+        tokens.push(token.trim().to_owned());
+    }
+    let wish =
+        |namespace: &str| Some(json!({"name": "mine", "namespace": namespace, "plan": "team"}));
+    let make = |token: &str, namespace: &str| {
+        scene
+            .ask_as(token, ("POST", "/api/token/"), wish(namespace))
+            .status
+    };
+    assert_eq!(
+        (make(&tokens[0], "shop"), make(&tokens[0], "default")),
+        (200, 403)
+    );
+    assert_eq!(make(&tokens[1], "shop"), 403);
+    let seen = scene
+        .ask_as(&tokens[1], ("GET", "/api/token/"), None)
+        .data();
+    assert_eq!(seen["total"], 1);
+    assert_eq!(
+        scene
+            .ask_as(&tokens[2], ("GET", "/api/token/"), None)
+            .status,
+        401
+    );
+    assert_eq!(
+        scene
+            .ask_as("eyJhbGciOiJub25lIn0.e30.", ("GET", "/api/token/"), None)
+            .status,
+        401
+    );
+    let deeds = scene.ask("GET", "/api/audit/", None).data();
+    assert_eq!(deeds["items"][0]["by"], "system:serviceaccount:shop:writer");
+}
