@@ -19,11 +19,15 @@ mod ledger {
     pub(crate) mod faults;
     pub(crate) mod grants;
     pub(crate) mod kill;
+    pub(crate) mod log;
+    pub(crate) mod million;
+    pub(crate) mod people;
     pub(crate) mod speed;
+    pub(crate) mod upgrade;
     pub(crate) mod usage;
 }
 
-use ledger::{admin, calls, faults, grants, kill, server, setup, usage};
+use ledger::{admin, calls, faults, grants, kill, log, people, server, setup, upgrade, usage};
 
 /// Each of these is a test against each store.
 macro_rules! over_both {
@@ -81,6 +85,21 @@ over_both! {
     admin::an_id_that_says_something_else_is_refused,
     admin::a_renewal_begins_time_anew_once,
     admin::accounts_tell_what_was_used,
+    log::a_page_is_what_is_found_by_looking_at_every_record,
+    log::sums_are_what_every_record_adds_up_to,
+    log::a_tail_tells_every_call_once_as_it_arrives,
+    log::a_tail_of_what_is_rare_moves_on_and_of_nothing_stays,
+    log::what_no_call_can_be_stops_no_sum,
+    people::of_those_who_would_be_first_one_is,
+    people::a_name_is_given_once_and_a_number_never_again,
+    people::the_last_administrator_stays_one,
+    people::wrong_passwords_lock_for_longer_each_time_and_a_right_one_forgives,
+    people::a_session_ends_with_its_time_its_user_or_a_word,
+    people::deeds_are_told_last_first_page_by_page,
+    people::a_payment_does_what_it_pays_for_once,
+    people::somebody_is_told_of_each_part_of_a_budget_once,
+    upgrade::a_ledger_of_version_1_is_added_up_when_it_is_opened,
+    upgrade::a_record_that_an_older_replica_keeps_is_added_up_with_the_next_sweep,
     faults::two_handles_of_one_store_agree,
     faults::a_newer_schema_is_refused_by_name,
     kill::what_was_acknowledged_survives_twenty_kills,

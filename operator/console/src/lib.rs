@@ -16,6 +16,7 @@
 
 mod answer;
 mod ask;
+pub mod bill;
 mod calls;
 mod console;
 mod house;

@@ -45,12 +45,19 @@ async fn once<S: Rows>(store: &mut S) -> Result<usize, LedgerError> {
     let old: Vec<Old> = store.ask(OLD, &[Param::Int(AT_ONCE as i64)]).await?;
     store.arrive(old.len() as u64).await?;
     let mut rollup = Rollup::default();
-    for (place, row) in (1..).zip(old.iter().rev()) {
-        // A body that cannot be read has told nothing so far either; it is counted as nothing, and does not stop what can.
-        let record = parsed(store, &row.body).ok();
-        number(store, (&row.id, place - old.len() as i64), record.as_ref()).await?;
-        record.iter().for_each(|record| rollup.add(record));
-    }
+    // A body that cannot be read has told nothing so far either: it is counted as nothing, and does not stop what can.
+    let records: Vec<Option<Record>> = old
+        .iter()
+        .map(|row| parsed(store, &row.body).ok())
+        .collect();
+    let before_last = (1 - old.len() as i64)..=0;
+    let numbered = old.iter().zip(before_last).zip(&records);
+    let numbers = numbered.map(|((row, place), record)| number(store, (&row.id, place), record));
+    futures::future::try_join_all(numbers).await?;
+    records
+        .iter()
+        .flatten()
+        .for_each(|record| rollup.add(record));
     let rows: Vec<SumRow> = rollup.rows().cloned().collect();
     store.save(&rows).await?;
     store.commit().await?;
@@ -60,19 +67,23 @@ async fn once<S: Rows>(store: &mut S) -> Result<usize, LedgerError> {
 async fn number<S: Rows>(
     store: &S,
     (id, before_last): (&str, i64),
-    record: Option<&Record>,
+    record: &Option<Record>,
 ) -> Result<(), LedgerError> {
     const NUMBER: &str = "UPDATE records SET arrival = (SELECT n FROM numbers WHERE name = 'arrivals') + $1, \
         channel = $2, model = $3, status = $4, failed = $5 WHERE id = $6";
-    let channel = record.and_then(|record| record.channel.as_ref());
+    let channel = record.as_ref().and_then(|record| record.channel.as_ref());
     let channel = channel.map_or(String::new(), |channel| told_apart(channel.as_str()));
-    let model = record.map_or(String::new(), |record| told_apart(&record.asked));
-    let failed = record.is_none_or(|record| Outcome::of(record) == Outcome::Failed);
+    let model = record
+        .as_ref()
+        .map_or(String::new(), |record| told_apart(&record.asked));
+    let failed = record
+        .as_ref()
+        .is_none_or(|record| Outcome::of(record) == Outcome::Failed);
     let with = [
         Param::Int(before_last),
         Param::Text(&channel),
         Param::Text(&model),
-        Param::Int(record.map_or(0, |record| i64::from(record.status))),
+        Param::Int(record.as_ref().map_or(0, |record| i64::from(record.status))),
         Param::Int(i64::from(failed)),
         Param::Text(id),
     ];

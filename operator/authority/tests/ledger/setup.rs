@@ -127,6 +127,14 @@ pub(crate) fn sender() -> Sender {
     }
 }
 
+/// One that speaks for any key.
+pub(crate) fn sender_of_all() -> Sender {
+    Sender {
+        namespace: None,
+        ..sender()
+    }
+}
+
 pub(crate) fn batch(spool: &str, first: u64, records: Vec<Record>) -> Batch {
     Batch {
         spool: spool.to_owned(),

@@ -81,7 +81,8 @@ impl Sql {
             Some(name) => {
                 let end = told_apart(&format!("/{name}"));
                 let length = i64::try_from(end.chars().count()).unwrap_or(i64::MAX);
-                let text = " AND SUBSTR(key, LENGTH(key) + 1 - ?) = ?";
+                let text =
+                    " AND SUBSTR(key, CAST(LENGTH(key) + 1 - CAST(? AS BIGINT) AS INTEGER)) = ?";
                 self.add(text, [Value::Int(length), end.into()])
             }
         }

@@ -228,8 +228,11 @@ impl Change for Login {
         match &self.failed {
             Some(patience) => {
                 user.failures = user.failures.saturating_add(1);
-                let until = now.saturating_add(locked_for(patience, user.failures));
-                user.locked_until_ms = user.locked_until_ms.max(until.min(LAST_MS));
+                let locked = locked_for(patience, user.failures);
+                if locked > 0 {
+                    let until = now.saturating_add(locked).min(LAST_MS);
+                    user.locked_until_ms = user.locked_until_ms.max(until);
+                }
             }
             None => {
                 user.login_ms = now;

@@ -17,7 +17,8 @@ const MIGRATING: i64 = 0x7075_7273_6572;
 /// a plan of that time that reads a whole table would be kept while it grows; so none may where there is an index.
 const SESSION: &str = "SET search_path TO purser; SET synchronous_commit TO on; SET statement_timeout TO '10s'; \
     SET lock_timeout TO '5s'; SET idle_in_transaction_session_timeout TO '30s'; SET jit TO off; \
-    SET enable_seqscan TO off; SET enable_bitmapscan TO off; SET plan_cache_mode TO force_generic_plan";
+    SET enable_seqscan TO off; SET enable_bitmapscan TO off; SET plan_cache_mode TO force_generic_plan; \
+    SET enable_hashjoin TO off; SET enable_mergejoin TO off";
 
 /// For how long a server may be silent before its connection is given up.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -137,24 +138,10 @@ fn host(host: &Host) -> String {
 
 /// Connects, and makes the tables that are missing.
 pub(super) async fn connect(address: &Address) -> Result<Reached, LedgerError> {
-    let silent = |_| {
-        let (store, why) = (
-            address.name(),
-            "it accepts the connection and is silent".into(),
-        );
-        LedgerError::Unreachable { store, why }
-    };
-    let reached = tokio::time::timeout(SILENCE, greet(address)).await;
-    reached.map_err(silent)?
-}
-
-async fn greet(address: &Address) -> Result<Reached, LedgerError> {
-    let failed = |error| address.error(&error);
-    let (mut client, connection) = address.config.connect(NoTls).await.map_err(failed)?;
-    // It ends with the client, and its error is also that of whatever the client is asked.
-    tokio::spawn(async move { connection.await.ok() });
-    client.batch_execute(SESSION).await.map_err(failed)?;
-    let found = migrate(&mut client).await.map_err(failed)?;
+    let mut client = soon(address, greet(address)).await?;
+    // Made once, and for as long as it takes where there is much already; a server that is lost meanwhile ends it.
+    let found = migrate(&mut client).await;
+    let found = found.map_err(|error| address.error(&error))?;
     let known = schema::known();
     if found > known {
         let store = address.name();
@@ -164,12 +151,41 @@ async fn greet(address: &Address) -> Result<Reached, LedgerError> {
             known,
         });
     }
+    soon(address, prepare(address, client)).await
+}
+
+async fn soon<T>(
+    address: &Address,
+    asked: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    let silent = |_| {
+        let (store, why) = (
+            address.name(),
+            "it accepts the connection and is silent".into(),
+        );
+        LedgerError::Unreachable { store, why }
+    };
+    let answer = tokio::time::timeout(SILENCE, asked).await;
+    answer.map_err(silent)?
+}
+
+async fn greet(address: &Address) -> Result<Client, LedgerError> {
+    let failed = |error| address.error(&error);
+    let (client, connection) = address.config.connect(NoTls).await.map_err(failed)?;
+    // It ends with the client, and its error is also that of whatever the client is asked.
+    tokio::spawn(async move { connection.await.ok() });
+    client.batch_execute(SESSION).await.map_err(failed)?;
+    Ok(client)
+}
+
+async fn prepare(address: &Address, client: Client) -> Result<Reached, LedgerError> {
     let reached = Reached {
         client,
         statements: RefCell::default(),
     };
     for sql in sql::all() {
-        reached.prepare(&sql).await.map_err(failed)?;
+        let prepared = reached.prepare(&sql).await;
+        prepared.map_err(|error| address.error(&error))?;
     }
     Ok(reached)
 }
@@ -178,6 +194,9 @@ async fn greet(address: &Address) -> Result<Reached, LedgerError> {
 /// not make it may still use it.
 async fn migrate(client: &mut Client) -> Result<i64, tokio_postgres::Error> {
     let transaction = client.transaction().await?;
+    transaction
+        .batch_execute("SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0")
+        .await?;
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING])
         .await?;

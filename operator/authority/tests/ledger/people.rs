@@ -1,0 +1,324 @@
+//! Users, sessions, deeds, payments and marks, as the console and the bill rely on them.
+
+use crate::setup::*;
+use purser_authority::ledger::{
+    Bought, Deed, Ledger, Mark, Paging, Patience, PayRefused, Payment, Role, Session, Term, User,
+    UserRefused,
+};
+
+fn user(name: &str, role: Role) -> User {
+    User {
+        id: 0,
+        name: name.to_owned(),
+        display_name: format!("The {name}"),
+        role,
+        namespaces: vec!["shop".to_owned(), "bank".to_owned()],
+        disabled: false,
+        password: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+        created_ms: NOW,
+        login_ms: 0,
+        failures: 0,
+        locked_until_ms: 0,
+    }
+}
+
+fn session(digest: &str, user: i64) -> Session {
+    Session {
+        digest: digest.to_owned(),
+        user,
+        made_ms: NOW,
+        seen_ms: NOW,
+        ends_ms: NOW + 1_000,
+    }
+}
+
+pub(crate) async fn of_those_who_would_be_first_one_is(store: Store) {
+    let handles = [store.open().await, store.open().await, store.open().await];
+    let names = ["a", "b", "c"];
+    let made = handles
+        .iter()
+        .zip(names)
+        .map(|(ledger, name)| ledger.make_first_user(user(name, Role::Administrator)));
+    let made = futures::future::join_all(made).await;
+    let firsts = made.iter().filter(|made| matches!(made, Ok(Ok(1)))).count();
+    let late = made
+        .iter()
+        .filter(|made| **made == Ok(Err(UserRefused::NotTheFirst)))
+        .count();
+    assert_eq!((firsts, late), (1, 2), "{made:?}");
+    assert_eq!(handles[0].users().await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_name_is_given_once_and_a_number_never_again(store: Store) {
+    let ledger = store.open().await;
+    let first = ledger
+        .make_user(user("anna", Role::Administrator))
+        .await
+        .unwrap();
+    let (one, other) = futures::join!(
+        ledger.make_user(user("ben", Role::Team)),
+        ledger.make_user(user("ben", Role::Viewer))
+    );
+    let made: Vec<_> = [one.unwrap(), other.unwrap()].into();
+    assert_eq!(
+        (first, made),
+        (Ok(1), vec![Ok(2), Err(UserRefused::NameTaken)])
+    );
+    let told = ledger.user("ben".to_owned()).await.unwrap().unwrap();
+    assert_eq!(
+        told,
+        User {
+            id: 2,
+            ..user("ben", Role::Team)
+        }
+    );
+    assert_eq!(ledger.drop_user(2).await.unwrap(), Ok(()));
+    assert_eq!(
+        ledger.drop_user(2).await.unwrap(),
+        Err(UserRefused::Unknown)
+    );
+    assert_eq!(
+        ledger.make_user(user("ben", Role::Team)).await.unwrap(),
+        Ok(3)
+    );
+    assert!(ledger.make_user(user("nul\0", Role::Team)).await.is_err());
+}
+
+pub(crate) async fn the_last_administrator_stays_one(store: Store) {
+    let ledger = store.open().await;
+    for name in ["anna", "ben"] {
+        ledger
+            .make_user(user(name, Role::Administrator))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let disabled = User {
+        id: 1,
+        disabled: true,
+        ..user("anna", Role::Administrator)
+    };
+    assert_eq!(ledger.change_user(disabled).await.unwrap(), Ok(()));
+    let last = Err(UserRefused::LastAdministrator);
+    assert_eq!(ledger.drop_user(2).await.unwrap(), last);
+    let less = User {
+        id: 2,
+        ..user("ben", Role::Team)
+    };
+    assert_eq!(ledger.change_user(less).await.unwrap(), last);
+    let nobody = User {
+        id: 9,
+        ..user("ben", Role::Administrator)
+    };
+    assert_eq!(
+        ledger.change_user(nobody).await.unwrap(),
+        Err(UserRefused::Unknown)
+    );
+    let renamed = User {
+        id: 2,
+        display_name: "Ben".to_owned(),
+        ..user("other", Role::Administrator)
+    };
+    assert_eq!(ledger.change_user(renamed).await.unwrap(), Ok(()));
+    let told = ledger.user("ben".to_owned()).await.unwrap().unwrap();
+    assert_eq!(
+        (told.display_name.as_str(), told.name.as_str()),
+        ("Ben", "ben")
+    );
+}
+
+pub(crate) async fn wrong_passwords_lock_for_longer_each_time_and_a_right_one_forgives(
+    store: Store,
+) {
+    let ledger = store.open().await;
+    ledger
+        .make_user(user("anna", Role::Administrator))
+        .await
+        .unwrap()
+        .unwrap();
+    let patience = Patience {
+        forgiven: 2,
+        first_ms: 1_000,
+        longest_ms: 3_000,
+    };
+    let wrong = async || {
+        ledger
+            .failed_login(1, patience, NOW)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    let (one, two) = futures::join!(wrong(), wrong());
+    assert_eq!([one.failures, two.failures], [1, 2]);
+    assert_eq!([one.locked_until_ms, two.locked_until_ms], [0, 0]);
+    for locked in [1_000, 2_000, 3_000, 3_000] {
+        assert_eq!(wrong().await.locked_until_ms, NOW + locked);
+    }
+    // Who changes the user meanwhile forgives nothing.
+    let changed = User {
+        id: 1,
+        ..user("anna", Role::Administrator)
+    };
+    ledger.change_user(changed).await.unwrap().unwrap();
+    assert_eq!(wrong().await.failures, 7);
+    let told = ledger.logged_in(1, NOW + 5).await.unwrap().unwrap();
+    assert_eq!(
+        (told.failures, told.locked_until_ms, told.login_ms),
+        (0, 0, NOW + 5)
+    );
+    assert_eq!(ledger.failed_login(9, patience, NOW).await.unwrap(), None);
+}
+
+pub(crate) async fn a_session_ends_with_its_time_its_user_or_a_word(store: Store) {
+    let ledger = store.open().await;
+    for name in ["anna", "ben"] {
+        ledger
+            .make_user(user(name, Role::Administrator))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    for (digest, of) in [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 2), ("b2", 2)] {
+        ledger.open_session(session(digest, of)).await.unwrap();
+    }
+    let lives = async |digest: &str, at| {
+        ledger
+            .session(digest.to_owned(), at)
+            .await
+            .unwrap()
+            .is_some()
+    };
+    assert!(
+        lives("a1", NOW + 999).await
+            && !lives("a1", NOW + 1_000).await
+            && !lives("a1\0", NOW).await
+    );
+    ledger.seen_session("a1".to_owned(), NOW + 7).await.unwrap();
+    let (told, of) = ledger.session("a1".to_owned(), NOW).await.unwrap().unwrap();
+    assert_eq!((told.seen_ms, of.name.as_str()), (NOW + 7, "anna"));
+    ledger.end_session("a1".to_owned()).await.unwrap();
+    ledger.end_session("a1".to_owned()).await.unwrap();
+    ledger
+        .end_sessions_of(1, Some("a3".to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(
+        [
+            lives("a1", NOW).await,
+            lives("a2", NOW).await,
+            lives("a3", NOW).await
+        ],
+        [false, false, true]
+    );
+    let disabled = User {
+        id: 1,
+        disabled: true,
+        ..user("anna", Role::Administrator)
+    };
+    ledger.change_user(disabled).await.unwrap().unwrap();
+    assert!(!lives("a3", NOW).await && lives("b1", NOW).await);
+    ledger
+        .make_user(user("carl", Role::Administrator))
+        .await
+        .unwrap()
+        .unwrap();
+    ledger.drop_user(2).await.unwrap().unwrap();
+    assert!(!lives("b1", NOW).await);
+}
+
+pub(crate) async fn deeds_are_told_last_first_page_by_page(store: Store) {
+    let ledger = store.open().await;
+    for n in 0..25 {
+        let deed = Deed {
+            at_ms: NOW + n,
+            by: "anna".to_owned(),
+            what: "create".to_owned(),
+            object: format!("ApiKey shop/k{n}"),
+            detail: "\0".repeat(9_000),
+        };
+        ledger.note(deed).await.unwrap();
+    }
+    let page = ledger
+        .deeds(Paging {
+            offset: 20,
+            limit: 10,
+        })
+        .await
+        .unwrap();
+    let told: Vec<u64> = page.deeds.iter().map(|deed| deed.at_ms - NOW).collect();
+    assert_eq!((page.total, told), (25, vec![4, 3, 2, 1, 0]));
+    assert_eq!(page.deeds[0].object, "ApiKey shop/k4");
+    let beyond = ledger
+        .deeds(Paging {
+            offset: 25,
+            limit: 10,
+        })
+        .await
+        .unwrap();
+    assert!(beyond.deeds.is_empty());
+}
+
+fn payment(id: &str, buys: Bought) -> Payment {
+    Payment {
+        id: id.to_owned(),
+        key: key("k"),
+        buys,
+        paid: 9_990_000,
+        currency: "EUR".to_owned(),
+        at_ms: NOW,
+    }
+}
+
+async fn pay(ledger: &Ledger, payment: Payment) -> Result<bool, PayRefused> {
+    Ok(ledger.pay(payment).await.unwrap()?.new)
+}
+
+pub(crate) async fn a_payment_does_what_it_pays_for_once(store: Store) {
+    let (ledger, replica) = (store.open().await, store.open().await);
+    let credits = payment("stripe:evt_1", Bought::Credits(500));
+    let (one, other) = futures::join!(
+        pay(&ledger, credits.clone()),
+        pay(&replica, credits.clone())
+    );
+    assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1);
+    assert_eq!(left(&ledger, "k").await, 500);
+    let plan = payment("stripe:evt_2", Bought::Plan("pro".to_owned()));
+    assert_eq!(pay(&ledger, plan.clone()).await, Ok(true));
+    assert_eq!(pay(&ledger, plan.clone()).await, Ok(false));
+    let begun = ledger.activations().await.unwrap()[&(key("k"), "pro".to_owned())];
+    assert_eq!(begun, NOW);
+    let other = payment("stripe:evt_2", Bought::Credits(1));
+    assert_eq!(pay(&ledger, other).await, Err(PayRefused::OtherEvent));
+    let huge = payment("stripe:evt_3", Bought::Credits(u64::MAX));
+    assert_eq!(pay(&ledger, huge).await, Err(PayRefused::TooMuch));
+    assert_eq!(
+        ledger.payments(NOW, NOW + 1).await.unwrap(),
+        [credits, plan]
+    );
+    assert_eq!(ledger.payments(NOW + 1, u64::MAX).await.unwrap(), []);
+    let term = Term {
+        key: key("k"),
+        plan: "pro".to_owned(),
+        at_ms: NOW,
+    };
+    assert_eq!(ledger.terms(0, u64::MAX).await.unwrap(), [term]);
+    verify(&ledger).await;
+}
+
+pub(crate) async fn somebody_is_told_of_each_part_of_a_budget_once(store: Store) {
+    let (ledger, replica) = (store.open().await, store.open().await);
+    let mark = |percent, budget: &str| Mark {
+        key: key("k"),
+        budget: budget.to_owned(),
+        percent,
+        at_ms: NOW,
+    };
+    let (one, other) = futures::join!(
+        ledger.mark(mark(50, "team/2026-11")),
+        replica.mark(mark(50, "team/2026-11"))
+    );
+    assert_ne!(one.unwrap(), other.unwrap());
+    assert!(ledger.mark(mark(100, "team/2026-11")).await.unwrap());
+    assert!(!ledger.mark(mark(80, "team/2026-11")).await.unwrap());
+    assert!(ledger.mark(mark(50, "team/2026-12")).await.unwrap());
+}
