@@ -49,6 +49,22 @@ pub(crate) struct Up {
     /// Where the management API and the web console are served; without it they are not. With --demo: 127.0.0.1:8088, if it is free.
     #[arg(long, env = "PURSER_CONSOLE", value_name = "ADDR")]
     pub(crate) console: Option<SocketAddr>,
+    /// The secret of Stripe's webhook at /api/payment/stripe; several, separated by commas, while one is replaced.
+    #[arg(
+        long,
+        env = "PURSER_STRIPE_SECRET",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) stripe_secret: Vec<String>,
+    /// The secret of another processor's webhook at /api/payment/hmac.
+    #[arg(
+        long,
+        env = "PURSER_PAYMENT_SECRET",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) payment_secret: Vec<String>,
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

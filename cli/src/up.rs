@@ -27,7 +27,7 @@ use authority::Local;
 use desk::{Desk, Errand};
 use house::LocalHouse;
 use keybook::Keybook;
-use purser_console::Console;
+use purser_console::{Console, PaymentSecrets};
 use purser_sidecar::clock::Clock;
 use purser_sidecar::gateway::Gateway;
 use purser_sidecar::run::{self, Ending, Listen, Sidecar};
@@ -142,6 +142,10 @@ async fn window(
         sources: Arc::clone(sources),
         seen: desk.seen(),
         errands: send,
+        payment_secrets: PaymentSecrets {
+            stripe: args.stripe_secret.clone(),
+            hmac: args.payment_secret.clone(),
+        },
         turn: Mutex::default(),
     };
     let console = Arc::new(Console::new(Arc::new(house)));

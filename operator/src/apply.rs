@@ -28,7 +28,6 @@ use generated_key::Made;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use purser_config::Name;
-use rotate::Turned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -57,6 +57,22 @@ pub struct Run {
     /// Where the management API and the web console are served, such as 0.0.0.0:8088; without it they are not.
     #[arg(long, env = "PURSER_LISTEN_CONSOLE", value_name = "ADDR")]
     pub listen_console: Option<SocketAddr>,
+    /// The secret of Stripe's webhook at /api/payment/stripe; several, separated by commas, while one is replaced.
+    #[arg(
+        long,
+        env = "PURSER_STRIPE_SECRET",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub stripe_secret: Vec<String>,
+    /// The secret of another processor's webhook at /api/payment/hmac.
+    #[arg(
+        long,
+        env = "PURSER_PAYMENT_SECRET",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub payment_secret: Vec<String>,
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,

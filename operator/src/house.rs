@@ -14,7 +14,9 @@ use crate::serve::{Census, Diagnosis, Hub};
 use kube::Client;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
-use purser_console::{Change, Health, House, Later, Refused, Reviewed, Seen, Tested, Written};
+use purser_console::{
+    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written,
+};
 pub(crate) use review::Reviews;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +37,8 @@ pub(crate) struct ClusterHouse {
     pub(crate) publications: Publications,
     /// The last publication that was looked at, and what the console sees of it.
     pub(crate) looked: Mutex<Option<Looked>>,
+    /// With what payments are signed.
+    pub(crate) payment_secrets: PaymentSecrets,
     /// Whose tokens are whose.
     pub(crate) reviews: Reviews,
 }
@@ -85,6 +89,10 @@ impl House for ClusterHouse {
 
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>> {
         Box::pin(self.written(change))
+    }
+
+    fn payment_secrets(&self) -> PaymentSecrets {
+        self.payment_secrets.clone()
     }
 
     fn review(&self, token: String) -> Later<'_, Result<Option<Reviewed>, String>> {

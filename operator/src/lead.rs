@@ -23,7 +23,7 @@ use effects::Effects;
 use kube::{Api, Client};
 use purser_authority::Activations;
 use purser_compile::{Gateway, Options};
-use purser_console::Console;
+use purser_console::{Console, PaymentSecrets};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -252,6 +252,10 @@ impl Lead {
             hub: Arc::clone(&shared.hub),
             publications,
             looked: Mutex::default(),
+            payment_secrets: PaymentSecrets {
+                stripe: self.run.stripe_secret.clone(),
+                hmac: self.run.payment_secret.clone(),
+            },
             reviews: Reviews::new(self.client.clone()),
         }
     }

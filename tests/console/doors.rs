@@ -40,6 +40,7 @@ async fn no_route_answers_without_the_right_credential() {
         ];
         match door.who {
             "anyone" => continue,
+            "a signature" => assert_eq!(ask(Some(house.token.as_str())), 401, "{door:?}"),
             "an API key" => {
                 for credential in wrong
                     .into_iter()

@@ -9,7 +9,9 @@ use crate::manifests::schema::Schemas;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
 use purser_config::stream::ChannelHealth;
-use purser_console::{Change, Health, House, Later, Refusal, Refused, Seen, Tested, Written};
+use purser_console::{
+    Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Seen, Tested, Written,
+};
 use purser_sidecar::gateway::Gateway;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +27,8 @@ pub(crate) struct LocalHouse {
     pub(crate) seen: watch::Receiver<Arc<Seen>>,
     /// To the desk.
     pub(crate) errands: mpsc::Sender<Errand>,
+    /// With what payments are signed.
+    pub(crate) payment_secrets: PaymentSecrets,
     /// One change at a time.
     pub(crate) turn: Mutex<()>,
 }
@@ -72,6 +76,10 @@ impl House for LocalHouse {
 
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>> {
         Box::pin(self.written(change))
+    }
+
+    fn payment_secrets(&self) -> PaymentSecrets {
+        self.payment_secrets.clone()
     }
 
     fn test(&self, channel: Name) -> Later<'_, Tested> {

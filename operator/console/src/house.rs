@@ -43,6 +43,11 @@ pub trait House: Send + Sync + 'static {
     /// Changes an object, and answers once it is seen so.
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>>;
 
+    /// With what payments are signed.
+    fn payment_secrets(&self) -> PaymentSecrets {
+        PaymentSecrets::default()
+    }
+
     /// Whose a token of somebody else's house is, such as a Kubernetes one, and what they may do; none: nobody's.
     fn review(&self, token: String) -> Later<'_, Result<Option<Reviewed>, String>> {
         let _ = token;
@@ -153,6 +158,15 @@ pub enum Refused {
     Invalid(String),
     /// It cannot be done now.
     Failed(String),
+}
+
+/// Secrets by which a vendor's word is known; several hold while one is replaced.
+#[derive(Clone, Default)]
+pub struct PaymentSecrets {
+    /// Of Stripe's webhook.
+    pub stripe: Vec<String>,
+    /// Of any other processor's.
+    pub hmac: Vec<String>,
 }
 
 /// Somebody whom another house knows.

@@ -34,7 +34,8 @@ mod who;
 
 pub use console::Console;
 pub use house::{
-    Change, Health, House, Later, Refusal, Refused, Reviewed, Seen, Tested, Written, version,
+    Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Reviewed, Seen, Tested,
+    Written, version,
 };
 pub use ids::name_of;
 pub use routes::{Door, doors, table_markdown};

@@ -64,7 +64,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
         operation["requestBody"] = json!({"required": !route.may_lack_body, "content": {"application/json": {"schema": schema}}});
     }
     match route.who {
-        Who::Anyone => {}
+        Who::Anyone | Who::Signature => {}
         Who::Key => operation["security"] = json!([{"key": []}]),
         _ => operation["security"] = json!([{"session": []}]),
     }
@@ -135,12 +135,18 @@ fn responses(route: &Route, schemas: &mut SchemaGenerator) -> Value {
             "properties": {"success": {"const": true}, "message": {"type": "string"}, "data": data},
         }),
     };
+    let mut content = json!({"application/json": {"schema": whole}});
+    if route.path == "/api/statement" {
+        for kind in ["text/csv", "text/html"] {
+            content[kind] = json!({"schema": {"type": "string"}});
+        }
+    }
     let failure = json!({
         "description": "a failure, with its own status",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}},
     });
     json!({
-        "200": {"description": route.what, "content": {"application/json": {"schema": whole}}},
+        "200": {"description": route.what, "content": content},
         "default": failure,
     })
 }

@@ -18,6 +18,8 @@ pub(crate) enum Who {
     Anyone,
     /// An API key, as `Authorization: Bearer`.
     Key,
+    /// Whoever signs what is sent; the call checks it.
+    Signature,
     /// Whoever is logged in.
     Session,
     /// Whoever is logged in and is no viewer; the call looks at the namespace.

@@ -3,7 +3,8 @@
 
 use crate::answer::{Failure, Page};
 use crate::calls::{
-    audit, billing, channel, data, log, model, openapi, plan, refused, status, token, user,
+    audit, billing, channel, data, log, model, openapi, payment, plan, refused, statement, status,
+    token, user,
 };
 use crate::query::Paging;
 use crate::route::{Route, Who};
@@ -71,6 +72,10 @@ routes! {
 
     GET    "/api/models" Session "models, and the channels that serve them" => model::list, data(Vec<model::ModelView>);
     GET    "/api/pricing" Session "models, and what they cost on which plan" => model::pricing, data(Vec<model::Pricing>);
+
+    GET    "/api/statement" Session "what keys, namespaces or plans came to: JSON, CSV, or an invoice to print" => statement::statement, query(statement::StatementWish), data(statement::StatementView);
+    POST   "/api/payment/stripe" Signature "Stripe's word that money came, with its signature" => payment::stripe, data(payment::Followed);
+    POST   "/api/payment/hmac" Signature "another processor's word, with an HMAC of it" => payment::hmac, data(payment::Followed);
 
     GET    "/api/log/token" Key "the latest 1000 calls of the key that asks" => log::of_key, data(Vec<log::Item>);
     GET    "/api/usage/token" Key "what the key that asks has used and has left" => token::usage, bare(), data(token::UsageAnswer);
@@ -143,6 +148,7 @@ pub fn doors() -> Vec<Door> {
         who: match route.who {
             Who::Anyone => "anyone",
             Who::Key => "an API key",
+            Who::Signature => "a signature",
             Who::Session => "session",
             Who::Writer => "session that may write",
             Who::Administrator => "administrator",

@@ -31,6 +31,8 @@ const LONGEST: usize = 1 << 20;
 
 /// Scripts, styles and calls of this very address alone; nobody may frame it.
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// An invoice has a style of its own, and nothing else.
+const PRINTED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 const ALWAYS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -86,8 +88,20 @@ async fn answer(console: Arc<Console>, request: Request<Incoming>) -> Response<F
             .unwrap_or_else(Failure::into_response),
     };
     let headers = response.headers_mut();
+    if !is_file
+        && headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+    {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(PRINTED),
+        );
+    }
     for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if !is_file {
         let nothing = HeaderValue::from_static("no-store");

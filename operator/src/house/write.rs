@@ -79,8 +79,10 @@ impl ClusterHouse {
     }
 
     async fn deleted(&self, of: &ObjectRef) -> Result<Written, Refused> {
-        let gone = api(&self.client, of).delete(name(of), &DeleteParams::default());
-        gone.await.map_err(refused)?;
+        let gone = api(&self.client, of)
+            .delete(name(of), &DeleteParams::default())
+            .await;
+        gone.map_err(refused)?;
         self.soon(async || self.generation(of).is_none().then_some(()))
             .await;
         Ok(Written::default())
