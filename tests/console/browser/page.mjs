@@ -100,7 +100,7 @@ export async function callWith(key, { model = "demo-chat" } = {}) {
   const answer = await fetch(`${told.gateway}/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] }),
+    body: JSON.stringify({ model, max_tokens: 64, messages: [{ role: "user", content: "Say hello." }] }),
   });
   const body = await answer.json();
   return {
