@@ -110,6 +110,9 @@ impl Failure {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
+        if matches!(error, LedgerError::Unfit { .. }) {
+            return Failure::new(422, error.to_string());
+        }
         Failure {
             retry_after: Some(5),
             ..Failure::new(503, format!("the ledger cannot be asked now: {error}"))

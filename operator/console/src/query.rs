@@ -24,6 +24,10 @@ pub(crate) struct Paging {
 /// # Errors
 /// 400 when a value is not what its name asks for.
 pub(crate) fn read<T: DeserializeOwned>(query: &str) -> Result<T, Failure> {
+    // Not every store can hold it, and no name has it.
+    if query.contains("%00") {
+        return Err(Failure::new(400, "the query has a NUL, which no name has"));
+    }
     let given = query
         .split('&')
         .filter(|pair| !pair.ends_with('=') && pair.contains('='));

@@ -12,7 +12,7 @@ use purser_config::{Name, SecretText};
 use purser_console::{Change, Refused, Written};
 use purser_crds::{ApiKey, KEY_DATA, Plan, ProviderChannel};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who wrote a field, as the API server remembers it.
 const MANAGER: &str = "purser-console";
@@ -83,8 +83,7 @@ impl ClusterHouse {
             .delete(name(of), &DeleteParams::default())
             .await;
         gone.map_err(refused)?;
-        self.soon(async || self.generation(of).is_none().then_some(()))
-            .await;
+        self.soon(of, |known| known.is_none()).await;
         Ok(Written::default())
     }
 
@@ -126,33 +125,30 @@ impl ClusterHouse {
     async fn value(&self, key: &Name) -> Option<SecretText> {
         let name = self.spec(key)?.spec.secret_name_of(key.name());
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), key.namespace());
-        let look = async || {
-            let secret = secrets.get_opt(&name).await.ok()??;
-            let value = secret.data?.remove(KEY_DATA)?;
-            String::from_utf8(value.0).ok().map(SecretText::new)
-        };
-        self.soon(look).await
+        let until = Instant::now() + SEEN_WITHIN;
+        while Instant::now() < until {
+            let secret = secrets.get_opt(&name).await.ok().flatten();
+            let value = secret.and_then(|secret| secret.data?.remove(KEY_DATA));
+            if let Some(value) = value {
+                return String::from_utf8(value.0).ok().map(SecretText::new);
+            }
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+        None
     }
 
     /// Waits until what was written is published.
     async fn seen_as(&self, of: &ObjectRef, generation: Option<i64>) {
-        let look = async || {
-            let known = self.generation(of)?;
-            (known >= generation.unwrap_or(0)).then_some(())
-        };
-        self.soon(look).await;
+        let so = |known: Option<i64>| known.is_some_and(|known| known >= generation.unwrap_or(0));
+        self.soon(of, so).await;
     }
 
-    async fn soon<T>(&self, look: impl AsyncFn() -> Option<T>) -> Option<T> {
-        let looks = async {
-            loop {
-                if let Some(found) = look().await {
-                    return found;
-                }
-                tokio::time::sleep(LOOKS_EVERY).await;
-            }
-        };
-        tokio::time::timeout(SEEN_WITHIN, looks).await.ok()
+    /// Waits until the published generation is so, and no longer than it may take.
+    async fn soon(&self, of: &ObjectRef, so: impl Fn(Option<i64>) -> bool) {
+        let until = Instant::now() + SEEN_WITHIN;
+        while Instant::now() < until && !so(self.generation(of)) {
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
     }
 
     /// The generation that is published; none: there is no such object.
