@@ -96,10 +96,12 @@ export async function all(path, members = {}, most = 1000) {
   return items;
 }
 
-/** Hands a file that was made here to the browser's downloads. */
-export function save(name, type, text) {
+/** Fetches a file with the session's token and hands it to the browser's downloads. */
+export async function download(path, name) {
+  const answer = await send("GET", path);
+  if (!answer.ok) throw refused(answer, await answer.json().catch(() => null));
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(await answer.blob());
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -112,7 +112,11 @@ const CHANNEL_STATES = { 1: ["good", "Healthy"], 2: ["warn", "Off"], 3: ["bad", 
 
 const state = ([tone, word], kind = "") => h(`span.state.${tone}${kind}`, word);
 export const keyState = (key) => state(KEY_STATES[key.status] ?? ["muted", "Unknown"], key.status === 2 ? ".off" : "");
-export const channelState = (channel) => state(CHANNEL_STATES[channel.status] ?? ["muted", "Unknown"]);
+const UNTRIED = ["muted", "Not called yet"];
+export const channelState = (channel) =>
+  channel.status === 1 && channel.circuit === "unknown"
+    ? state(UNTRIED, ".off")
+    : state(CHANNEL_STATES[channel.status] ?? ["muted", "Unknown"]);
 export const userState = (user) =>
   user.status === 1 ? state(["good", "Active"]) : state(["muted", "Disabled"], ".off");
 

@@ -35,7 +35,7 @@ export async function withBrowser(act) {
 export async function freshPage(browser, more = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...more });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const complaints = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -100,7 +100,7 @@ export async function callWith(key, { model = "demo-chat" } = {}) {
   const answer = await fetch(`${told.gateway}/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] }),
+    body: JSON.stringify({ model, max_tokens: 64, messages: [{ role: "user", content: "Say hello." }] }),
   });
   const body = await answer.json();
   return {

@@ -68,8 +68,8 @@ function content(item, life, close) {
 function sentence(item) {
   if (!item.attempts && item.type === 5) return "refused before any provider was asked";
   const how = ENDS[item.end] ?? "";
-  const by = item.channel_name ? `, by ${item.channel_name}` : "";
-  return `${how}${by}${item.attempts > 1 ? ` at the ${ordinal(item.attempts)} attempt` : ""}`;
+  const by = item.channel_name && item.end !== "failed" ? `, by ${item.channel_name}` : "";
+  return `${how}${by}${item.attempts > 1 && by ? ` at the ${ordinal(item.attempts)} attempt` : ""}`;
 }
 
 const ordinal = (number) => ["first", "second", "third", "fourth", "fifth"][number - 1] ?? `${number}th`;
@@ -84,22 +84,18 @@ function wasted(item) {
 /** The stretches of a call: `{name, from, to, tone, note}` in milliseconds of its own time. */
 export function stretches(item) {
   const end = item.latency_ms ?? 0;
-  const first = Math.min(item.first_ms ?? end, end);
   if (!item.attempts) return [{ name: "Refused here", from: 0, to: end, tone: "bad", note: "no provider was asked" }];
-  const failed = item.attempts - (item.channel_name ? 1 : 0);
-  const before = failed ? `${failed} failed before` : "";
-  const made = [
-    {
-      name: item.channel_name || "No channel",
-      from: 0,
-      to: first,
-      tone: item.channel_name ? "wait" : "bad",
-      note:
-        item.first_ms === null || item.first_ms === undefined
-          ? `until its answer; ${before || "one attempt"}`
-          : `until its first content${before && `; ${before}`}`,
-    },
-  ];
+  const last = item.channel_name || "no channel";
+  if (item.end === "failed") {
+    const note =
+      item.attempts > 1 ? `${item.attempts} attempts, none of which gave content` : "one attempt, without content";
+    return [{ name: item.attempts > 1 ? `The last at ${last}` : last, from: 0, to: end, tone: "bad", note }];
+  }
+  const first = Math.min(item.first_ms ?? end, end);
+  const before = item.attempts - 1;
+  const until = item.first_ms === null || item.first_ms === undefined ? "until its answer" : "until its first content";
+  const note = before ? `${until}; ${before === 1 ? "one attempt" : `${before} attempts`} failed before` : until;
+  const made = [{ name: last, from: 0, to: first, tone: "wait", note }];
   if (first < end)
     made.push({
       name: "Answer",

@@ -39,7 +39,7 @@ function content(key, state, close) {
       ["Credits left", h("div", remaining(key))],
       ["Credits used", credits(key.used_quota)],
       ["Requests", count(key.used_requests)],
-      ["Begins with", key.key_prefix && h("code", `${key.key_prefix}…`)],
+      ["Begins with", key.key_prefix && h("code", key.key_prefix)],
       ["Models", models(key.models)],
       ["Created", full(key.created_time)],
       ["Last call", ago(key.accessed_time)],

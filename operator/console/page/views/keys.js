@@ -77,7 +77,7 @@ function columns(state, open) {
     ],
     ["State", keyState],
     ["Plan", (key) => h("a", { href: `#/plans?open=${encodeURIComponent(key.plan)}` }, key.plan), "wide-only"],
-    ["Begins with", (key) => h("code.muted", key.key_prefix ? `${key.key_prefix}…` : "–"), "wide-only"],
+    ["Begins with", (key) => h("code.muted", key.key_prefix ? key.key_prefix : "–"), "wide-only"],
     ["Credits left", remaining, "num"],
     ["Used", (key) => credits(key.used_quota), "num wide-only"],
     ["Last call", (key) => h("span", { title: full(key.accessed_time) }, ago(key.accessed_time)), "nowrap wide-only"],

@@ -11,7 +11,7 @@ import { reasonList, reasons } from "./refusals.js";
 export const title = "Log";
 
 const SIZE = 50;
-const TAIL_MS = 700;
+const TAIL_MS = 400;
 const FILTERS = [
   ["token_name", "Key"],
   ["model_name", "Model"],

@@ -121,7 +121,9 @@ export async function show(main, life) {
     parts.body,
   );
   await load(rows, again);
-  await Promise.allSettled([refusedKeys(below), recentRefusals(below, life)]);
+  const lookBelow = async () => fill(below, await Promise.all([recentRefusals(life), refusedKeys()]));
+  await lookBelow().catch(() => null);
+  life.every(10_000, () => (state.live ? lookBelow().catch(() => null) : null));
   life.every(3000, () => (state.live ? again().catch(() => null) : null));
 }
 
@@ -232,29 +234,16 @@ const nobody = () =>
     h("div.row", h("a.button", { href: "#/keys" }, "Go to the keys")),
   );
 
-async function refusedKeys(host) {
-  const keys = await all("api/token/").catch(() => []);
+/** A card of the keys that cannot call; null: all can. */
+async function refusedKeys() {
+  const keys = await all("api/token/");
   const refused = keys.filter((key) => key.status !== 1);
-  if (!refused.length) return;
-  const line = (key) =>
-    h(
-      "li",
-      h(
-        "div.row",
-        h(
-          "a",
-          { href: `#/keys?open=${encodeURIComponent(`${key.namespace}/${key.name}`)}` },
-          `${key.namespace}/${key.name}`,
-        ),
-        keyState(key),
-      ),
-      h("span.muted", key.why),
-    );
-  host.append(
-    h(
-      "section.card",
-      h("header", h("h2", "Keys that cannot call")),
-      h("ul.body.reasons", refused.slice(0, 6).map(line)),
-    ),
-  );
+  if (!refused.length) return null;
+  const line = (key) => {
+    const full = `${key.namespace}/${key.name}`;
+    const link = h("a", { href: `#/keys?open=${encodeURIComponent(full)}` }, full);
+    return h("li", h("div.row", link, keyState(key)), h("span.muted", key.why));
+  };
+  const head = h("header", h("h2", "Keys that cannot call"));
+  return h("section.card", head, h("div.body", h("ul.reasons", refused.slice(0, 6).map(line))));
 }

@@ -44,10 +44,10 @@ export function reasonList(list, whose = true) {
   return h("ul.reasons", list.map(line));
 }
 
-/** Adds a card to `host` when there is something to say. */
-export async function recentRefusals(host, life) {
+/** A card of them; null: there is nothing to say. */
+export async function recentRefusals(life) {
   const list = await reasons({}, life.signal);
-  if (!list.length) return;
+  if (!list.length) return null;
   const head = h("header", h("h2", "Why calls were refused"), h("span.muted.small", "lately"));
-  host.append(h("section.card", head, h("div.body", reasonList(list.slice(0, 6)))));
+  return h("section.card", head, h("div.body", reasonList(list.slice(0, 6))));
 }

@@ -1,11 +1,11 @@
 // Statements: what each key, namespace or plan used and cost in a period, as a table to print and as files to keep.
 
 import { fill, h, icon } from "../dom.js";
-import { get, save } from "../api.js";
+import { download, get, query } from "../api.js";
 import { count, day, exactly, isoDay } from "../format.js";
 import { month } from "../period.js";
 import { choice, empty, heading, load, table } from "../parts.js";
-import { field } from "../shown.js";
+import { field, say } from "../shown.js";
 
 export const title = "Statements";
 
@@ -14,25 +14,26 @@ const OF = [
   ["namespace", "Namespace"],
   ["plan", "Plan"],
 ];
-const FILTER = { key: "token_name", namespace: "namespace", plan: "plan" };
-/** Member of a row, its title, how it is written; amounts in micro-credits have their column's digits. */
+/** Member of a row, its title, how it is written; amounts are millionths and have their column's digits. */
 const COLUMNS = [
   ["calls", "Calls", count],
   ["errors", "Failed", count],
-  ["input_tokens", "Input tokens", count],
+  ["prompt_tokens", "Input tokens", count],
   ["cached_tokens", "of them cached", count],
-  ["output_tokens", "Output tokens", count],
+  ["completion_tokens", "Output tokens", count],
   ["credits", "Credits"],
   ["unpaid", "Unpaid"],
-  ["provider_cost", "Provider's cost"],
+  ["price", "Plans' price"],
+  ["cost", "Provider's cost"],
   ["waste", "Wasted"],
+  ["margin", "Margin"],
 ];
 
 /** Shows the view. */
 export async function show(main, life) {
   const { first, last } = month(0);
   const { of = "key", name = "", from = isoDay(first), to = isoDay(last) } = life.params;
-  const state = { life, of, name, from, to, rows: [], host: h("section.card.statement") };
+  const state = { life, of, name, from, to, host: h("section.card.statement") };
   const again = () => {
     life.note({ of: state.of, name: state.name, from: state.from, to: state.to });
     return load(state.host, () => fetchRows(state));
@@ -76,71 +77,47 @@ function controls(state, again) {
 }
 
 /** The period in unix seconds, both ends included. */
-function asked(state) {
-  const start = new Date(`${state.from}T00:00:00`);
-  const end = new Date(`${state.to}T00:00:00`);
+function asked({ of, name, from, to }) {
+  const start = new Date(`${from}T00:00:00`);
+  const end = new Date(`${to}T00:00:00`);
   end.setDate(end.getDate() + 1);
-  const period = { start_timestamp: start.getTime() / 1000, end_timestamp: end.getTime() / 1000 - 1 };
-  return { ...period, by: state.of, [FILTER[state.of]]: state.name };
+  return { of, name, start_timestamp: start.getTime() / 1000, end_timestamp: end.getTime() / 1000 - 1 };
 }
 
 function files(state) {
-  const name = () => `purser-${state.of}-${state.from}-${state.to}`;
-  const button = (text, act) => h("button.button", { type: "button", onclick: act }, icon("down"), text);
-  return [
-    button("CSV", () => save(`${name()}.csv`, "text/csv", csv(state))),
-    button("JSON", () => save(`${name()}.json`, "application/json", JSON.stringify(whole(state), null, 2))),
-    h("button.button", { type: "button", onclick: () => print() }, "Print"),
-  ];
+  const save = (format) => async () => {
+    const name = `purser-${state.of}-${state.from}-${state.to}.${format}`;
+    const path = `api/statement${query({ ...asked(state), format })}`;
+    await download(path, name).catch((error) => say(error.message));
+  };
+  const button = (text, format) => h("button.button", { type: "button", onclick: save(format) }, icon("down"), text);
+  const printed = h("button.button", { type: "button", onclick: () => print() }, "Print");
+  return [button("CSV", "csv"), button("JSON", "json"), button("Invoice", "html"), printed];
 }
-
-const whole = ({ of, from, to, rows }) => ({ of, from, to, amounts: "millionths", rows });
-
-/** As RFC 4180 has it; amounts are whole micro-credits, so that nothing is rounded. */
-function csv({ of, rows }) {
-  const quoted = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const members = COLUMNS.map(([member]) => member);
-  const lines = [[of, ...members], ...rows.map((row) => [row.name, ...members.map((member) => row[member])])];
-  return lines.map((line) => `${line.map(quoted).join(",")}\r\n`).join("");
-}
-
-const named = (of) => (one) => ({
-  name: one[of],
-  calls: one.count,
-  errors: one.errors,
-  input_tokens: one.prompt_tokens,
-  cached_tokens: one.cached_tokens,
-  output_tokens: one.completion_tokens,
-  credits: one.quota,
-  unpaid: one.unpaid,
-  provider_cost: one.cost,
-  waste: one.waste,
-});
 
 async function fetchRows(state) {
-  const sums = await get("api/data/", asked(state), state.life.signal);
-  state.rows = sums.map(named(state.of)).sort((a, b) => b.credits - a.credits || b.calls - a.calls);
+  const made = await get("api/statement", asked(state), state.life.signal);
   const [from, to] = [state.from, state.to].map((text) => day(new Date(`${text}T00:00:00`)));
-  const note = "credits and costs to the last millionth; a cost is in its channel's own currency";
-  const head = h("header", h("h2", `By ${state.of}, ${from} to ${to}`), h("span.muted.small", note));
+  const money = made.currency ? `prices and costs in ${made.currency}` : "costs in their channel owners' currency";
+  const head = h(
+    "header",
+    h("h2", `By ${state.of}, ${from} to ${to}`),
+    h("span.muted.small", `to the last millionth; ${money}`),
+  );
   const nothing = () => empty("Nothing was used in this period", "Pick another period, or wait for the first call.");
-  fill(state.host, head, state.rows.length ? lines(state) : nothing());
+  fill(state.host, head, made.rows.length ? lines(made, state.of) : nothing());
 }
 
-function lines({ rows, of }) {
+/** Columns in which nothing stands are left out, but for the first questions: how many, for how much. */
+function lines({ rows, total }, of) {
   const [, word] = OF.find(([value]) => value === of);
-  const there = COLUMNS.filter(
-    ([member]) => rows.some((row) => row[member]) || member === "calls" || member === "credits",
-  );
-  const written = there.map(([member, text, format]) => [
-    member,
-    text,
-    format ?? exactly(rows.map((row) => row[member])),
-  ]);
-  const cells = written.map(([member, text, format]) => [text, (row) => format(row[member]), "num"]);
-  const sum = (member) => rows.reduce((all, row) => all + row[member], 0);
-  const sums = written.map(([member, , format]) => h("td.num", format(sum(member))));
-  return table("Statement", [[word, (row) => h("b", row.name)], ...cells], rows, {
-    foot: h("tr", h("td", "Together"), sums),
+  const asks = ["calls", "credits"];
+  const there = COLUMNS.filter(([member]) => asks.includes(member) || rows.some((row) => row[member]));
+  const written = there.map(([member, text, format]) => {
+    return [member, text, format ?? exactly([...rows, total].map((row) => row[member]))];
   });
+  const cells = written.map(([member, text, format]) => [text, (row) => format(row[member]), "num"]);
+  const sums = written.map(([member, , format]) => h("td.num", format(total[member])));
+  const columns = [[word, (row) => h("b", row.name)], ...cells];
+  return table("Statement", columns, rows, { foot: h("tr", h("td", "Together"), sums) });
 }
