@@ -38,5 +38,6 @@ mod kubernetes {
     mod rotation;
     mod secrets;
     mod slots;
+    mod stale;
     mod status;
 }

@@ -28,6 +28,7 @@ mod guard;
 mod inject;
 mod lead;
 mod lease;
+mod level;
 mod metrics;
 mod reconcile;
 mod run;

@@ -4,7 +4,7 @@
 //! Invariant: nothing is resolved before sidecars had as long to come back as they may be silent: while no operator was there, none
 //! could be heard.
 
-use crate::admin::Ready;
+use crate::admin::{Part, Ready};
 use crate::serve::Hub;
 use purser_authority::ledger::LedgerError;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl Sweeper {
         loop {
             tokio::time::sleep(LOOKS).await;
             let now = self.hub.moment().now;
-            self.ready.suffers("windows", self.hub.authority().fault());
+            self.ready
+                .suffers(Part::Windows, self.hub.authority().fault());
             let sweeps = now >= swept + every(self.after) && now >= begun + self.after;
             if !self.hub.answers() || !(sweeps || now >= told + tells(self.after)) {
                 continue;
@@ -61,7 +62,7 @@ impl Sweeper {
                 tracing::error!(%error, "looking after the ledger; tried again");
             }
             let trouble = result.err().map(|error| error.to_string());
-            self.ready.suffers("ledger", trouble);
+            self.ready.suffers(Part::Ledger, trouble);
         }
     }
 

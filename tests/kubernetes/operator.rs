@@ -18,7 +18,7 @@ pub(super) const NAMESPACE: &str = "purser-system";
 
 /// A cluster with the objects' definitions, and an operator.
 pub(super) struct World {
-    pub(super) cluster: Cluster,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) stream: SocketAddr,
     pub(super) ca: PathBuf,
     metrics: SocketAddr,
@@ -54,15 +54,40 @@ impl World {
         Arc::new(Self::start(Cluster::own().await, more).await)
     }
 
-    /// Another operator beside this one, with its arguments, on the cluster that the run started.
-    #[allow(dead_code, reason = "the root that kills uses it")]
+    /// Another operator beside this one, with its arguments.
+    #[allow(dead_code, reason = "not every root has two")]
     pub(super) async fn beside(&self) -> Arc<Self> {
+        self.beside_by(self.kubeconfig.clone()).await
+    }
+
+    /// Another one, which reaches the API server at this address.
+    #[allow(dead_code, reason = "not every root has two")]
+    pub(super) async fn beside_at(&self, server: SocketAddr) -> Arc<Self> {
+        let config = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let mut config: Value = serde_json::from_str(&config).unwrap();
+        config["clusters"][0]["cluster"]["server"] = json!(format!("https://{server}"));
+        let path = self.cluster.folder().join("beside.kubeconfig");
+        std::fs::write(&path, config.to_string()).unwrap();
+        self.beside_by(path).await
+    }
+
+    /// Where the API server is.
+    #[allow(dead_code, reason = "not every root asks")]
+    pub(super) fn api_server(&self) -> SocketAddr {
+        let config = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let server = config["clusters"][0]["cluster"]["server"].as_str();
+        let address = server.and_then(|server| server.strip_prefix("https://"));
+        address.unwrap().parse().unwrap()
+    }
+
+    async fn beside_by(&self, kubeconfig: PathBuf) -> Arc<Self> {
         let world = World {
-            cluster: Cluster::of_the_run().await,
+            cluster: Arc::clone(&self.cluster),
             stream: free_port(),
             ca: self.ca.clone(),
             metrics: free_port(),
-            kubeconfig: self.kubeconfig.clone(),
+            kubeconfig,
             identity: "purser-operator-1",
             more: self.more.clone(),
             operator: std::sync::Mutex::default(),
@@ -107,7 +132,7 @@ impl World {
             more: more.iter().map(|&one| one.to_owned()).collect(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
-            cluster,
+            cluster: Arc::new(cluster),
         };
         world.run().await;
         let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");

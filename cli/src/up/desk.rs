@@ -264,6 +264,7 @@ impl Desk {
         let version = Version {
             published_ms: self.published_ms,
             hash,
+            ..Version::default()
         };
         for fault in self.gateway.store.put(version, configuration) {
             tracing::warn!(resource = %fault.resource, reason = fault.reason, "refused; its previous version stays");
