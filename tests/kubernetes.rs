@@ -40,4 +40,5 @@ mod kubernetes {
     mod slots;
     mod stale;
     mod status;
+    mod suffers;
 }

@@ -7,6 +7,7 @@
 use crate::admin::{Part, Ready};
 use crate::serve::Hub;
 use purser_authority::ledger::LedgerError;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(30);
 /// How often the ledger is told who is alive, where what is waited for is not shorter: so soon it is known whether it can be written.
 const TELLS: Duration = Duration::from_secs(5);
+/// A spool that no sidecar has: theirs are hexadecimal digits.
+const OWN: &str = "operator";
 /// How often the windows are asked how they are.
 const LOOKS: Duration = Duration::from_secs(1);
 
@@ -68,13 +71,20 @@ impl Sweeper {
 
     async fn tell(&self) -> Result<(), LedgerError> {
         let (ledger, at) = (self.hub.authority().ledger(), self.hub.moment());
-        ledger.seen(self.hub.spools(), at.unix_ms).await
+        ledger.seen(self.alive(), at.unix_ms).await
+    }
+
+    /// Never nobody: a ledger that nobody has to write would not tell what it suffers from.
+    fn alive(&self) -> BTreeSet<String> {
+        let mut alive = self.hub.spools();
+        alive.insert(OWN.to_owned());
+        alive
     }
 
     async fn sweep(&self) -> Result<(), LedgerError> {
         let (ledger, at) = (self.hub.authority().ledger(), self.hub.moment());
         let kept_ms = u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX);
-        let count = ledger.sweep(at.unix_ms, kept_ms, self.hub.spools()).await?;
+        let count = ledger.sweep(at.unix_ms, kept_ms, self.alive()).await?;
         if count > 0 {
             tracing::warn!(
                 count,

@@ -25,6 +25,8 @@ pub(super) struct World {
     kubeconfig: PathBuf,
     identity: &'static str,
     more: Vec<String>,
+    /// What starts the operator's program; none: itself.
+    under: Vec<String>,
     operator: std::sync::Mutex<Option<Process>>,
     said: std::sync::Mutex<String>,
 }
@@ -46,12 +48,17 @@ impl World {
 
     /// An operator with these arguments, on the cluster that the run started: no other may be there at the time.
     pub(super) async fn of_the_run(more: &[&str]) -> Arc<Self> {
-        Arc::new(Self::start(Cluster::of_the_run().await, more).await)
+        Arc::new(Self::start(Cluster::of_the_run().await, (&[], more)).await)
     }
 
     /// An operator with these arguments, on a cluster of its own.
     pub(super) async fn own(more: &[&str]) -> Arc<Self> {
-        Arc::new(Self::start(Cluster::own().await, more).await)
+        Self::own_under(&[], more).await
+    }
+
+    /// The same, started by another program, which must become it.
+    pub(super) async fn own_under(under: &[&str], more: &[&str]) -> Arc<Self> {
+        Arc::new(Self::start(Cluster::own().await, (under, more)).await)
     }
 
     /// Another operator beside this one, with its arguments.
@@ -90,6 +97,7 @@ impl World {
             kubeconfig,
             identity: "purser-operator-1",
             more: self.more.clone(),
+            under: Vec::new(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
         };
@@ -97,18 +105,22 @@ impl World {
         Arc::new(world)
     }
 
-    async fn start(cluster: Cluster, more: &[&str]) -> Self {
+    async fn start(cluster: Cluster, how: (&[&str], &[&str])) -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         for path in ["crds", "operator/rbac.yaml", "operator/credit-policy.yaml"] {
             cluster
                 .says(&["apply", "-f", &format!("{root}/{path}")])
                 .await;
         }
-        Self::on(cluster, more).await
+        Self::started(cluster, how).await
     }
 
     /// An operator with these arguments on a cluster that has its definitions and its account.
     pub(super) async fn on(cluster: Cluster, more: &[&str]) -> Self {
+        Self::started(cluster, (&[], more)).await
+    }
+
+    async fn started(cluster: Cluster, (under, more): (&[&str], &[&str])) -> Self {
         let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
         let kinds = ["plans", "apikeys", "providerchannels"];
         let kinds = kinds.map(|kind| format!("crd/{kind}.purser.dev"));
@@ -130,6 +142,7 @@ impl World {
             kubeconfig,
             identity: "purser-operator-0",
             more: more.iter().map(|&one| one.to_owned()).collect(),
+            under: under.iter().map(|&one| one.to_owned()).collect(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
             cluster: Arc::new(cluster),
@@ -144,8 +157,12 @@ impl World {
     /// Starts the operator's process; returns how long it took until it was ready.
     pub(super) async fn run(&self) -> Duration {
         let begun = Instant::now();
-        let mut command = Command::new(binary("purser-operator").unwrap());
+        let program = binary("purser-operator").unwrap().into_os_string();
+        let under = self.under.iter().map(Into::into);
+        let mut words = under.chain([program]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .env("KUBECONFIG", &self.kubeconfig)
             .arg(format!("--listen-stream={}", self.stream))
             .arg(format!("--listen-metrics={}", self.metrics))
@@ -172,8 +189,13 @@ impl World {
 
     /// A page of its port for health and metrics.
     pub(super) async fn page(&self, path: &str) -> String {
-        let answer = Call::get(path).send(self.metrics).await.unwrap();
-        String::from_utf8_lossy(&answer.body().await.unwrap()).into_owned()
+        self.try_page(path).await.unwrap()
+    }
+
+    /// The same, of one that may not listen yet.
+    pub(super) async fn try_page(&self, path: &str) -> anyhow::Result<String> {
+        let answer = Call::get(path).send(self.metrics).await?;
+        Ok(String::from_utf8_lossy(&answer.body().await?).into_owned())
     }
 
     /// All that the operator printed so far.
