@@ -42,9 +42,9 @@ missed=0
     echo "|---|---|---|---|---|"
     cargo bench --quiet -p purser-operator -p purser-tests --bench quota || echo missed >"$folder/missed"
     "$target/bench/quota/release/quota-peers" "redis+unix://$folder/redis.sock"
-    python=$target/bench/litellm/bin/python
+    python=$target/bench/litellm/bin/python # pip install "litellm[proxy]" into target/bench/litellm, where it is wanted
     if [[ -x $python ]]; then
-        "$python" tests/bench/quota/litellm_peer.py "$folder/redis.sock" || echo "LiteLLM could not be measured; the reason stands above" >&2
+        LITELLM_LOCAL_MODEL_COST_MAP=True "$python" tests/bench/quota/litellm_peer.py "$folder/redis.sock" || echo "LiteLLM could not be measured; the reason stands above" >&2
     fi
 } | tee tests/figures/quota.md
 if [[ -e $folder/missed ]]; then
