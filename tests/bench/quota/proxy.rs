@@ -148,5 +148,6 @@ fn call(caller: &Arc<Caller>) -> Call {
         room: purser_sidecar::fit::Room::default(),
         as_array: false,
         letters: purser_sidecar::letter::Letters::default(),
+        keeping: None,
     }
 }
