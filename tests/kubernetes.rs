@@ -39,5 +39,7 @@ mod kubernetes {
     mod rotation;
     mod secrets;
     mod slots;
+    mod stale;
     mod status;
+    mod suffers;
 }

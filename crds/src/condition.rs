@@ -16,6 +16,8 @@ pub enum ConditionType {
     PlanChanged,
     /// An administrator's entry was made, or refused (ApiKey).
     Credited,
+    /// What the plan limits can be decided and kept (Plan, ApiKey); only there once it could not.
+    Enforceable,
 }
 
 impl ConditionType {
@@ -28,6 +30,7 @@ impl ConditionType {
             ConditionType::NotYetEnforced => "NotYetEnforced",
             ConditionType::PlanChanged => "PlanChanged",
             ConditionType::Credited => "Credited",
+            ConditionType::Enforceable => "Enforceable",
         }
     }
 }
@@ -193,6 +196,28 @@ impl CreditedReason {
             CreditedReason::NotGuarded => "NotGuarded",
             CreditedReason::Refused => "Refused",
             CreditedReason::Waiting => "Waiting",
+        }
+    }
+}
+
+/// The reason of condition `Enforceable`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EnforceableReason {
+    /// True: it can, again.
+    Enforceable,
+    /// False: windows of requests and tokens, and concurrent requests, cannot be counted.
+    WindowsUnavailable,
+    /// False: credits, first uses and usage records cannot be kept.
+    LedgerUnavailable,
+}
+
+impl EnforceableReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EnforceableReason::Enforceable => "Enforceable",
+            EnforceableReason::WindowsUnavailable => "WindowsUnavailable",
+            EnforceableReason::LedgerUnavailable => "LedgerUnavailable",
         }
     }
 }

@@ -43,8 +43,8 @@ pub use channel_model::{Capability, ChannelModel, Cost, Endpoint};
 pub use channel_parts::{CaSecretRef, ChannelNamespaces, ChannelNamespacesFrom, Header, Tls, Via};
 pub use channel_timing::{Health, Timeouts};
 pub use condition::{
-    AcceptedReason, ConditionType, CreditedReason, HealthyReason, NotYetEnforcedReason,
-    PlanChangedReason, ProgrammedReason,
+    AcceptedReason, ConditionType, CreditedReason, EnforceableReason, HealthyReason,
+    NotYetEnforcedReason, PlanChangedReason, ProgrammedReason,
 };
 pub use definitions::{all, chart_yaml, yaml};
 pub use names::{

@@ -10,41 +10,82 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 const MOST_CONNECTIONS: usize = 64;
 
+/// What parts suffer from, in words for whoever runs them.
+pub(crate) type Troubles = BTreeMap<Part, String>;
+
+/// A part that can keep others from working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Part {
+    /// The windows cannot be opened, so nothing is served yet.
+    OpeningWindows,
+    /// The same of the ledger.
+    OpeningLedger,
+    /// Windows that were opened.
+    Windows,
+    /// A ledger that was opened.
+    Ledger,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Part::OpeningWindows => "opening the windows",
+            Part::OpeningLedger => "opening the ledger",
+            Part::Windows => "windows",
+            Part::Ledger => "ledger",
+        }
+    }
+}
+
 /// Whether the operator serves, and what keeps a part of it from working.
 #[derive(Clone, Default)]
-pub(crate) struct Ready(Arc<Mutex<State>>);
+pub(crate) struct Ready(Arc<watch::Sender<State>>);
 
 #[derive(Default)]
 struct State {
     serves: bool,
-    troubles: BTreeMap<&'static str, String>,
+    troubles: Troubles,
 }
 
 impl Ready {
     /// It serves, or no longer does.
     pub(crate) fn set(&self, ready: bool) {
-        self.lock().serves = ready;
+        self.0.send_modify(|state| state.serves = ready);
     }
 
-    /// What a part suffers from now, in words for whoever runs it; `None`: it works.
-    pub(crate) fn suffers(&self, part: &'static str, trouble: Option<String>) {
-        let mut state = self.lock();
-        match trouble {
-            Some(trouble) => state.troubles.insert(part, trouble),
-            None => state.troubles.remove(part),
-        };
+    /// What a part suffers from now; `None`: it works.
+    pub(crate) fn suffers(&self, part: Part, trouble: Option<String>) {
+        self.0.send_if_modified(|state| match trouble {
+            Some(trouble) => state.troubles.insert(part, trouble.clone()) != Some(trouble),
+            None => state.troubles.remove(&part).is_some(),
+        });
+    }
+
+    /// What parts suffer from.
+    pub(crate) fn troubles(&self) -> Troubles {
+        self.0.borrow().troubles.clone()
+    }
+
+    /// Waits until that may have changed since the last call of the waiting one.
+    pub(crate) fn changes(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut state = self.0.subscribe();
+        async move {
+            if state.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 
     /// Troubles alone do not make it unready: without new streams no sidecar would even learn that a key is gone.
     fn page(&self) -> (StatusCode, String) {
-        let state = self.lock();
+        let state = self.0.borrow();
         let (status, mut page) = if state.serves {
             (StatusCode::OK, "ok\n".to_owned())
         } else {
@@ -52,13 +93,9 @@ impl Ready {
             (StatusCode::SERVICE_UNAVAILABLE, page)
         };
         for (part, trouble) in &state.troubles {
-            page.push_str(&format!("{part}: {trouble}\n"));
+            page.push_str(&format!("{}: {trouble}\n", part.as_str()));
         }
         (status, page)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,13 +173,16 @@ mod tests {
     #[test]
     fn a_trouble_is_told_and_only_a_start_that_waits_for_it_is_unready() {
         let ready = Ready::default();
-        ready.suffers("ledger", Some("its disk is full; free some space".into()));
+        ready.suffers(
+            Part::Ledger,
+            Some("its disk is full; free some space".into()),
+        );
         let (status, page) = ready.page();
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(page.contains("ledger: its disk is full"), "{page}");
         ready.set(true);
         assert_eq!(ready.page().0, StatusCode::OK);
-        ready.suffers("ledger", None);
+        ready.suffers(Part::Ledger, None);
         assert_eq!(ready.page().1, "ok\n");
     }
 }

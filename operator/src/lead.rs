@@ -3,7 +3,7 @@
 
 mod effects;
 
-use crate::admin::Ready;
+use crate::admin::{Part, Ready};
 use crate::args::Run;
 use crate::certificate::{self, Certificates};
 use crate::clock::Clock;
@@ -15,6 +15,7 @@ use crate::reconcile::Reconciler;
 use crate::run::Failure;
 use crate::secrets::Secrets;
 use crate::serve::{Hub, Note, Reviewer, Server};
+use crate::status::Teller;
 use crate::stores::{self, Opened};
 use crate::sweep::Sweeper;
 use crate::watch::{Dirty, Watched};
@@ -32,6 +33,8 @@ use tokio::task::JoinSet;
 
 /// How long after a failure windows and ledger are opened again.
 const OPENS_AGAIN: Duration = Duration::from_secs(2);
+/// How soon after a comparison with the cluster the next one is made, at the least.
+const PROVES_AGAIN: Duration = Duration::from_millis(100);
 /// How often replicas tell each other who is connected, and look what others wrote into the ledger.
 const TELLS_OTHERS: Duration = Duration::from_secs(1);
 
@@ -93,10 +96,12 @@ impl Lead {
         if let Some(webhook) = webhook {
             self.inject(webhook, &certificates, &mut tasks).await?;
         }
+        tasks.spawn(self.teller().run());
         let opened = self.opened().await?;
         let shared = self.shared(certificates, report, &opened);
         tasks.spawn(shared.secrets.clone().run());
         self.watched.ready().await?;
+        self.watched.prove().await;
 
         let (mut reconciler, publications) = self.reconciler(&shared);
         reconciler.start().await;
@@ -129,12 +134,13 @@ impl Lead {
         report: Arc<Notify>,
         opened: &Opened,
     ) -> Shared {
-        let hub = Arc::new(Hub::new(
+        let hub = Hub::new(
             self.clock,
             self.tenure.clone(),
             Arc::clone(&report),
             Arc::clone(&opened.authority),
-        ));
+        );
+        let hub = Arc::new(hub.watching(self.watched.level.clone()));
         let secrets = Secrets::new(self.client.clone(), self.clock, self.watched.dirty.clone());
         Shared {
             hub,
@@ -155,6 +161,7 @@ impl Lead {
             tasks.spawn(tell_others(Arc::clone(&shared.hub)));
         }
         tasks.spawn(self.sweeper(shared).run());
+        tasks.spawn(prove(Arc::clone(&self.watched)));
         tasks.spawn(mark_begun(
             shared.hub.authority().begun(),
             self.watched.dirty.clone(),
@@ -196,16 +203,34 @@ impl Lead {
         loop {
             match stores::open(&self.run, &self.tenure, self.clock).await {
                 Ok(opened) => {
-                    self.ready.suffers("authority", None);
+                    self.opens(None);
                     return Ok(opened);
                 }
                 Err(error) if error.is_final() => return Err(error.into()),
                 Err(error) => {
                     tracing::error!(%error, "nothing is served before windows and ledger are open; they are tried again");
-                    self.ready.suffers("authority", Some(error.to_string()));
+                    self.opens(Some((error.part(), error.to_string())));
                 }
             }
             tokio::time::sleep(OPENS_AGAIN).await;
+        }
+    }
+
+    /// What keeps windows or ledger from being opened.
+    fn opens(&self, suffers: Option<(Part, String)>) {
+        for part in [Part::OpeningWindows, Part::OpeningLedger] {
+            let of = suffers.as_ref().filter(|(of, _)| *of == part);
+            self.ready
+                .suffers(part, of.map(|(_, trouble)| trouble.clone()));
+        }
+    }
+
+    fn teller(&self) -> Teller {
+        Teller {
+            client: self.client.clone(),
+            watched: Arc::clone(&self.watched),
+            ready: self.ready.clone(),
+            leads: self.leads.clone(),
         }
     }
 
@@ -343,6 +368,19 @@ async fn turn_certificates(certificates: Arc<Certificates>, report: Arc<Notify>)
 async fn mark_begun(mut begun: watch::Receiver<Arc<Activations>>, dirty: Dirty) {
     while begun.changed().await.is_ok() {
         dirty.mark();
+    }
+}
+
+/// Compares with the cluster when a sidecar seems to know more of it, until nothing is missing.
+async fn prove(watched: Arc<Watched>) {
+    loop {
+        watched.level.wanted().await;
+        let mut pause = PROVES_AGAIN;
+        while !watched.prove().await {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(OPENS_AGAIN);
+        }
+        tokio::time::sleep(PROVES_AGAIN).await;
     }
 }
 

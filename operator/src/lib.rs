@@ -32,6 +32,7 @@ mod house;
 mod inject;
 mod lead;
 mod lease;
+mod level;
 mod metrics;
 mod reconcile;
 mod run;

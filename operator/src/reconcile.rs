@@ -102,7 +102,9 @@ impl Reconciler {
 
     async fn pass(&mut self, patience: Duration, before: Option<Arc<Configuration>>) {
         // 1. read (no client: stores, and Secrets that a task reads)
+        let height = self.watched.level.reached();
         let objects = self.guards.objects(&self.watched);
+        self.hub.saw(self.watched.level.claimed());
         if objects.held > 0 {
             tracing::warn!(
                 held = objects.held,
@@ -129,6 +131,7 @@ impl Reconciler {
             .set(i64::try_from(objects.held).unwrap_or(i64::MAX));
         // 3. publish (to sidecars and the authority)
         let configuration = self.publish(configuration, before);
+        self.hub.reaches(height);
         self.hub.pods_are(objects.pods.clone()).await;
         self.hub
             .forget_scopes(&objects.audiences().into_iter().collect());

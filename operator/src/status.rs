@@ -5,6 +5,7 @@
 //! Invariant: nothing of a key's value but its prefix is ever written.
 
 mod condition;
+mod enforceable;
 mod health;
 mod notes;
 mod plan_change;
@@ -12,6 +13,7 @@ mod report;
 mod usage;
 
 pub(crate) use condition::Wanted;
+pub(crate) use enforceable::Teller;
 pub(crate) use usage::Usage;
 
 use crate::apply::{Applied, News};
@@ -334,10 +336,19 @@ impl Memory {
 }
 
 async fn write(client: &Client, report: &Report, status: &Map<String, Value>) -> kube::Result<()> {
-    let reference = &report.reference;
+    let of = (&report.object, &report.reference);
+    patch(client, of, (purser_crds::FIELD_MANAGER, status)).await
+}
+
+/// Applies a status, or the part of it that this manager of fields owns.
+async fn patch(
+    client: &Client,
+    (object, reference): (&ObjectRef, &ObjectReference),
+    (manager, status): (&str, &Map<String, Value>),
+) -> kube::Result<()> {
     let kind = reference.kind.as_deref().unwrap_or_default();
     let name = reference.name.as_deref().unwrap_or_default();
-    let plural = match report.object {
+    let plural = match object {
         ObjectRef::Plan(_) => Plan::plural(&()),
         ObjectRef::ApiKey(_) => ApiKey::plural(&()),
         ObjectRef::ProviderChannel(_) => ProviderChannel::plural(&()),
@@ -356,7 +367,7 @@ async fn write(client: &Client, report: &Report, status: &Map<String, Value>) ->
     match api
         .patch_status(
             name,
-            &PatchParams::apply(purser_crds::FIELD_MANAGER).force(),
+            &PatchParams::apply(manager).force(),
             &Patch::Apply(patch),
         )
         .await

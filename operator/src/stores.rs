@@ -3,6 +3,7 @@
 //!
 //! Invariant: a journal is believed only where no other authority was between its last process and this one.
 
+use crate::admin::Part;
 use crate::args::Run;
 use crate::clock::Clock;
 use crate::lease::Tenure;
@@ -46,6 +47,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What keeps the authority from its work.
+    pub(crate) fn part(&self) -> Part {
+        match self {
+            Failure::Ledger(_) => Part::OpeningLedger,
+            _ => Part::OpeningWindows,
+        }
+    }
+
     /// Whether only another command line can help.
     pub(crate) fn is_final(&self) -> bool {
         matches!(

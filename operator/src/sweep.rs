@@ -4,9 +4,10 @@
 //! Invariant: nothing is resolved before sidecars had as long to come back as they may be silent: while no operator was there, none
 //! could be heard.
 
-use crate::admin::Ready;
+use crate::admin::{Part, Ready};
 use crate::serve::Hub;
 use purser_authority::ledger::LedgerError;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(30);
 /// How often the ledger is told who is alive, where what is waited for is not shorter: so soon it is known whether it can be written.
 const TELLS: Duration = Duration::from_secs(5);
+/// A spool that no sidecar has: theirs are hexadecimal digits.
+const OWN: &str = "operator";
 /// How often the windows are asked how they are.
 const LOOKS: Duration = Duration::from_secs(1);
 
@@ -45,7 +48,8 @@ impl Sweeper {
         loop {
             tokio::time::sleep(LOOKS).await;
             let now = self.hub.moment().now;
-            self.ready.suffers("windows", self.hub.authority().fault());
+            self.ready
+                .suffers(Part::Windows, self.hub.authority().fault());
             let sweeps = now >= swept + every(self.after) && now >= begun + self.after;
             if !self.hub.answers() || !(sweeps || now >= told + tells(self.after)) {
                 continue;
@@ -61,19 +65,26 @@ impl Sweeper {
                 tracing::error!(%error, "looking after the ledger; tried again");
             }
             let trouble = result.err().map(|error| error.to_string());
-            self.ready.suffers("ledger", trouble);
+            self.ready.suffers(Part::Ledger, trouble);
         }
     }
 
     async fn tell(&self) -> Result<(), LedgerError> {
         let (ledger, at) = (self.hub.authority().ledger(), self.hub.moment());
-        ledger.seen(self.hub.spools(), at.unix_ms).await
+        ledger.seen(self.alive(), at.unix_ms).await
+    }
+
+    /// Never nobody: a ledger that nobody has to write would not tell what it suffers from.
+    fn alive(&self) -> BTreeSet<String> {
+        let mut alive = self.hub.spools();
+        alive.insert(OWN.to_owned());
+        alive
     }
 
     async fn sweep(&self) -> Result<(), LedgerError> {
         let (ledger, at) = (self.hub.authority().ledger(), self.hub.moment());
         let kept_ms = u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX);
-        let count = ledger.sweep(at.unix_ms, kept_ms, self.hub.spools()).await?;
+        let count = ledger.sweep(at.unix_ms, kept_ms, self.alive()).await?;
         if count > 0 {
             tracing::warn!(
                 count,

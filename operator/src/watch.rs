@@ -3,22 +3,25 @@
 //!
 //! Invariant: an event says only that something changed. What changed is never looked at, except deletions, for `guard`.
 
-use futures::StreamExt;
+mod sight;
+
+use crate::level::Level;
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::PartialObjectMeta;
+use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::{self, Store};
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher;
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt};
 use purser_compile::ObjectRef;
 use purser_config::Name;
 use purser_crds::{ApiKey, Plan, ProviderChannel};
 use serde::de::DeserializeOwned;
+use sight::{Deleted, Sight, fingerprint};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -35,20 +38,57 @@ pub(crate) const TICK: Duration = Duration::from_secs(30);
 const WATCH_SECONDS: u32 = 60;
 
 /// The stores of one kind; several when only some namespaces are watched.
-pub(crate) struct Stores<K: Resource<DynamicType = ()> + Clone + 'static>(Vec<Store<K>>);
+pub(crate) struct Stores<K: Resource<DynamicType = ()> + Clone + 'static>(Vec<Followed<K>>);
 
-impl<K: Resource<DynamicType = ()> + Clone + 'static> Stores<K> {
+/// One watch, and what it keeps.
+struct Followed<K: Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<K>,
+    api: Api<K>,
+    /// As `level` knows it.
+    watch: String,
+}
+
+/// A watch, and at which version its store held what the cluster did.
+type At = (String, Option<String>);
+
+impl<K> Stores<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + 'static,
+{
     /// Everything they hold, in no order.
     pub(crate) fn all(&self) -> impl Iterator<Item = Arc<K>> + '_ {
-        self.0.iter().flat_map(Store::state)
+        self.0.iter().flat_map(|followed| followed.store.state())
     }
 
     async fn ready(&self) -> Result<(), Gone> {
-        for store in &self.0 {
-            store.wait_until_ready().await.map_err(|_| Gone)?;
+        for followed in &self.0 {
+            let ready = followed.store.wait_until_ready().await;
+            ready.map_err(|_| Gone)?;
         }
         Ok(())
     }
+
+    /// Asks the cluster itself; `None` where a store holds something else, or the cluster does not answer.
+    async fn compared(&self) -> Option<Vec<At>> {
+        let mut at = Vec::new();
+        for followed in &self.0 {
+            let list = followed.api.list_metadata(&ListParams::default()).await;
+            let list = list.ok()?;
+            let held = followed.store.state();
+            let held: HashMap<_, _> = held.iter().map(|object| print_of(&**object)).collect();
+            let there: HashMap<_, _> = list.items.iter().map(print_of).collect();
+            if held != there {
+                return None;
+            }
+            at.push((followed.watch.clone(), list.metadata.resource_version));
+        }
+        Some(at)
+    }
+}
+
+fn print_of<K: Resource<DynamicType = ()>>(object: &K) -> (String, u64) {
+    let uid = object.meta().uid.clone().unwrap_or_default();
+    (uid, fingerprint(object))
 }
 
 /// A watch ended, which none does by itself.
@@ -104,27 +144,30 @@ pub(crate) struct Watched {
     pub(crate) pods: Stores<PartialObjectMeta<Pod>>,
     /// Set at every change.
     pub(crate) dirty: Dirty,
+    /// How much of the cluster is seen.
+    pub(crate) level: Level,
     deleted: Deleted,
 }
-
-type Deleted = Arc<Mutex<HashSet<ObjectRef>>>;
 
 impl Watched {
     /// Starts all watches; they run as long as `tasks` does.
     pub(crate) fn start(client: &Client, namespaces: &[String], tasks: &mut JoinSet<()>) -> Self {
         let dirty = Dirty::default();
-        let deleted = Deleted::default();
+        let (deleted, level) = (Deleted::default(), Level::default());
         let mut watches = Watches {
             client,
             namespaces,
             tasks,
-            dirty: &dirty,
-            deleted: &deleted,
+            seen: Sight {
+                dirty: dirty.clone(),
+                deleted: Arc::clone(&deleted),
+                level: level.clone(),
+            },
         };
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
         Watched {
             plans: Stores(vec![watches.follow(
-                Api::all(client.clone()),
+                (Api::all(client.clone()), None),
                 &config,
                 |plan: &Plan| Some(ObjectRef::Plan(plan.name_any())),
             )]),
@@ -135,7 +178,7 @@ impl Watched {
                 Some(ObjectRef::ProviderChannel(name_of(channel)))
             }),
             namespaces: Stores(vec![watches.follow(
-                Api::all(client.clone()),
+                (Api::all(client.clone()), None),
                 &config,
                 |_: &PartialObjectMeta<Namespace>| None,
             )]),
@@ -144,8 +187,29 @@ impl Watched {
                 |_: &PartialObjectMeta<Pod>| None,
             ),
             dirty,
+            level,
             deleted,
         }
+    }
+
+    /// Compares with the cluster itself all that configurations are made from; says whether nothing was missing.
+    pub(crate) async fn prove(&self) -> bool {
+        let proof = self.level.begin();
+        let mut at = Vec::new();
+        for compared in [
+            self.plans.compared().await,
+            self.keys.compared().await,
+            self.channels.compared().await,
+            self.namespaces.compared().await,
+        ] {
+            let Some(compared) = compared else {
+                return false;
+            };
+            at.extend(compared);
+        }
+        self.level.proven(proof, &at);
+        self.dirty.mark();
+        true
     }
 
     /// Waits until every store holds its first list.
@@ -172,8 +236,7 @@ struct Watches<'a> {
     client: &'a Client,
     namespaces: &'a [String],
     tasks: &'a mut JoinSet<()>,
-    dirty: &'a Dirty,
-    deleted: &'a Deleted,
+    seen: Sight,
 }
 
 impl Watches<'_> {
@@ -193,92 +256,50 @@ impl Watches<'_> {
     {
         let client = self.client.clone();
         if self.namespaces.is_empty() {
-            return Stores(vec![self.follow(Api::all(client), config, named)]);
+            return Stores(vec![self.follow((Api::all(client), None), config, named)]);
         }
         let namespaces = self.namespaces;
         let follow = |namespace: &String| {
-            self.follow(Api::namespaced(client.clone(), namespace), config, named)
+            let api = Api::namespaced(client.clone(), namespace);
+            self.follow((api, Some(namespace)), config, named)
         };
         Stores(namespaces.iter().map(follow).collect())
     }
 
     fn follow<K>(
         &mut self,
-        api: Api<K>,
+        (api, namespace): (Api<K>, Option<&String>),
         config: &watcher::Config,
         named: impl Fn(&K) -> Option<ObjectRef> + Send + 'static,
-    ) -> Store<K>
+    ) -> Followed<K>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     {
-        let (reader, writer) = reflector::store();
-        let (dirty, deleted) = (self.dirty.clone(), Arc::clone(self.deleted));
-        let events = watch(api, config.clone()).default_backoff().reflect(writer);
+        let (store, writer) = reflector::store();
+        let name = match namespace {
+            Some(namespace) => format!("{}/{namespace}", K::kind(&())),
+            None => K::kind(&()).into_owned(),
+        };
+        let mut sight = self.seen.watch(&name);
+        let before = sight.clone();
+        let events = watch(api.clone(), config.clone()).default_backoff();
+        let events = events.inspect_ok(move |event| before.comes(event));
+        let events = events.reflect(writer);
         self.tasks.spawn(async move {
             let mut events = std::pin::pin!(events);
-            let mut known = Known::default();
             while let Some(event) = events.next().await {
                 match event {
-                    Ok(event) => {
-                        if let Event::Delete(object) = &event
-                            && let Some(name) = named(object)
-                        {
-                            deleted
-                                .lock()
-                                .unwrap_or_else(PoisonError::into_inner)
-                                .insert(name);
-                        }
-                        if known.differs(&event) {
-                            dirty.mark();
-                        }
-                    }
+                    Ok(event) => sight.came(&event, &named),
                     Err(error) => tracing::warn!(kind = %K::kind(&()), error = %error, "watching"),
                 }
             }
         });
-        reader
-    }
-}
-
-/// What was seen of each object, so that a status that was written here does not cause another pass.
-#[derive(Default)]
-struct Known(HashMap<String, u64>);
-
-impl Known {
-    fn differs<K: Resource<DynamicType = ()>>(&mut self, event: &Event<K>) -> bool {
-        match event {
-            Event::Init | Event::InitApply(_) => false,
-            // A relist can lose objects without an event for each.
-            Event::InitDone => {
-                self.0.clear();
-                true
-            }
-            Event::Apply(object) => {
-                let print = fingerprint(object);
-                self.0
-                    .insert(object.meta().uid.clone().unwrap_or_default(), print)
-                    != Some(print)
-            }
-            Event::Delete(object) => {
-                self.0
-                    .remove(object.meta().uid.as_deref().unwrap_or_default());
-                true
-            }
+        Followed {
+            store,
+            api,
+            watch: name,
         }
     }
-}
-
-fn fingerprint<K: Resource<DynamicType = ()>>(object: &K) -> u64 {
-    let meta = object.meta();
-    let mut hasher = DefaultHasher::new();
-    (
-        &meta.generation,
-        &meta.labels,
-        &meta.annotations,
-        meta.deletion_timestamp.is_some(),
-    )
-        .hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

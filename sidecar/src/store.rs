@@ -255,6 +255,7 @@ mod tests {
         Version {
             published_ms,
             hash: String::new(),
+            ..Version::default()
         }
     }
 

@@ -174,6 +174,7 @@ fn mount(folder: &Path, number: u64, configuration: &Configuration) {
         version: Version {
             published_ms: number,
             hash: hash(&json),
+            ..Version::default()
         },
         bytes: json.len(),
         parts: vec![hash(&part)],

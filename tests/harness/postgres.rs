@@ -49,8 +49,31 @@ impl Postgres {
 
     /// Its address, for `--ledger`.
     pub fn url(&self) -> String {
+        self.url_of("purser")
+    }
+
+    /// The same, for another role.
+    pub fn url_of(&self, role: &str) -> String {
         let folder = self.folder.path().display().to_string();
-        format!("postgres://purser@{}/postgres", folder.replace('/', "%2F"))
+        format!("postgres://{role}@{}/postgres", folder.replace('/', "%2F"))
+    }
+
+    /// Runs a statement as its superuser.
+    pub fn run_sql(&self, statement: &str) -> anyhow::Result<()> {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args([
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "purser",
+            "-d",
+            "postgres",
+            "-h",
+        ]);
+        psql.arg(self.folder.path()).args(["-c", statement]);
+        let ran = psql.output().context("running psql")?;
+        anyhow::ensure!(ran.status.success(), "{statement}: {ran:?}");
+        Ok(())
     }
 
     /// SIGKILL.

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::process::Process;
@@ -62,6 +63,19 @@ impl Redis {
         });
         opens.await?;
         self.process = Some(process);
+        Ok(())
+    }
+
+    /// Tells it something, as `redis-cli` does; what it answers must be good.
+    pub async fn tell(&self, command: &str) -> anyhow::Result<()> {
+        let mut stream = UnixStream::connect(self.socket()).await?;
+        stream
+            .write_all(format!("{command}\r\n").as_bytes())
+            .await?;
+        let mut answer = [0; 128];
+        let length = stream.read(&mut answer).await?;
+        let answer = String::from_utf8_lossy(answer.get(..length).unwrap_or_default());
+        anyhow::ensure!(answer.starts_with('+'), "{command}: {answer}");
         Ok(())
     }
 

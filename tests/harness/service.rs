@@ -1,17 +1,22 @@
 //! One address in front of several, as a Service of Kubernetes is: each new connection goes to the next that accepts it. Used by tests with
-//! more than one operator. It must never repair a connection that broke: whoever had it dials again.
+//! more than one operator, and by those whose network stands still for a while. It must never repair a connection that broke: whoever had
+//! it dials again.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+type Still = watch::Receiver<bool>;
 
 /// The address. It ends, and its connections with it, when this is dropped.
 #[derive(Debug)]
 pub struct Service {
     address: SocketAddr,
+    still: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -20,8 +25,18 @@ impl Service {
     pub async fn start(behind: Vec<SocketAddr>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let task = tokio::spawn(serve(listener, behind.into()));
-        Ok(Self { address, task })
+        let still = watch::Sender::new(false);
+        let task = tokio::spawn(serve(listener, behind.into(), still.subscribe()));
+        Ok(Self {
+            address,
+            still,
+            task,
+        })
+    }
+
+    /// Carries nothing more, and breaks nothing, for as long as that is so.
+    pub fn stands_still(&self, still: bool) {
+        self.still.send_replace(still);
     }
 
     /// Where it is.
@@ -36,13 +51,25 @@ impl Drop for Service {
     }
 }
 
-async fn serve(listener: TcpListener, behind: Arc<[SocketAddr]>) {
+async fn serve(listener: TcpListener, behind: Arc<[SocketAddr]>, still: Still) {
     let mut carried = JoinSet::new();
     for turn in 0.. {
         if let Ok((caller, _)) = listener.accept().await {
-            carried.spawn(carry(caller, Arc::clone(&behind), turn));
+            let carries = carry(caller, Arc::clone(&behind), turn);
+            carried.spawn(unless(still.clone(), carries));
         }
         while carried.try_join_next().is_some() {}
+    }
+}
+
+/// Goes on only while nothing has to stand still.
+async fn unless(mut still: Still, carries: impl Future<Output = ()>) {
+    let mut carries = std::pin::pin!(carries);
+    while still.wait_for(|still| !still).await.is_ok() {
+        tokio::select! {
+            () = &mut carries => return,
+            _ = still.wait_for(|still| *still) => {}
+        }
     }
 }
 

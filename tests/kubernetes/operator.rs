@@ -18,13 +18,15 @@ pub(super) const NAMESPACE: &str = "purser-system";
 
 /// A cluster with the objects' definitions, and an operator.
 pub(super) struct World {
-    pub(super) cluster: Cluster,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) stream: SocketAddr,
     pub(super) ca: PathBuf,
     metrics: SocketAddr,
     kubeconfig: PathBuf,
     identity: &'static str,
     more: Vec<String>,
+    /// What starts the operator's program; none: itself.
+    under: Vec<String>,
     operator: std::sync::Mutex<Option<Process>>,
     said: std::sync::Mutex<String>,
 }
@@ -46,25 +48,56 @@ impl World {
 
     /// An operator with these arguments, on the cluster that the run started: no other may be there at the time.
     pub(super) async fn of_the_run(more: &[&str]) -> Arc<Self> {
-        Arc::new(Self::start(Cluster::of_the_run().await, more).await)
+        Arc::new(Self::start(Cluster::of_the_run().await, (&[], more)).await)
     }
 
     /// An operator with these arguments, on a cluster of its own.
     pub(super) async fn own(more: &[&str]) -> Arc<Self> {
-        Arc::new(Self::start(Cluster::own().await, more).await)
+        Self::own_under(&[], more).await
     }
 
-    /// Another operator beside this one, with its arguments, on the cluster that the run started.
-    #[allow(dead_code, reason = "the root that kills uses it")]
+    /// The same, started by another program, which must become it.
+    pub(super) async fn own_under(under: &[&str], more: &[&str]) -> Arc<Self> {
+        Arc::new(Self::start(Cluster::own().await, (under, more)).await)
+    }
+
+    /// Another operator beside this one, with its arguments.
+    #[allow(dead_code, reason = "not every root has two")]
     pub(super) async fn beside(&self) -> Arc<Self> {
+        self.beside_by(self.kubeconfig.clone()).await
+    }
+
+    /// Another one, which reaches the API server at this address.
+    #[allow(dead_code, reason = "not every root has two")]
+    pub(super) async fn beside_at(&self, server: SocketAddr) -> Arc<Self> {
+        let config = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let mut config: Value = serde_json::from_str(&config).unwrap();
+        config["clusters"][0]["cluster"]["server"] = json!(format!("https://{server}"));
+        let path = self.cluster.folder().join("beside.kubeconfig");
+        std::fs::write(&path, config.to_string()).unwrap();
+        self.beside_by(path).await
+    }
+
+    /// Where the API server is.
+    #[allow(dead_code, reason = "not every root asks")]
+    pub(super) fn api_server(&self) -> SocketAddr {
+        let config = std::fs::read_to_string(&self.kubeconfig).unwrap();
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let server = config["clusters"][0]["cluster"]["server"].as_str();
+        let address = server.and_then(|server| server.strip_prefix("https://"));
+        address.unwrap().parse().unwrap()
+    }
+
+    async fn beside_by(&self, kubeconfig: PathBuf) -> Arc<Self> {
         let world = World {
-            cluster: Cluster::of_the_run().await,
+            cluster: Arc::clone(&self.cluster),
             stream: free_port(),
             ca: self.ca.clone(),
             metrics: free_port(),
-            kubeconfig: self.kubeconfig.clone(),
+            kubeconfig,
             identity: "purser-operator-1",
             more: self.more.clone(),
+            under: Vec::new(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
         };
@@ -72,18 +105,22 @@ impl World {
         Arc::new(world)
     }
 
-    async fn start(cluster: Cluster, more: &[&str]) -> Self {
+    async fn start(cluster: Cluster, how: (&[&str], &[&str])) -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         for path in ["crds", "operator/rbac.yaml", "operator/credit-policy.yaml"] {
             cluster
                 .says(&["apply", "-f", &format!("{root}/{path}")])
                 .await;
         }
-        Self::on(cluster, more).await
+        Self::started(cluster, how).await
     }
 
     /// An operator with these arguments on a cluster that has its definitions and its account.
     pub(super) async fn on(cluster: Cluster, more: &[&str]) -> Self {
+        Self::started(cluster, (&[], more)).await
+    }
+
+    async fn started(cluster: Cluster, (under, more): (&[&str], &[&str])) -> Self {
         let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
         let kinds = ["plans", "apikeys", "providerchannels"];
         let kinds = kinds.map(|kind| format!("crd/{kind}.purser.dev"));
@@ -105,9 +142,10 @@ impl World {
             kubeconfig,
             identity: "purser-operator-0",
             more: more.iter().map(|&one| one.to_owned()).collect(),
+            under: under.iter().map(|&one| one.to_owned()).collect(),
             operator: std::sync::Mutex::default(),
             said: std::sync::Mutex::default(),
-            cluster,
+            cluster: Arc::new(cluster),
         };
         world.run().await;
         let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");
@@ -119,8 +157,12 @@ impl World {
     /// Starts the operator's process; returns how long it took until it was ready.
     pub(super) async fn run(&self) -> Duration {
         let begun = Instant::now();
-        let mut command = Command::new(binary("purser-operator").unwrap());
+        let program = binary("purser-operator").unwrap().into_os_string();
+        let under = self.under.iter().map(Into::into);
+        let mut words = under.chain([program]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .env("KUBECONFIG", &self.kubeconfig)
             .arg(format!("--listen-stream={}", self.stream))
             .arg(format!("--listen-metrics={}", self.metrics))
@@ -147,8 +189,13 @@ impl World {
 
     /// A page of its port for health and metrics.
     pub(super) async fn page(&self, path: &str) -> String {
-        let answer = Call::get(path).send(self.metrics).await.unwrap();
-        String::from_utf8_lossy(&answer.body().await.unwrap()).into_owned()
+        self.try_page(path).await.unwrap()
+    }
+
+    /// The same, of one that may not listen yet.
+    pub(super) async fn try_page(&self, path: &str) -> anyhow::Result<String> {
+        let answer = Call::get(path).send(self.metrics).await?;
+        Ok(String::from_utf8_lossy(&answer.body().await?).into_owned())
     }
 
     /// All that the operator printed so far.

@@ -1,15 +1,15 @@
 //! A ledger in a real PostgreSQL: what it keeps survives an operator without a data directory, and the death of the server itself.
 
-use super::cluster::{SOON, field_of};
+use super::cluster::field_of;
 use super::metered::{METERED, scene, until_status};
 use super::operator::World;
 use super::place::Place;
 use super::speaker::{CREDIT, Speaker, is_held, record};
+use super::suffers::{until_enforceable, until_ready_says};
 use purser_config::quota::ReserveVerdict;
 use purser_config::stream::FromOperator;
 use purser_tests::postgres::Postgres;
 use serde_json::Value;
-use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead_server() {
@@ -35,6 +35,7 @@ async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead
         page.contains("ledger: cannot reach the ledger postgres://") && page.contains("tried again")
     })
     .await;
+    until_enforceable(&place, ("False", "LedgerUnavailable")).await;
     credit_and_wait(&place).await;
     // It said nothing meanwhile, and was given up.
     drop(one);
@@ -47,6 +48,7 @@ async fn credits_in_a_postgresql_survive_an_operator_and_records_wait_for_a_dead
     // One that was left of three, and five that waited.
     until_status(&place, "creditsLeft", "6".into()).await;
     until_ready_says(&world, |page| page == "ok\n").await;
+    until_enforceable(&place, ("True", "Enforceable")).await;
 }
 
 /// An administrator's entry that cannot be made now says so, and is made later.
@@ -67,16 +69,4 @@ async fn credit_and_wait(place: &Place) {
         message.contains("credit.purser.dev/waits waits: cannot reach the ledger"),
         "{message}"
     );
-}
-
-async fn until_ready_says(world: &World, so: impl Fn(&str) -> bool) {
-    let from = Instant::now();
-    loop {
-        let page = world.page("/readyz").await;
-        if so(&page) {
-            return;
-        }
-        assert!(from.elapsed() < SOON, "/readyz still says {page}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -8,7 +8,7 @@ use http::Request;
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use purser_config::stream::{FromOperator, FromSidecar, Hello, PATH};
+use purser_config::stream::{FromOperator, FromSidecar, Hello, PATH, Version};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use std::convert::Infallible;
@@ -68,17 +68,22 @@ impl Stream {
 
     /// The same, as the owner of a spool.
     pub(super) async fn hello_with(&mut self, instance: &str, spool: &str) -> FromOperator {
+        self.say_hello((instance, spool), None);
+        self.until(|message| matches!(message, FromOperator::Snapshot { .. }))
+            .await
+    }
+
+    /// Says Hello as one that has this version.
+    pub(super) fn say_hello(&self, (instance, spool): (&str, &str), version: Option<Version>) {
         self.say(&FromSidecar::Hello(Hello {
             instance: instance.to_owned(),
-            version: None,
+            version,
             uses: vec![],
             shares: vec![],
             holds: Vec::new(),
             tokens: Vec::new(),
             spool: spool.to_owned(),
         }));
-        self.until(|message| matches!(message, FromOperator::Snapshot { .. }))
-            .await
     }
 
     /// Sends a message.

@@ -113,6 +113,7 @@ impl Caller {
             room: purser_sidecar::fit::Room::default(),
             as_array: false,
             letters: purser_sidecar::letter::Letters::default(),
+            keeping: None,
         }
     }
 

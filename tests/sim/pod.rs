@@ -92,6 +92,7 @@ impl Pod {
         let version = Version {
             published_ms: 1,
             hash: "secret".to_owned(),
+            ..Version::default()
         };
         assert_eq!(
             gateway.store.put(version, self.scenario.configuration()),

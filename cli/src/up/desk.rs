@@ -345,6 +345,7 @@ impl Desk {
         let version = Version {
             published_ms: self.published_ms,
             hash,
+            ..Version::default()
         };
         let put = configuration.clone();
         for fault in self.gateway.store.put(version, put) {

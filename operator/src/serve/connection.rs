@@ -6,7 +6,7 @@
 use crate::metrics::Metrics;
 use crate::serve::bounds::{is_hello, too_much};
 use crate::serve::ended::Ended;
-use crate::serve::hub::{Hub, Seat};
+use crate::serve::hub::{Behind, Hub, Seat};
 use crate::serve::lines::{self, Lines};
 use crate::serve::scope::Scope;
 use crate::serve::token::Caller;
@@ -50,8 +50,7 @@ pub(crate) async fn carry(
         FromSidecar::Hello(hello) if is_hello(&hello) => hello,
         _ => return Err(Ended::NoHello),
     };
-    hub.catches_up(&caller.namespace, hello.version.as_ref())
-        .await;
+    let behind = hub.behind(&hello);
     let scope = hub.scope(&caller.namespace)?;
     let (seat, lines) = hub.join(&caller, &hello).await?;
     tracing::info!(sidecar = %seat.name, service_account = %caller.service_account, "a sidecar is connected");
@@ -65,6 +64,7 @@ pub(crate) async fn carry(
         caller,
         out,
         told: VecDeque::new(),
+        behind,
         scope,
         spoke: now,
         heard: now,
@@ -111,6 +111,8 @@ struct Stream<'a> {
     out: mpsc::Sender<Bytes>,
     /// Sent and not yet acknowledged.
     told: VecDeque<Arc<Scope>>,
+    /// Until this is over the sidecar is told no configuration, and is answered all the same: it knows a later one.
+    behind: Option<Behind>,
     /// Sent last.
     scope: Arc<Scope>,
     spoke: Instant,
@@ -124,10 +126,12 @@ impl Stream<'_> {
     {
         // Subscribed before the scope is read again, so that no publication falls between.
         let mut publications = self.hub.publications();
-        self.scope = self.hub.scope(&self.caller.namespace)?;
-        self.told.push_back(Arc::clone(&self.scope));
-        self.send(self.scope.snapshot(&self.caller.account())?)
-            .await?;
+        match self.behind {
+            None => self.tell_all().await?,
+            Some(_) => {
+                tracing::info!(sidecar = %self.seat.name, "a sidecar knows of the cluster what is not seen here yet; it is told nothing before it is");
+            }
+        }
         loop {
             let has_room = self.work.has_room();
             // In this order, so that a simulation happens again as it did. What is heard comes last: it alone could keep the others waiting.
@@ -136,6 +140,10 @@ impl Stream<'_> {
                 done = self.work.next() => {
                     self.heard = if has_room { self.heard } else { Instant::now() };
                     self.tell(done).await?;
+                }
+                () = caught_up(&mut self.behind) => {
+                    self.behind = None;
+                    self.tell_all().await?;
                 }
                 changed = publications.changed() => {
                     changed.map_err(|_| Ended::Replaced)?;
@@ -153,7 +161,17 @@ impl Stream<'_> {
         }
     }
 
+    async fn tell_all(&mut self) -> Result<(), Ended> {
+        self.scope = self.hub.scope(&self.caller.namespace)?;
+        self.told.push_back(Arc::clone(&self.scope));
+        let line = self.scope.snapshot(&self.caller.account())?;
+        self.send(line).await
+    }
+
     async fn tell_change(&mut self) -> Result<(), Ended> {
+        if self.behind.is_some() {
+            return Ok(());
+        }
         let scope = self.hub.scope(&self.caller.namespace)?;
         if Arc::ptr_eq(&scope, &self.scope) {
             return Ok(());
@@ -227,6 +245,13 @@ impl Stream<'_> {
             Ok(Err(_)) => Err(Ended::Closed),
             Err(_) => Err(Ended::Silent), // It does not read.
         }
+    }
+}
+
+async fn caught_up(behind: &mut Option<Behind>) {
+    match behind {
+        Some(behind) => behind.over().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,6 +9,7 @@ mod fleet;
 
 use crate::clock::Clock;
 use crate::lease::Tenure;
+use crate::level::{Height, Level, Proof};
 use crate::serve::census::{Census, Member};
 use crate::serve::doors::Doors;
 use crate::serve::health;
@@ -19,17 +20,14 @@ use crate::serve::token::Caller;
 use bytes::Bytes;
 use fleet::{Fleet, Sidecar};
 use purser_authority::{Authority, Moment};
-use purser_config::stream::{ChannelHealth, FromOperator, Hello, Version};
+use purser_config::stream::{ChannelHealth, FromOperator, Hello, Seen};
 use purser_config::{Configuration, Fault};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Lines that wait for a connection beyond its own; what does not fit is told again.
 const WAITING: usize = 64;
-/// How long a replica waits for its own watches before it tells a sidecar what is older than what that has.
-const CATCHES_UP: Duration = Duration::from_secs(2);
 
 /// One sidecar's place in the hub.
 #[derive(Debug)]
@@ -39,6 +37,32 @@ pub(crate) struct Seat {
     connection: u64,
     /// Whether a pod's end will tell of the sidecar's.
     bound: bool,
+}
+
+/// A sidecar knows of the cluster what this process has not seen yet.
+pub(crate) struct Behind {
+    theirs: Seen,
+    proof: Proof,
+    reached: watch::Receiver<Height>,
+}
+
+impl Behind {
+    fn is_over(&self) -> bool {
+        self.reached.borrow().covers(&self.theirs, self.proof)
+    }
+
+    /// Waits until this process has caught up. May be dropped while it waits, and loses nothing.
+    pub(crate) async fn over(&mut self) {
+        let Behind {
+            theirs,
+            proof,
+            reached,
+        } = self;
+        let covers = |height: &Height| height.covers(theirs, *proof);
+        if reached.wait_for(covers).await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// See the file's page.
@@ -52,6 +76,9 @@ pub(crate) struct Hub {
     /// What other replicas last said of their sidecars.
     others: Mutex<Vec<Note>>,
     published: watch::Sender<u64>,
+    level: Level,
+    /// What is surely in the latest publication.
+    reached: watch::Sender<Height>,
     report: Arc<Notify>,
 }
 
@@ -67,7 +94,6 @@ impl Hub {
         report: Arc<Notify>,
         authority: Arc<Authority>,
     ) -> Self {
-        let (published, _) = watch::channel(0);
         Hub {
             clock,
             tenure,
@@ -76,9 +102,16 @@ impl Hub {
             scopes: Mutex::default(),
             fleet: Mutex::default(),
             others: Mutex::default(),
-            published,
+            published: watch::Sender::new(0),
+            level: Level::default(),
+            reached: watch::Sender::default(),
             report,
         }
+    }
+
+    /// The same, of a process that watches a cluster.
+    pub(crate) fn watching(self, level: Level) -> Self {
+        Hub { level, ..self }
     }
 
     /// Makes a configuration the one that counts: denials first, then every connection.
@@ -92,6 +125,36 @@ impl Hub {
     /// Rises with every publication.
     pub(crate) fn publications(&self) -> watch::Receiver<u64> {
         self.published.subscribe()
+    }
+
+    /// How much of the cluster the next publication may be made from.
+    pub(crate) fn saw(&self, seen: Seen) {
+        lock(&self.scopes).saw(seen);
+    }
+
+    /// What is surely in the latest publication.
+    pub(crate) fn reaches(&self, height: Height) {
+        let differs = |known: &mut Height| {
+            let differs = *known != height;
+            *known = height;
+            differs
+        };
+        self.reached.send_if_modified(differs);
+    }
+
+    /// What a sidecar of that Hello has to wait for before it is told anything; `None`: nothing.
+    pub(crate) fn behind(&self, hello: &Hello) -> Option<Behind> {
+        let theirs = hello.version.as_ref()?.seen.clone();
+        let behind = Behind {
+            theirs,
+            proof: self.level.next_proof(),
+            reached: self.reached.subscribe(),
+        };
+        if behind.is_over() {
+            return None;
+        }
+        self.level.want();
+        Some(behind)
     }
 
     /// Whether an answer may be given: where one operator alone answers, whether the Lease is surely ours.
@@ -199,32 +262,6 @@ impl Hub {
             {
                 lock(&self.fleet).connected.remove(&name);
             }
-        }
-    }
-
-    /// Waits, for two seconds at most, while this replica is behind what a sidecar got from another: its watches are late, and what it
-    /// would say holds keys that are deleted.
-    pub(crate) async fn catches_up(&self, namespace: &str, theirs: Option<&Version>) {
-        let Some(theirs) = theirs.filter(|_| self.tenure.is_shared()) else {
-            return;
-        };
-        let mut publications = self.publications();
-        let level = async {
-            loop {
-                let ours = self.scope(namespace).map(|scope| scope.version.clone());
-                let behind = ours.is_ok_and(|ours| {
-                    ours.hash != theirs.hash && ours.published_ms < theirs.published_ms
-                });
-                if !behind || publications.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        if tokio::time::timeout(CATCHES_UP, level).await.is_err() {
-            tracing::warn!(
-                namespace,
-                "a sidecar knows a later configuration than this replica, and is sent an older one"
-            );
         }
     }
 

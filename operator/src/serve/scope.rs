@@ -6,7 +6,7 @@
 use crate::serve::change;
 use bytes::Bytes;
 use purser_config::Configuration;
-use purser_config::stream::{FromOperator, Version};
+use purser_config::stream::{FromOperator, Seen, Version};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -76,11 +76,18 @@ fn line(
 pub(crate) struct Scopes {
     number: u64,
     published_ms: u64,
+    /// What the configuration may be made from.
+    seen: Seen,
     configuration: Arc<Configuration>,
     cut: HashMap<String, (u64, Arc<Scope>)>,
 }
 
 impl Scopes {
+    /// How much of the cluster the next configuration may be made from.
+    pub(crate) fn saw(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
     /// A new configuration for everyone.
     pub(crate) fn publish(&mut self, configuration: Arc<Configuration>, unix_ms: u64) {
         self.number += 1;
@@ -106,6 +113,7 @@ impl Scopes {
         let version = Version {
             published_ms: self.published_ms,
             hash: ours.version.hash.clone(),
+            seen: ours.version.seen.clone(),
         };
         let change = Some((
             ours.version.clone(),
@@ -138,6 +146,7 @@ impl Scopes {
                 let version = Version {
                     published_ms: self.published_ms,
                     hash: hex(&Sha256::digest(json.get())),
+                    seen: self.seen.clone(),
                 };
                 let change = match before {
                     Some((_, before)) => Some((
@@ -247,6 +256,7 @@ mod tests {
         let theirs = |published_ms| Version {
             published_ms,
             hash: "other".into(),
+            ..Version::default()
         };
         assert!(scopes.catch_up("a", &theirs(500), 100).unwrap());
         assert_eq!(scopes.scope("a").unwrap().version.published_ms, 501);

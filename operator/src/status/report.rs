@@ -1,7 +1,7 @@
 //! What each object's status should be, and how that differs from what it is. Pure; `status` writes it.
 
 use super::condition::{self, Wanted};
-use super::health;
+use super::{enforceable, health};
 use crate::reconcile::Publication;
 use crate::serve::Census;
 use crate::watch::name_of;
@@ -201,11 +201,13 @@ fn report<K: Resource<DynamicType = ()>>(
             None
         }
     });
+    let mut before = before.unwrap_or_default();
+    enforceable::forget(&mut before);
     Report {
         object,
         reference: on.object_ref(&()),
         generation: on.meta().generation,
-        before: before.unwrap_or_default(),
+        before,
         conditions: vec![
             condition::accepted(verdict),
             condition::not_yet_enforced(verdict),

@@ -8,6 +8,7 @@ use crate::quota::{Ask, Grant, Hold, Reserve, Reserved, Return, Settle, Share, T
 use crate::usage::Batch;
 use crate::{Configuration, Fault, Name, Resource};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The path of the stream.
 pub const PATH: &str = "/v1/stream";
@@ -20,14 +21,50 @@ pub const SILENCE_MS: u64 = 4_000;
 /// The longest line, in bytes.
 pub const MAX_LINE: usize = 64 << 20;
 
-/// A published configuration: when, and what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The highest `resourceVersion` that was seen of each watch: `ApiKey`, or `ApiKey/shop` where namespaces are watched one by one.
+pub type Seen = BTreeMap<String, u64>;
+
+/// A published configuration: when, and what. Equal where both are, whatever may be claimed of it by `seen`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Version {
     /// When the operator published it, in unix milliseconds; never goes back.
     pub published_ms: u64,
     /// SHA-256 of the configuration's JSON, as 64 hexadecimal digits: equal contents have equal hashes.
     pub hash: String,
+    /// How much of the cluster it may be made from: a replica that has seen less of it could bring back what is deleted.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub seen: Seen,
+}
+
+impl Version {
+    /// Claims as much as this one does, too.
+    pub fn claims(&mut self, seen: &Seen) {
+        for (watch, version) in seen {
+            let known = self.seen.entry(watch.clone()).or_default();
+            *known = (*known).max(*version);
+        }
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        (self.published_ms, &self.hash) == (other.published_ms, &other.hash)
+    }
+}
+
+impl Eq for Version {}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.published_ms, &self.hash).cmp(&(other.published_ms, &other.hash))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// What a sidecar says.

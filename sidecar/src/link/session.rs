@@ -219,7 +219,10 @@ impl Session<'_> {
     }
 
     /// Puts what the operator sent in force, whole: what was refused of it is judged anew each time.
-    async fn put(&self, version: Version) -> Result<(), LinkError> {
+    async fn put(&self, mut version: Version) -> Result<(), LinkError> {
+        if let Some(known) = self.around.store.version() {
+            version.claims(&known.seen);
+        }
         let faults = self.around.store.put(version.clone(), self.sent.clone());
         let told = if faults.is_empty() {
             FromSidecar::Ack(version)

@@ -59,6 +59,7 @@ fn read_file(path: &Path) -> Result<(Version, Configuration), InvalidBundle> {
         Version {
             published_ms,
             hash: hash(&bytes),
+            ..Version::default()
         },
         configuration,
     ))

@@ -25,6 +25,7 @@ fn version(published_ms: u64) -> Version {
     Version {
         published_ms,
         hash: String::new(),
+        ..Version::default()
     }
 }
 
@@ -124,6 +125,7 @@ fn hashed(published_ms: u64) -> Version {
     Version {
         published_ms,
         hash: format!("{published_ms:064}"),
+        ..Version::default()
     }
 }
 

@@ -178,6 +178,7 @@ mod tests {
         Version {
             published_ms,
             hash: hash.into(),
+            ..Version::default()
         }
     }
 
