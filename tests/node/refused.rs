@@ -1,10 +1,10 @@
 //! What people meet while no operator answers, and when they delete what the operator wrote.
 
-use super::application::{Application, served};
+use super::application::{Application, Line, served};
 use super::installed::installed;
-use super::kubectl::{get, kubectl, says, until};
+use super::kubectl::{apply, kubectl, says};
 use super::replaced::operators;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_no_operator_answers_pods_that_ask_are_refused_and_others_are_created() {
@@ -29,17 +29,17 @@ async fn while_no_operator_answers_pods_that_ask_are_refused_and_others_are_crea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_configuration_secret_is_written_again_and_pods_are_served_meanwhile() {
+async fn without_the_configurations_secret_pods_go_on_and_new_ones_are_served_by_the_stream() {
     installed().await;
     let application = Application::alone("deleted", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
-    let line = "secret -n deleted purser-config";
-    let old = get(line).await["metadata"]["uid"].clone();
     says("delete secret -n deleted purser-config").await;
-    let again = |secret: &Value| secret.is_object() && secret["metadata"]["uid"] != old;
-    until("the Secret is there again", line, again).await;
-    let pods = application.pods().await;
-    let printed = application.printed(&pods[0], "app").await;
-    served(&printed, &pods[0]);
+    let old = application.pods().await;
+    let busy = |printed: &[Line]| printed.len() > 20;
+    let printed = application.until_prints(&old[0], "many calls", busy).await;
+    served(&printed, &old[0]);
+    apply(&[application.pod("later", "load")]).await;
+    let printed = application.until_prints("later", "many calls", busy).await;
+    served(&printed, "later");
     application.end().await;
 }
