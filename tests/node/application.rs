@@ -200,11 +200,7 @@ impl Application {
 
     /// Takes it away, and what belongs to it.
     pub(super) async fn end(self) {
-        says(&format!(
-            "delete namespace {} --wait=true --timeout=180s",
-            self.namespace
-        ))
-        .await;
+        says(&format!("delete namespace {} --wait=false", self.namespace)).await;
     }
 }
 

@@ -85,7 +85,7 @@ class WithoutSdk:
             if status != last:
                 say(status=status)
             last = status
-            time.sleep(0.04)
+            time.sleep(0.1)
 
 
 signal.signal(signal.SIGTERM, end)
