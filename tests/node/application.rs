@@ -155,10 +155,13 @@ impl Application {
             .collect()
     }
 
-    /// What one container of a pod printed so far.
+    /// What one container of a pod printed so far; nothing where it has not started.
     pub(super) async fn printed(&self, pod: &str, container: &str) -> Vec<Line> {
-        let line = format!("logs -n {} {pod} -c {container}", self.namespace);
-        lines(&says(&line).await)
+        let words = ["logs", "-n", &self.namespace, pod, "-c", container];
+        let said = kubectl(&words, "").await;
+        let waits = said.err.contains("waiting to start");
+        assert!(said.good || waits, "logs of {pod}: {}", said.err);
+        lines(&said.out)
     }
 
     /// What the application printed so far in all of its pods, by pod.
