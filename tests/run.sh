@@ -3,6 +3,7 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server
 #   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
+#   tests/run.sh node    only the node stage: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
 # The last line is "N passed, N failed". Must never leave a process behind, end one that it did not start, or use a
@@ -15,18 +16,18 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 mode=${1:-default}
 passed=0 failed=0
-job='' cluster='' run='' finished=''
+job='' cluster='' node='' run='' finished=''
 
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
 
 complain() { echo "tests/run.sh: $1" >&2; }
 
-# end_group PID: SIGTERM to the job's whole process group, SIGKILL after 20 s; returns when nobody is left in it.
+# end_group PID [SECONDS]: SIGTERM to the job's whole process group, SIGKILL after so long; returns when nobody is left in it.
 end_group() {
     local signal tries
     for signal in TERM KILL; do
         kill "-$signal" -- "-$1" 2>/dev/null || break
-        for ((tries = 0; tries < 200; tries++)); do
+        for ((tries = 0; tries < ${2:-20} * 10; tries++)); do
             kill -0 -- "-$1" 2>/dev/null || break 2
             sleep 0.1
         done
@@ -39,6 +40,8 @@ finish() {
     trap '' INT TERM HUP
     set +m
     [[ -z $job ]] || end_group "$job"
+    # A node ends its pods, unmounts their volumes and takes its rules out of iptables.
+    [[ -z $node ]] || end_group "$node" 120
     [[ -z $cluster ]] || end_group "$cluster"
     if [[ -z $finished ]]; then
         failed=$((failed + 1))
@@ -117,43 +120,60 @@ fresh_folder() {
     exec 7>&-
 }
 
-start_cluster() {
-    heading "starting etcd, kube-apiserver and kube-controller-manager"
-    "$PURSER_TEST_CLUSTER" up --dir "$run/cluster" --controller-manager >"$run/up.out" 2>"$run/up.err" </dev/null &
-    cluster=$!
-    until grep -q '^ready ' "$run/up.out"; do
-        if ! kill -0 "$cluster" 2>/dev/null; then
-            cat "$run/up.err" >&2
-            give_up "the test cluster did not start; the reason stands above"
+# up NAME ARGUMENTS...: starts a cluster in $run/NAME with its kubectl beside it; its process is $up until it is known to be ready.
+up() {
+    local name=$1
+    shift
+    "$PURSER_TEST_CLUSTER" up --dir "$run/$name" --controller-manager "$@" >"$run/$name.out" 2>"$run/$name.err" </dev/null &
+    up=$!
+    # The wrapper names its kubeconfig before the caller's arguments: a test may name another, but nobody's own
+    # cluster (KUBECONFIG, ~/.kube) is ever reached by accident.
+    cat >"$run/$name.kubectl" <<WRAPPER
+#!/bin/sh
+# Owns nothing: kubectl for the tests of one run of tests/run.sh, which made it.
+KUBERC=off exec "$PURSER_TEST_CLUSTER" kubectl --kubeconfig="$run/$name/kubeconfig" --cache-dir="$run/kubectl-cache" "\$@"
+WRAPPER
+    chmod +x "$run/$name.kubectl"
+}
+
+# until_ready NAME PID
+until_ready() {
+    until grep -q '^ready ' "$run/$1.out"; do
+        if ! kill -0 "$2" 2>/dev/null; then
+            cat "$run/$1.err" >&2
+            return 1
         fi
         sleep 0.05
     done
-    # The wrapper names its kubeconfig before the caller's arguments: a test may name another, but nobody's own
-    # cluster (KUBECONFIG, ~/.kube) is ever reached by accident.
-    cat >"$run/kubectl" <<WRAPPER
-#!/bin/sh
-# Owns nothing: kubectl for the tests of one run of tests/run.sh, which made it.
-KUBERC=off exec "$PURSER_TEST_CLUSTER" kubectl --kubeconfig="$run/cluster/kubeconfig" --cache-dir="$run/kubectl-cache" "\$@"
-WRAPPER
-    chmod +x "$run/kubectl"
-    export PURSER_TEST_KUBECONFIG="$run/cluster/kubeconfig" PURSER_TEST_KUBECTL="$run/kubectl"
+}
+
+start_cluster() {
+    heading "starting etcd, kube-apiserver and kube-controller-manager"
+    up cluster
+    cluster=$up
+    until_ready cluster "$cluster" || give_up "the test cluster did not start; the reason stands above"
+    export PURSER_TEST_KUBECONFIG="$run/cluster/kubeconfig" PURSER_TEST_KUBECTL="$run/cluster.kubectl"
+}
+
+prepare_tools() {
+    must "toolchain" tests/toolchain.sh
+    must "test cluster's program" tests/cluster/build.sh
+    must "Helm" tests/helm/build.sh
+    export PATH="$root/target/toolchain/bin:$PATH"
+    export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
+    export PURSER_TEST_HELM="$root/target/helm/helm"
+    export PURSER_TEST_FIGURES="$root/tests/figures"
 }
 
 prepare() {
     local target profile=dev folder=debug
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-    must "toolchain" tests/toolchain.sh
-    must "test cluster's program" tests/cluster/build.sh
-    must "Helm" tests/helm/build.sh
     if [[ $mode == soak ]]; then
         profile=release folder=release
         mkdir -p tests/figures
         export PURSER_TEST_SOAK=1
     fi
     must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
-    export PATH="$root/target/toolchain/bin:$PATH"
-    export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
-    export PURSER_TEST_HELM="$root/target/helm/helm"
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
@@ -161,8 +181,34 @@ prepare() {
     export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
     export PURSER_TEST_BIN="$target/$folder"
-    export PURSER_TEST_FIGURES="$root/tests/figures"
     start_cluster
+}
+
+# A machine that can be no node fails this stage, and says why.
+node_stage() {
+    local bad=$failed image images=()
+    check "node: the machine" tests/node/prepare.sh
+    ((failed == bad)) && check "node: its images (${PURSER_PROFILE:-release})" tests/node/images.sh
+    ((failed == bad)) || return 0
+    heading "starting a node: containerd, kubelet, kube-proxy, scheduler and CoreDNS"
+    for image in pause application operator sidecar; do
+        images+=(--image "$root/target/node/$image.tar")
+    done
+    up node --node --dns "$root/target/cluster/coredns" "${images[@]}"
+    node=$up
+    if ! until_ready node "$node"; then
+        complain "the node did not start; the reason stands above"
+        failed=$((failed + 1))
+        return 0
+    fi
+    export PURSER_TEST_NODE_PID=$node PURSER_TEST_NODE_OUT="$run/node.out"
+    export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
+    # One at a time: they share the node's only operator, and some of them stop it.
+    run_tests "node tests" --package purser-tests --test node -- --test-threads=1
+    if ! kill -0 "$node" 2>/dev/null; then
+        cat "$run/node.err" >&2
+        give_up "the node ended before the tests did; the reason stands above"
+    fi
 }
 
 # Not a pipeline: that would last as long as any process that a test left behind, instead of naming it.
@@ -185,9 +231,9 @@ run_tests() {
 }
 
 case $mode in
-    default | soak | quick | sim) ;;
+    default | soak | node | quick | sim) ;;
     *)
-        complain "there is no mode '$mode'; use none, soak, quick or sim"
+        complain "there is no mode '$mode'; use none, soak, node, quick or sim"
         exit 2
         ;;
 esac
@@ -198,7 +244,7 @@ command -v cargo >/dev/null || give_up "there is no \`cargo\` in PATH; install R
 [[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
 
 fresh_folder
-[[ $mode == sim ]] || check "formatting" cargo fmt --all --check
+[[ $mode == sim || $mode == node ]] || check "formatting" cargo fmt --all --check
 if [[ $mode == sim ]]; then
     mkdir -p tests/figures
     export PURSER_TEST_FIGURES="$root/tests/figures" PURSER_SIM_SEEDS=${PURSER_SIM_SEEDS:-10000}
@@ -207,14 +253,21 @@ elif [[ $mode == quick ]]; then
     check "lints" cargo clippy --workspace --all-targets -- -D warnings
     run_tests "unit and golden tests" --workspace --exclude purser-tests
     run_tests "house tests" --package purser-tests --lib --test house
+elif [[ $mode == node ]]; then
+    prepare_tools
+    node_stage
 else
+    prepare_tools
     prepare
     check "lints" cargo clippy --workspace --all-targets -- -D warnings
     run_tests "all tests" --workspace
     if ! kill -0 "$cluster" 2>/dev/null; then
-        cat "$run/up.err" >&2
+        cat "$run/cluster.err" >&2
         give_up "the test cluster ended before the tests did; the reason stands above"
     fi
+    end_group "$cluster"
+    cluster=''
+    node_stage
 fi
 heading "done"
 finished=yes

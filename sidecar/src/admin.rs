@@ -1,5 +1,5 @@
 //! What an operator of this process may ask: `/healthz`, `/readyz`, `/configz`, `/metrics`. Served on loopback; the port
-//! on the pod's address has `/healthz` and `/metrics` only. It must never show a credential.
+//! on the pod's address lacks `/configz`, and is where the kubelet probes. It must never show a credential.
 
 use crate::metrics::Metrics;
 use crate::server::Phase;
@@ -68,7 +68,7 @@ impl Admin {
                 let rendered = self.metrics.render(&self.store, &self.spool);
                 text(StatusCode::OK, rendered)
             }
-            "/readyz" if self.whole => self.ready(),
+            "/readyz" => self.ready(),
             "/configz" if self.whole => self.configuration(),
             _ => text(
                 StatusCode::NOT_FOUND,

@@ -19,7 +19,7 @@ pub struct Args {
     /// Where /configz, /readyz, /healthz and /metrics are served.
     #[arg(long, env = "PURSER_ADMIN", default_value = "127.0.0.1:4101")]
     pub admin: SocketAddr,
-    /// Where /metrics and /healthz are served for others; nowhere when absent.
+    /// Where /metrics, /healthz and /readyz are served for others; nowhere when absent.
     #[arg(long, env = "PURSER_METRICS")]
     pub metrics: Option<SocketAddr>,
     /// A folder with index.json and its parts (a mounted Secret), or a file with the configuration's JSON.

@@ -10,7 +10,7 @@ use crate::spool::Spool;
 use crate::store::Store;
 use anyhow::Context;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ pub struct Listen {
     pub gateway: SocketAddr,
     /// `/configz`, `/readyz`, `/healthz`, `/metrics`: loopback.
     pub admin: SocketAddr,
-    /// `/metrics` and `/healthz` for the pod's address.
+    /// `/metrics`, `/healthz` and `/readyz` for the pod's address.
     pub metrics: Option<SocketAddr>,
 }
 
@@ -76,7 +76,7 @@ impl Sidecar {
     /// Names the address that could not be opened.
     pub async fn open(gateway: Arc<Gateway>, listen: Listen) -> anyhow::Result<Self> {
         let metrics = match listen.metrics {
-            Some(address) => Some(bind(address, "metrics").await?),
+            Some(address) => Some(bind_for_others(address).await?),
             None => None,
         };
         let (callers, admin) = (
@@ -163,6 +163,17 @@ async fn flush(ledger: &Ledger) {
             records,
             "usage records stay in the spool: no authority took them"
         );
+    }
+}
+
+/// `[::]` is every address of the pod, of both families; where the machine has no IPv6 it is every one of IPv4.
+async fn bind_for_others(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match bind(address, "metrics").await {
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            bind(address, "metrics").await
+        }
+        opened => opened,
     }
 }
 

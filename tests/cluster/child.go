@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,6 +24,8 @@ type child struct {
 	role string
 	log  string
 	cmd  *exec.Cmd
+	// Whether it is ended on purpose.
+	dismissed atomic.Bool
 	// Closed once the process has been waited for; cmd.ProcessState is set by then.
 	gone chan struct{}
 }
@@ -30,17 +33,21 @@ type child struct {
 // startChild runs this same program in another role. It starts the file that is running now, even when a rebuild has
 // replaced it on disk.
 func startChild(f folder, role string, args ...string) (*child, error) {
-	log, err := os.Create(f.log(role))
+	cmd := exec.Command("/proc/self/exe", append([]string{role}, args...)...)
+	cmd.Args[0] = "purser-cluster"
+	cmd.ExtraFiles = []*os.File{f.lock}
+	return startCommand(f, role, cmd)
+}
+
+func startCommand(f folder, role string, cmd *exec.Cmd) (*child, error) {
+	log, err := os.OpenFile(f.log(role), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create the log of %s: %w", role, err)
 	}
 	defer log.Close()
 
-	cmd := exec.Command("/proc/self/exe", append([]string{role}, args...)...)
-	cmd.Args[0] = "purser-cluster"
 	cmd.Dir = f.dir
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{f.lock}
 	// Its own process group keeps a terminal's Ctrl-C for `up`, which ends the children in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -55,6 +62,7 @@ func startChild(f folder, role string, args ...string) (*child, error) {
 }
 
 func (c *child) end() {
+	c.dismissed.Store(true)
 	hard := time.After(endLimit)
 	for {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM) // Fails only when the process is gone already.

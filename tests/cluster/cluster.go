@@ -7,18 +7,30 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
+
+const nodeReady = "/api/v1/nodes/" + nodeName
 
 type cluster struct {
 	request
 	folder   folder
 	children []*child
+	died     chan *child
+	node     *node
 }
 
 // run returns nil once `end` says that the cluster is no longer wanted, and an error when it cannot serve.
@@ -32,29 +44,64 @@ func (c *cluster) run(end <-chan string) error {
 	if err != nil {
 		return err
 	}
+	if c.withNode {
+		if c.node, err = prepareNode(c.images, c.dns); err != nil {
+			return err
+		}
+	}
 	server, err := c.startServers(known)
 	if err != nil {
 		return err
 	}
+	// The namespace `default` is a default that tests rely on.
+	if asked, err := c.awaitReady(server, known, []string{"/readyz", "/api/v1/namespaces/default"}, end); asked || err != nil {
+		return err
+	}
 	if c.controllerManager {
+		// It gives up after 10 s without its rights, which a busy API server may not have made by then: so it starts after that is ready.
 		if err := c.startControllerManager(server, known); err != nil {
 			return err
 		}
+		account := []string{"/api/v1/namespaces/default/serviceaccounts/default"}
+		if asked, err := c.awaitReady(server, known, account, end); asked || err != nil {
+			return err
+		}
 	}
-	died := c.watchChildren()
-	if asked, err := c.awaitReady(server, known, died, end); asked || err != nil {
-		return err
+	if c.withNode {
+		if err := c.startNode(server, known); err != nil {
+			return err
+		}
+		if asked, err := c.awaitReady(server, known, []string{nodeReady}, end); asked || err != nil {
+			return err
+		}
 	}
 	if err := writeKubeconfig(folder.kubeconfig(), server, "admin", known.adminToken, known.ca); err != nil {
 		return err
 	}
 	fmt.Printf("ready %s\n", folder.kubeconfig())
-	select {
-	case why := <-end:
-		fmt.Fprintf(os.Stderr, "purser-cluster up: ending the cluster in %s: %s\n", folder.dir, why)
-		return nil
-	case gone := <-died:
-		return unexpectedEnd(gone)
+	return c.stay(end)
+}
+
+// stay lasts until the cluster is no longer wanted, or a server ends by itself.
+func (c *cluster) stay(end <-chan string) error {
+	restart := make(chan os.Signal, 1)
+	signal.Notify(restart, syscall.SIGUSR1)
+	for {
+		select {
+		case why := <-end:
+			fmt.Fprintf(os.Stderr, "purser-cluster up: ending the cluster in %s: %s\n", c.folder.dir, why)
+			return nil
+		case gone := <-c.died:
+			return unexpectedEnd(gone)
+		case <-restart:
+			if !c.withNode {
+				continue
+			}
+			if err := c.restartNode(); err != nil {
+				return err
+			}
+			fmt.Println("restarted the node's kubelet and containerd")
+		}
 	}
 }
 
@@ -90,6 +137,14 @@ func (c *cluster) startServers(known credentials) (string, error) {
 		"--endpoint-reconciler-type=none",
 		"--profiling=false",
 	}
+	if c.withNode {
+		flags = append(flags,
+			"--bind-address=0.0.0.0",
+			"--advertise-address="+bridgeAddress,
+			"--endpoint-reconciler-type=lease",
+			"--kubelet-preferred-address-types=InternalIP",
+		)
+	}
 	return "https://127.0.0.1:" + strconv.Itoa(port), c.start("kube-apiserver", append(flags, c.apiServerFlags...)...)
 }
 
@@ -113,42 +168,53 @@ func (c *cluster) startControllerManager(server string, known credentials) error
 
 func (c *cluster) start(role string, args ...string) error {
 	started, err := startChild(c.folder, role, args...)
+	return c.watch(started, err)
+}
+
+// startProgram starts a program of the machine's, or of another module.
+func (c *cluster) startProgram(role, path string, args ...string) error {
+	started, err := startCommand(c.folder, role, exec.Command(path, args...))
+	return c.watch(started, err)
+}
+
+// watch reports the child when it ends by itself.
+func (c *cluster) watch(started *child, err error) error {
 	if err != nil {
 		return err
 	}
 	c.children = append(c.children, started)
+	go func() {
+		<-started.gone
+		if !started.dismissed.Load() {
+			c.died <- started
+		}
+	}()
 	return nil
 }
 
-func (c *cluster) watchChildren() <-chan *child {
-	died := make(chan *child, len(c.children))
-	for _, watched := range c.children {
-		go func() {
-			<-watched.gone
-			died <- watched
-		}()
+func (c *cluster) endRole(role string) {
+	for place, known := range c.children {
+		if known.role == role {
+			known.end()
+			c.children = slices.Delete(c.children, place, place+1)
+			return
+		}
 	}
-	return died
 }
 
 func unexpectedEnd(gone *child) error {
 	return fmt.Errorf("%s ended by itself (%s); the end of %s:\n%s", gone.role, gone.cmd.ProcessState, gone.log, gone.tail())
 }
 
-// awaitReady polls until the API server is ready and the cluster's own defaults exist: the namespace `default`, and
-// with a controller manager also its ServiceAccount. `asked` says that the cluster is no longer wanted.
-func (c *cluster) awaitReady(server string, known credentials, died <-chan *child, end <-chan string) (asked bool, err error) {
-	paths := []string{"/readyz", "/api/v1/namespaces/default"}
-	if c.controllerManager {
-		paths = append(paths, "/api/v1/namespaces/default/serviceaccounts/default")
-	}
+// awaitReady polls until each path answers. `asked` says that the cluster is no longer wanted.
+func (c *cluster) awaitReady(server string, known credentials, paths []string, end <-chan string) (asked bool, err error) {
 	probe := newProbe(server, known)
 	late := time.After(readyLimit)
 	for last := "not asked yet"; len(paths) > 0; {
 		select {
 		case <-end:
 			return true, nil
-		case gone := <-died:
+		case gone := <-c.died:
 			return false, unexpectedEnd(gone)
 		case <-late:
 			return false, fmt.Errorf("%s%s did not answer 200 within %s (%s); the logs are in %s",
@@ -191,11 +257,31 @@ func (p probe) get(path string) string {
 	if answer.StatusCode != http.StatusOK {
 		return strings.ToLower(answer.Status)
 	}
+	if path == nodeReady {
+		return readiness(answer.Body)
+	}
 	return http.StatusText(http.StatusOK)
+}
+
+// readiness answers "OK" for a node whose kubelet says that pods can run.
+func readiness(answer io.Reader) string {
+	var node corev1.Node
+	if err := json.NewDecoder(answer).Decode(&node); err != nil {
+		return err.Error()
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
+			return http.StatusText(http.StatusOK)
+		}
+	}
+	return "the node is not Ready"
 }
 
 // end ends the servers in the reverse order of their start, so that none loses what it depends on.
 func (c *cluster) end() {
+	if c.node != nil {
+		defer c.node.end()
+	}
 	for len(c.children) > 0 {
 		last := len(c.children) - 1
 		c.children[last].end()

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -28,16 +29,23 @@ const (
 )
 
 type credentials struct {
-	ca                []byte
-	adminToken        string
-	controllerManager string
+	ca                                                       []byte
+	adminToken, controllerManager, scheduler, kubelet, proxy string
 }
 
 func makeCredentials(f folder) (credentials, error) {
-	made := credentials{adminToken: newToken(), controllerManager: newToken()}
-	tokens := fmt.Sprintf("%s,admin,admin,\"system:masters\"\n%s,%[3]s,%[3]s\n",
-		made.adminToken, made.controllerManager, "system:kube-controller-manager")
-	if err := os.WriteFile(f.pki("tokens.csv"), []byte(tokens), 0o600); err != nil {
+	made := credentials{adminToken: newToken(), controllerManager: newToken(), scheduler: newToken(), kubelet: newToken(), proxy: newToken()}
+	var tokens strings.Builder
+	for _, line := range [][3]string{
+		{made.adminToken, "admin", "system:masters"},
+		{made.controllerManager, "system:kube-controller-manager", ""},
+		{made.scheduler, "system:kube-scheduler", ""},
+		{made.kubelet, "system:node:" + nodeName, "system:nodes"},
+		{made.proxy, "system:kube-proxy", ""},
+	} {
+		fmt.Fprintf(&tokens, "%s,%[2]s,%[2]s,%q\n", line[0], line[1], line[2])
+	}
+	if err := os.WriteFile(f.pki("tokens.csv"), []byte(tokens.String()), 0o600); err != nil {
 		return made, fmt.Errorf("write the API server's token file: %w", err)
 	}
 	if _, err := newKey(f.pki("service-account.key")); err != nil {
@@ -89,7 +97,7 @@ func writeCertificates(f folder) ([]byte, error) {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames: []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 			"kubernetes.default.svc.cluster.local"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceAddress)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceAddress), net.ParseIP(bridgeAddress)},
 	}
 	caKey, err := newKey(f.pki("ca.key"))
 	if err != nil {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	_ "time/tzdata" // CronJobs name time zones, and a bare machine has no zone files.
 
@@ -17,6 +18,9 @@ import (
 	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func runAPIServer(args []string) int {
@@ -25,6 +29,20 @@ func runAPIServer(args []string) int {
 
 func runControllerManager(args []string) int {
 	return runServer("kube-controller-manager", controllermanager.NewControllerManagerCommand, args)
+}
+
+func runScheduler(args []string) int {
+	newCommand := func() *cobra.Command { return scheduler.NewSchedulerCommand() }
+	return runServer("kube-scheduler", newCommand, args)
+}
+
+func runKubelet(args []string) int {
+	newCommand := func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }
+	return runServer("kubelet", newCommand, args)
+}
+
+func runProxy(args []string) int {
+	return runServer("kube-proxy", proxy.NewProxyCommand, args)
 }
 
 // runServer gives the command the os.Args it would have as a program of its own.

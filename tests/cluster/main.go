@@ -23,6 +23,9 @@ var roles = map[string]func(args []string) int{
 	"etcd":                    runEtcd,
 	"kube-apiserver":          runAPIServer,
 	"kube-controller-manager": runControllerManager,
+	"kube-scheduler":          runScheduler,
+	"kube-proxy":              runProxy,
+	"kubelet":                 runKubelet,
 	"kubectl":                 runKubectl,
 }
 

@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-const usage = `purser-cluster up --dir DIR [--controller-manager] [-- FLAG...]
+const usage = `purser-cluster up --dir DIR [--controller-manager] [--node --dns COREDNS [--image FILE]...] [-- FLAG...]
 
 Starts etcd and kube-apiserver (and kube-controller-manager) on free loopback ports, with everything they write below DIR.
+With --node also a node that runs pods from the images in FILEs: one on a machine, as root; SIGUSR1 restarts its kubelet and containerd.
 Prints "ready DIR/kubeconfig" and stays until SIGTERM, SIGINT or SIGHUP, until its parent process is gone, or, when its
 standard input is a pipe, until that is closed. FLAGs are added to kube-apiserver's and win over its own.
 `
@@ -24,11 +25,16 @@ standard input is a pipe, until that is closed. FLAGs are added to kube-apiserve
 const (
 	readyLimit = 2 * time.Minute
 	parentPoll = 200 * time.Millisecond
+	// The first ends the cluster; the others must not wait for a reader.
+	mostDeaths = 64
 )
 
 type request struct {
 	dir               string
 	controllerManager bool
+	withNode          bool
+	images            []string
+	dns               string
 	apiServerFlags    []string
 }
 
@@ -44,7 +50,7 @@ func runUp(args []string) int {
 		fmt.Fprintf(os.Stderr, "purser-cluster up: cannot start: %v\n\n%s", err, usage)
 		return 2
 	}
-	cluster := &cluster{request: wanted}
+	cluster := &cluster{request: wanted, died: make(chan *child, mostDeaths)}
 	defer cluster.end()
 	if err := cluster.run(end); err != nil {
 		fmt.Fprintf(os.Stderr, "purser-cluster up: cannot run a cluster in %s: %v\n", wanted.dir, err)
@@ -62,6 +68,12 @@ func parseUp(args []string) (request, error) {
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	flags.StringVar(&wanted.dir, "dir", "", "")
 	flags.BoolVar(&wanted.controllerManager, "controller-manager", false, "")
+	flags.BoolVar(&wanted.withNode, "node", false, "")
+	flags.StringVar(&wanted.dns, "dns", "", "")
+	flags.Func("image", "", func(file string) error {
+		wanted.images = append(wanted.images, file)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return wanted, err
 	}
@@ -70,6 +82,9 @@ func parseUp(args []string) (request, error) {
 	}
 	if wanted.dir == "" {
 		return wanted, errors.New("--dir is missing; name a folder that the cluster may fill")
+	}
+	if wanted.withNode && (!wanted.controllerManager || wanted.dns == "") {
+		return wanted, errors.New("--node needs --controller-manager, and --dns with the program that tests/cluster/build.sh makes")
 	}
 	return wanted, nil
 }

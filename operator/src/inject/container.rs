@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 /// The container's name.
 pub(super) const NAME: &str = "purser-sidecar";
-const PROGRAM: &str = "/purser-sidecar";
+/// The port of metrics and probes at the pod's address.
+const METRICS: u16 = 4102;
 const TOKEN_SECONDS: u32 = 600;
 
 /// What a pod's annotations ask for, beside the settings.
@@ -26,21 +27,15 @@ impl Wish<'_> {
 
 /// The container: first among the init containers, started before and ended after all others.
 pub(super) fn sidecar(settings: &Settings, wish: &Wish<'_>) -> Value {
-    let probe = |path: &str| json!({"exec": {"command": [PROGRAM, "probe", path]}});
-    let every = |mut probe: Value, seconds: u32, failures: u32| {
-        probe["periodSeconds"] = seconds.into();
-        probe["failureThreshold"] = failures.into();
-        probe
-    };
     let mut container = json!({
         "name": NAME,
         "image": wish.says("image").unwrap_or(&settings.image),
         "restartPolicy": "Always",
         "env": environment(settings, wish),
-        "ports": [{"name": "purser-metrics", "containerPort": 4102, "protocol": "TCP"}],
-        "startupProbe": every(probe("/healthz"), 1, 60),
-        "livenessProbe": every(probe("/healthz"), 10, 3),
-        "readinessProbe": every(probe("/readyz"), 5, 2),
+        "ports": [{"name": "purser-metrics", "containerPort": METRICS, "protocol": "TCP"}],
+        "startupProbe": probe("/healthz", 1, 120),
+        "livenessProbe": probe("/healthz", 10, 6),
+        "readinessProbe": probe("/readyz", 5, 2),
         "resources": resources(wish),
         "securityContext": {
             "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
@@ -60,13 +55,22 @@ pub(super) fn sidecar(settings: &Settings, wish: &Wish<'_>) -> Value {
     container
 }
 
+/// The kubelet asks at the pod's address. Starting the sidecar's `probe` in the container was refused: on a busy node each start took
+/// longer than the second that a probe is given, twenty pods made the node busy by it, and the kubelet killed sidecars that served.
+fn probe(path: &str, seconds: u32, failures: u32) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": METRICS},
+        "periodSeconds": seconds, "timeoutSeconds": 5, "failureThreshold": failures,
+    })
+}
+
 fn environment(settings: &Settings, wish: &Wish<'_>) -> Value {
     let mut all = vec![
         ("PURSER_OPERATOR", settings.operator.clone()),
         ("PURSER_CONFIG", "/etc/purser".into()),
         ("PURSER_LAST_GOOD", "/var/lib/purser".into()),
         ("PURSER_SPOOL", "/var/spool/purser".into()),
-        ("PURSER_METRICS", "0.0.0.0:4102".into()),
+        ("PURSER_METRICS", format!("[::]:{METRICS}")),
     ];
     all.extend(wish.says("log").map(|log| ("PURSER_LOG", log.to_owned())));
     all.extend(wish.key.clone().map(|key| ("PURSER_API_KEY_NAME", key)));

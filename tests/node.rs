@@ -1,0 +1,24 @@
+//! The sentence on a real node: kubelet and containerd run pods from the images and charts that ship, and an ordinary program with the
+//! official SDK is served by the sidecar beside it. tests/run.sh starts the node and names it in PURSER_TEST_NODE_KUBECTL.
+//! It must never reach past kubectl, helm and what pods print, but for the agents that a test restarts or the process that it kills.
+//! One test at a time: they share the one operator.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so"
+)]
+
+mod node {
+    mod application;
+    mod installed;
+    mod kubectl;
+
+    mod agents;
+    mod changed;
+    mod lifecycle;
+    mod plan;
+    mod refused;
+    mod replaced;
+    mod served;
+}

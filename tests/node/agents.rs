@@ -1,0 +1,119 @@
+//! A node whose agents end and start again while there is no operator: what was admitted comes up, and serves from the Secret.
+
+use super::application::{Application, Line, served};
+use super::installed::installed;
+use super::kubectl::{LOOK, SOON, apply, get, kubectl, until, variable};
+use super::replaced::operators;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Instant;
+
+const HELD: &str = "pod -n restarted held";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_and_serve() {
+    installed().await;
+    let application = Application::alone("restarted", json!({"models": {"allow": ["*"]}})).await;
+    application.deploy(1, "load").await;
+    hold(&application).await;
+    let secret = |secret: &Value| secret.is_object();
+    until(
+        "the configuration's Secret is there",
+        "secret -n restarted purser-config",
+        secret,
+    )
+    .await;
+    operators(0).await;
+    restart_agents().await;
+    let running = application
+        .pods()
+        .await
+        .into_iter()
+        .find(|name| name != "held")
+        .unwrap();
+    let before = application.printed(&running, "app").await.len();
+    let goes_on = |printed: &[Line]| printed.len() > before + 20;
+    let printed = application
+        .until_prints(&running, "calls after the restart", goes_on)
+        .await;
+    served(&printed, &running);
+    // Now the pod that was admitted before may be scheduled.
+    let gates = r#"[{"op": "remove", "path": "/spec/schedulingGates"}]"#;
+    let said = kubectl(
+        &[
+            "patch",
+            "pod",
+            "held",
+            "-n",
+            "restarted",
+            "--type=json",
+            "-p",
+            gates,
+        ],
+        "",
+    )
+    .await;
+    assert!(said.good, "{}", said.err);
+    let called = |printed: &[Line]| printed.len() > 1;
+    until("the admitted pod runs", HELD, |pod| {
+        pod["status"]["phase"] == "Running"
+    })
+    .await;
+    let printed = application
+        .until_prints("held", "a call and a stream", called)
+        .await;
+    served(&printed, "held");
+    a_killed_sidecar_comes_back(&application).await;
+    operators(1).await;
+    application.end().await;
+}
+
+/// A pod that is admitted, and waits.
+async fn hold(application: &Application) {
+    let mut pod = application.pod("held", "load");
+    pod["spec"]["schedulingGates"] = json!([{"name": "purser.dev/hold"}]);
+    apply(&[pod]).await;
+}
+
+/// `purser-cluster up` obeys SIGUSR1, and says when both run again.
+async fn restart_agents() {
+    let pid: i32 = variable("PURSER_TEST_NODE_PID")
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::USR1).unwrap();
+    let out = variable("PURSER_TEST_NODE_OUT");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&out).unwrap().contains("restarted") {
+        assert!(begun.elapsed() < SOON, "the agents did not start again");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// By containerd's own command, as an operating system would.
+async fn a_killed_sidecar_comes_back(application: &Application) {
+    let pod = get(HELD).await;
+    let id = pod["status"]["initContainerStatuses"][0]["containerID"]
+        .as_str()
+        .unwrap();
+    let id = id.trim_start_matches("containerd://");
+    let socket = "/run/purser-node/containerd.sock";
+    let mut kill = Command::new("ctr");
+    kill.args([
+        "-a", socket, "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id,
+    ]);
+    assert!(kill.status().unwrap().success());
+    let is_back = |pod: &Value| {
+        let sidecar = &pod["status"]["initContainerStatuses"][0];
+        sidecar["restartCount"] == 1 && sidecar["ready"] == true
+    };
+    until("the killed sidecar is ready again", HELD, is_back).await;
+    let before = application.printed("held", "app").await.len();
+    let goes_on = |printed: &[Line]| printed.len() > before + 10;
+    let printed = application
+        .until_prints("held", "calls again", goes_on)
+        .await;
+    served(&printed[before..], "held");
+}
