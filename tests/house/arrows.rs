@@ -50,7 +50,10 @@ fn every_arrow_is_one_of_the_design() {
     for (package, expected) in [
         ("purser-crds", &[][..]),
         ("purser-config", &[]),
-        ("purser-console", &[]),
+        (
+            "purser-console",
+            &["purser-authority", "purser-config", "purser-crds"],
+        ),
         ("purser-dialects", &["purser-config"]),
         ("purser-authority", &["purser-config"]),
         ("purser-compile", &["purser-config", "purser-crds"]),
