@@ -18,6 +18,7 @@ mod gateway {
     mod failover;
     mod hostile;
     mod metered;
+    mod kept;
     mod needs;
     mod outage;
     mod quarantine;

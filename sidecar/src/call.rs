@@ -2,6 +2,7 @@
 //! and `relay`.
 
 use crate::fit::Room;
+use crate::kept::Keeping;
 use crate::letter::Letters;
 use crate::names;
 use crate::snapshot::Caller;
@@ -38,6 +39,8 @@ pub struct Call {
     pub replay: bool,
     /// What it shows at addresses, and how long its answer may be by the plan's share of the context.
     pub room: Room,
+    /// What one account keeps that it names.
+    pub keeping: Option<Box<Keeping>>,
     /// Whether a stream is to come as one JSON array; only Gemini's callers can ask for that.
     pub as_array: bool,
     /// What it is in other words.

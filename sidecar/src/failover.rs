@@ -187,7 +187,11 @@ impl Trial<'_> {
                 return Ok(None);
             }
             let now = self.failover.clock.now();
-            let Ok(claim) = reach.lane.claim(serving.upstream_name(), now, force) else {
+            let only = self.call.keeping.as_ref().and_then(|kept| kept.credential);
+            let claim = reach
+                .lane
+                .claim((serving.upstream_name(), only), now, force);
+            let Ok(claim) = claim else {
                 return Ok(None);
             };
             self.spend().await?;
@@ -211,6 +215,7 @@ impl Trial<'_> {
                 }
                 Action::Next
                     if ruling.scope == Scope::Credential
+                        && only.is_none()
                         && reach.lane.has_spare(used, self.failover.clock.now()) => {}
                 Action::Next => return Ok(None),
                 Action::Same { after, charged } => {

@@ -17,6 +17,8 @@ pub struct Room {
     pub media: Vec<Medium>,
     /// The most tokens of one answer that the plan's share of the context leaves.
     pub most_output: Option<u64>,
+    /// What it gives that lies at a provider: the member, and the provider's own name for it.
+    pub file: Option<(String, String)>,
 }
 
 /// What a call asks for, in numbers.
@@ -85,8 +87,14 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
     }
     let most_output = asked.room(serving.iter().map(Serving::model));
     let mut media = needs.media;
+    let lying = |medium: &Medium| Some((medium.path.clone(), medium.file.clone()?));
+    let file = media.iter().find_map(lying);
     media.retain(|medium| medium.url.is_some());
-    Ok(Room { media, most_output })
+    Ok(Room {
+        media,
+        most_output,
+        file,
+    })
 }
 
 /// The lower of what the caller asks and the plan allows.

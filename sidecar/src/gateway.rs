@@ -14,6 +14,7 @@ use crate::fit::{Room, fit};
 use crate::identity::{Peer, identify};
 use crate::images::Images;
 use crate::intake::{self, Intake};
+use crate::kept::keeper;
 use crate::ledger::{Ledger, Quota, Reservation};
 use crate::letter::{self, Letters};
 use crate::metrics::Metrics;
@@ -195,6 +196,7 @@ impl Gateway {
             return respond::counted(&call, &told).map_err(refused);
         }
         call.room = fit(&call, &mut serving).map_err(refused)?;
+        call.keeping = keeper(&call, &mut serving).map_err(refused)?;
         if !call.room.media.is_empty() {
             let looked = Box::pin(self.look(&mut call, &serving)).await;
             looked.map_err(refused)?;
@@ -351,6 +353,7 @@ fn understand(
         replay: intake.replay,
         letters: Letters::default(),
         room: Room::default(),
+        keeping: None,
     };
     Ok((call, intake.held))
 }

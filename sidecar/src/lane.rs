@@ -81,10 +81,10 @@ impl Lane {
     }
 
     /// Claims a request, with the credential to use, or says until when to wait. With `force` a circuit that failures shut
-    /// is probed ahead of its time, one request at a time; a pause that a provider asked for is kept.
+    /// is probed ahead of its time, one request at a time; a pause that a provider asked for is kept. `only`: no other credential will do.
     pub fn claim(
         self: &Arc<Self>,
-        model: &str,
+        (model, only): (&str, Option<usize>),
         now: Duration,
         force: bool,
     ) -> Result<Claim, Duration> {
@@ -92,7 +92,10 @@ impl Lane {
         if let Some(until) = vitals.off_until(model, now) {
             return Err(until);
         }
-        let credential = vitals.first_credential(now)?;
+        let credential = match only {
+            Some(at) => vitals.this_credential(at, now)?,
+            None => vitals.first_credential(now)?,
+        };
         match vitals.circuit.admit(now) {
             Admission::Flow | Admission::Probe => {}
             Admission::Wait(until) if !(force && vitals.circuit.force_probe()) => {
@@ -103,7 +106,8 @@ impl Lane {
         if let Some(circuit) = vitals.credentials.get_mut(credential) {
             circuit.admit(now);
         }
-        vitals.turn = vitals.turn.wrapping_add(1);
+        // Who has no choice takes nobody's turn.
+        vitals.turn = vitals.turn.wrapping_add(usize::from(only.is_none()));
         drop(vitals);
         Ok(Claim {
             lane: Arc::clone(self),
@@ -201,6 +205,14 @@ impl Vitals {
     fn off_until(&self, model: &str, now: Duration) -> Option<Duration> {
         let until = self.models_off.get(model).copied();
         until.filter(|until| *until > now)
+    }
+
+    /// This credential, or until when to wait for it.
+    fn this_credential(&self, at: usize, now: Duration) -> Result<usize, Duration> {
+        match self.credentials.get(at).map(|circuit| circuit.peek(now)) {
+            Some(Admission::Wait(until)) => Err(until),
+            _ => Ok(at),
+        }
     }
 
     /// The next credential in turn that may be used; until when to wait if none may.

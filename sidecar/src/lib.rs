@@ -6,7 +6,8 @@
 //! 1. **snapshot** ([`snapshot`], [`store`]): one `Arc` for the whole request.
 //! 2. **identity** ([`identity`]): header to caller, by digest.
 //! 3. **dialect** (`purser-dialects`): which call it is; its model and limits, read from the body without changing it.
-//!    [`fit`] passes over models that cannot do what it asks, and [`images`] refuses addresses that nobody may be sent to.
+//!    [`fit`] passes over models that cannot do what it asks, and [`images`] refuses addresses that nobody may be sent to;
+//!    [`kept`] leaves the account that keeps what it names.
 //! 4. **reserve** ([`ledger`]): one request of the plan's window, asked for while the body is read ([`intake`]).
 //! 5. **route** ([`route`], [`way`]): the channels of this key and model, in order, and how the call goes there; pure functions.
 //! 6. **failover** ([`failover`]): for each channel: its circuit ([`circuit`], [`lane`]), one attempt ([`upstream`], [`pool`]), the
@@ -37,6 +38,7 @@ pub mod gateway;
 pub mod identity;
 pub mod images;
 pub mod intake;
+pub mod kept;
 pub mod lane;
 pub mod ledger;
 pub mod letter;

@@ -20,7 +20,7 @@ use crate::upstream::{Flow, Kind};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use purser_config::usage::End;
-use purser_dialects::{ErrorBody, Tail, render};
+use purser_dialects::{ErrorBody, Tail, render, upstream_error};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -183,9 +183,12 @@ impl Relay {
     }
 
     /// Looks at a chunk. What of it may go on now is returned, or waits in `out` where it is more than one piece.
-    fn pass(&mut self, chunk: Bytes) -> Option<Bytes> {
+    fn pass(&mut self, mut chunk: Bytes) -> Option<Bytes> {
         if let Some(tail) = &mut self.tail {
             tail.push(&chunk);
+            if tail.has_error() && !matches!(self.through, Through::Interpreter(_)) {
+                chunk = upstream_error::clean_chunk(chunk);
+            }
         }
         self.through.pass(chunk, &mut self.out)
     }
@@ -292,7 +295,7 @@ impl Relay {
         let bytes = match &mut self.through {
             Through::Interpreter(interpreter) => interpreter.fail(&body),
             Through::Array(array) => array.fail(&render(manner.dialect, &body)),
-            Through::Nothing | Through::Filter(_) => {
+            Through::Nothing | Through::Filter(_) | Through::Renames(_) => {
                 [tail.closer(), &manner.event(&body, tail.events())].concat()
             }
         };

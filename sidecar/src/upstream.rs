@@ -3,6 +3,7 @@
 
 mod answer;
 mod build;
+mod seal;
 mod stream;
 mod translate;
 mod trouble;
@@ -14,8 +15,10 @@ use crate::clock::Clock;
 use crate::failover::judge::Outcome;
 use crate::pool::Incoming;
 use crate::snapshot::{Reach, Serving};
+use crate::way::Way;
 use build::{Sent, build};
 use http::Response;
+use purser_config::Endpoint;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -84,7 +87,11 @@ pub async fn attempt(call: &Call, serving: &Serving, sending: Sending, clock: &C
         Ok(Err(error)) => return Attempted::failed(trouble::sending(&error)),
         Err(_) => return Attempted::failed(Outcome::TooSlow(late(call))),
     };
-    read((call, sent), response, limits, clock).await
+    let mut attempted = read((call, sent), response, limits, clock).await;
+    if sent.way == Way::Untouched && call.endpoint == Endpoint::Responses {
+        seal::seal(&mut attempted, call, (reach, sending.credential));
+    }
+    attempted
 }
 
 /// What an attempt sends beside the call itself.

@@ -10,6 +10,7 @@
 //!          --error---> upstream_error whose fault is it
 //! caller <--> translate <--> provider  where their wires differ: each by way of talk, the common form
 //!        --body-->  state             where they do not: without what another provider sealed
+//!                   kept              and ids of what a provider keeps, with the seal of who made them
 //! us --refusal--> error               in the caller's dialect: openai, anthropic, gemini
 //! ```
 //!
@@ -30,6 +31,7 @@ pub mod estimate;
 pub mod fields;
 mod gemini;
 mod json;
+pub mod kept;
 pub mod multipart;
 pub mod needs;
 pub mod openai;

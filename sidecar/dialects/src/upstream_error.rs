@@ -11,6 +11,7 @@ pub use told::Told;
 
 use crate::Dialect;
 use crate::json::{any_element, members, number, string};
+use bytes::Bytes;
 use google::Details;
 use std::time::Duration;
 
@@ -88,6 +89,24 @@ pub fn is_policy(code: Option<&str>, kind: Option<&str>) -> bool {
 fn either_is_one_of(code: Option<&str>, kind: Option<&str>, names: &[&str]) -> bool {
     let mut said = [code, kind].into_iter().flatten();
     said.any(|field| is_one_of(field, names))
+}
+
+/// A chunk of a stream in which an error passes, without our credentials and hosts: the lines from the first that speaks of an error. What
+/// came before it is content, and stays as it is.
+pub fn clean_chunk(chunk: Bytes) -> Bytes {
+    let text = String::from_utf8_lossy(&chunk);
+    let speaks = |line: &str| line.contains("error") || line.contains("response.failed");
+    let content: usize = text
+        .split_inclusive('\n')
+        .take_while(|line| !speaks(line))
+        .map(str::len)
+        .sum();
+    let (content, error) = text.split_at_checked(content).unwrap_or(("", &text));
+    let clean = redact::redact(error, usize::MAX);
+    if clean == error {
+        return chunk;
+    }
+    format!("{content}{clean}").into()
 }
 
 /// The body of a refusal that is passed on to the caller, in OpenAI's shape and without our credentials and hosts.

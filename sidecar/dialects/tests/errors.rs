@@ -1,6 +1,6 @@
 //! Errors: ours in three dialects, and providers' as they write them.
 
-use purser_dialects::upstream_error::{Told, read, sanitise};
+use purser_dialects::upstream_error::{self, Told, read, sanitise};
 use purser_dialects::{Dialect, ErrorBody, render, render_event, render_responses_event};
 
 const ERROR: ErrorBody<'static> = ErrorBody {
@@ -329,4 +329,16 @@ fn what_anthropic_and_gemini_refuse_is_judged_by_what_it_is_about() {
     let busy = read(429, busy.as_bytes());
     assert!(busy.rate_limited && !busy.money);
     assert_eq!(busy.retry_after.unwrap().as_secs(), 7);
+}
+
+#[test]
+fn an_error_within_a_stream_loses_what_is_ours_and_the_content_before_it_stays() {
+    let content = "data: {\"choices\":[{\"delta\":{\"content\":\"sk-abcdefghijkl\"}}]}\n\n";
+    let error = "data: {\"error\":{\"message\":\"key sk-abcdefghijkl of org-AbCdEf0123456789\"}}\n\n";
+    let clean = "data: {\"error\":{\"message\":\"key [redacted] of [redacted]\"}}\n\n";
+    let chunk = format!("{content}{error}");
+    let cleaned = upstream_error::clean_chunk(chunk.into());
+    assert_eq!(cleaned, format!("{content}{clean}"));
+    let harmless = "event: error\ndata: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    assert_eq!(upstream_error::clean_chunk(harmless.into()), harmless);
 }

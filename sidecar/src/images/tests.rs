@@ -12,6 +12,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 
 fn medium(url: &str) -> Medium {
     Medium {
+        file: None,
         path: "messages[0].content[0].image_url.url".into(),
         sense: Sense::Image,
         url: Some(url.into()),

@@ -21,7 +21,7 @@ fn lane(credentials: usize) -> (Arc<Lane>, Channel) {
 /// Uses a credential and settles it so.
 fn settle(lane: &Arc<Lane>, channel: &Channel, mark: Mark, credential: bool) -> usize {
     let claim = lane
-        .claim("m", NOW, false)
+        .claim(("m", None), NOW, false)
         .unwrap_or_else(|_| panic!("shut"));
     let used = claim.credential;
     claim.settle(Noted {
@@ -77,7 +77,7 @@ fn a_channel_takes_a_call_exactly_when_it_says_so() {
                 expected,
                 "{mark:?} {force}"
             );
-            let claimed = lane.claim("m", NOW, force).is_ok();
+            let claimed = lane.claim(("m", None), NOW, force).is_ok();
             assert_eq!(claimed, expected, "{mark:?} {force}");
         }
     }

@@ -2,6 +2,7 @@
 //! elsewhere. Used by `relay`, made by `upstream`. It must never give an end that the provider did not write.
 
 use bytes::Bytes;
+use purser_dialects::kept::Renames;
 use purser_dialects::translate::Interpreter;
 use purser_dialects::{Array, UsageFilter};
 use std::collections::VecDeque;
@@ -12,6 +13,8 @@ pub enum Through {
     Nothing,
     /// Themselves, without the usage that nobody but us asked for.
     Filter(Box<UsageFilter>),
+    /// Themselves, with the ids of what the provider keeps sealed.
+    Renames(Box<Renames>),
     /// One JSON array of what the events hold.
     Array(Box<Array>),
     /// The events of another API.
@@ -31,6 +34,9 @@ impl Through {
                 });
                 first
             }
+            Through::Renames(renames) => {
+                Some(renames.push(chunk)).filter(|bytes| !bytes.is_empty())
+            }
             Through::Array(array) => some(array.push(&chunk)),
             Through::Interpreter(interpreter) => some(interpreter.push(&chunk)),
         }
@@ -46,6 +52,7 @@ impl Through {
         match std::mem::replace(self, Through::Nothing) {
             Through::Nothing => None,
             Through::Filter(mut filter) => filter.finish(),
+            Through::Renames(mut renames) => renames.finish(),
             Through::Array(mut array) => some(array.finish()),
             Through::Interpreter(mut interpreter) => some(interpreter.finish()),
         }

@@ -121,6 +121,9 @@ fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes
     {
         edits.push(Edit::name(&member.span, name, json));
     }
+    if let Some(keeping) = &call.keeping {
+        edits.extend(keeping.edits.iter().cloned());
+    }
     let mut asked_usage = false;
     if json && call.scan.stream && asks_usage(provider, endpoint) {
         let ask = usage_option::ask(&call.body, &call.scan);

@@ -9,6 +9,8 @@ use crate::walk::Walk;
 use aho_corasick::packed::Searcher;
 use std::sync::LazyLock;
 
+/// Where Google keeps what was uploaded with a key.
+const GOOGLES_FILES: &str = "https://generativelanguage.googleapis.com/";
 /// How deep parts stand in parts: a tool's result is one level.
 const DEEP: usize = 4;
 
@@ -21,6 +23,8 @@ pub struct Medium {
     pub sense: Sense,
     /// The address, where it is at one; absent: its bytes are here, or at the provider.
     pub url: Option<String>,
+    /// The provider's own name for it, where it lies there.
+    pub file: Option<String>,
 }
 
 /// For which sense it is.
@@ -134,8 +138,8 @@ impl Looking<'_> {
         if sound.is_some() {
             self.add(Sense::Sound, format!("{path}.input_audio"), None);
         }
-        if file.is_some() {
-            self.add(Sense::Document, format!("{path}.file"), None);
+        if let Some(file) = file {
+            self.lying(Sense::Document, format!("{path}.file"), file);
         }
     }
 
@@ -148,8 +152,11 @@ impl Looking<'_> {
             Some("input_image" | "computer_screenshot") => {
                 self.at(Sense::Image, image, &format!("{path}.image_url"));
                 if image.is_none() {
-                    self.add(Sense::Image, path.to_owned(), None);
+                    self.lying(Sense::Image, path.to_owned(), part);
                 }
+            }
+            Some("input_file") if file.is_none() => {
+                self.lying(Sense::Document, path.to_owned(), part);
             }
             Some("input_file") => self.at(Sense::Document, file, &format!("{path}.file_url")),
             _ if sound.is_some() => {
@@ -175,7 +182,7 @@ impl Looking<'_> {
         let url = members(source, ["url"]).and_then(|[url]| url);
         match url {
             Some(_) => self.at(sense, url, &format!("{path}.source.url")),
-            None => self.add(sense, format!("{path}.source"), None),
+            None => self.lying(sense, format!("{path}.source"), source),
         }
     }
 
@@ -201,7 +208,12 @@ impl Looking<'_> {
             let uri = uri.and_then(|[camel, snake]| camel.or(snake));
             // What lies in a store of Google's is named by another scheme.
             let at = string(uri).filter(|uri| !uri.starts_with("gs://"));
-            self.add(sense_of(file), format!("{path}.fileData.fileUri"), at);
+            self.found.push(Medium {
+                path: format!("{path}.fileData.fileUri"),
+                sense: sense_of(file),
+                file: at.clone().filter(|uri| uri.starts_with(GOOGLES_FILES)),
+                url: at,
+            });
         }
         if let Some(answer) = answer.or(answer_snake) {
             let parts = members(answer, ["parts"]).and_then(|[parts]| parts);
@@ -228,7 +240,24 @@ impl Looking<'_> {
     }
 
     fn add(&mut self, sense: Sense, path: String, url: Option<String>) {
-        self.found.push(Medium { path, sense, url });
+        let file = None;
+        self.found.push(Medium {
+            path,
+            sense,
+            url,
+            file,
+        });
+    }
+
+    /// What may lie at the provider: an object with a `file_id`.
+    fn lying(&mut self, sense: Sense, path: String, object: &str) {
+        let id = members(object, ["file_id"]).and_then(|[id]| id);
+        self.found.push(Medium {
+            path,
+            sense,
+            url: None,
+            file: string(id),
+        });
     }
 }
 

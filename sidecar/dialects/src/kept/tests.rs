@@ -1,0 +1,128 @@
+use super::*;
+use bytes::Bytes;
+
+const SEALED: &str = "resp_ab12_px0123456789abcdef";
+
+#[test]
+fn a_sealed_id_says_whose_it_is_and_where_it_stands() {
+    let body = format!(r#"{{"model":"m","previous_response_id": "{SEALED}","input":"x"}}"#);
+    let found = kept(body.as_bytes());
+    let [one] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(one.param, "previous_response_id");
+    assert_eq!(
+        (one.id.as_str(), one.seal.as_deref()),
+        ("resp_ab12", Some("0123456789abcdef"))
+    );
+    assert_eq!(
+        body.get(one.span.clone().unwrap()),
+        Some(format!("\"{SEALED}\"").as_str())
+    );
+}
+
+#[test]
+fn ids_that_came_another_way_have_no_seal() {
+    for (body, param, id) in [
+        (
+            r#"{"previous_response_id":"resp_1"}"#,
+            "previous_response_id",
+            "resp_1",
+        ),
+        (
+            r#"{"previous_response_id":"resp_1_px12"}"#,
+            "previous_response_id",
+            "resp_1_px12",
+        ),
+        (
+            r#"{"previous_response_id":"_px0123456789abcdef"}"#,
+            "previous_response_id",
+            "_px0123456789abcdef",
+        ),
+        (r#"{"conversation":"conv_1"}"#, "conversation", "conv_1"),
+        (
+            r#"{"conversation":{"id":"conv_1"}}"#,
+            "conversation",
+            "conv_1",
+        ),
+        (
+            r#"{"input":["x",{"type":"item_reference","id":"msg_1"}]}"#,
+            "input",
+            "msg_1",
+        ),
+    ] {
+        let found = kept(body.as_bytes());
+        let [one] = found.as_slice() else {
+            panic!("{body}: {found:?}")
+        };
+        assert_eq!(
+            (one.param, one.id.as_str(), &one.seal),
+            (param, id, &None),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_names_nothing_kept_has_none() {
+    for body in [
+        r#"{"input":"previous_response_id"}"#,
+        r#"{"previous_response_id":null,"conversation":null}"#,
+        r#"{"input":[{"role":"user","content":"x"}]}"#,
+        r#"{"previous_response_id":7}"#,
+        "[]",
+        "",
+        "\u{0}",
+    ] {
+        assert_eq!(kept(body.as_bytes()), [], "{body}");
+    }
+}
+
+#[test]
+fn an_answers_id_is_found_however_much_of_it_is_there() {
+    let whole = br#"{"object":"response","id":"resp_1","output":[{"id":"msg_1"}]}"#;
+    assert_eq!(answer_id(whole).as_deref(), Some("resp_1"));
+    assert_eq!(answer_id(&whole[..50]).as_deref(), Some("resp_1"));
+    assert_eq!(answer_id(br#"{"output":[{"id":"msg_1"}]}"#), None);
+    assert_eq!(
+        answer_id(br#"{"id":"a\"b"}"#),
+        None,
+        "it would be spelt otherwise"
+    );
+    let events = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_2\"}}\n\ndata: {\"typ";
+    assert_eq!(stream_id(events.as_bytes()).as_deref(), Some("resp_2"));
+    assert_eq!(stream_id(b"data: {\"id\":\"resp_2\"}\n\n"), None);
+}
+
+#[test]
+fn however_a_stream_is_cut_the_same_strings_are_replaced() {
+    let text = r#"{"id":"resp_1","text":"\"resp_1\" and \"","previous_response_id":"resp_0","x":"resp_11","y":["resp_1"],"z":""#;
+    let expected = r#"{"id":"resp_1_pxS","text":"\"resp_1\" and \"","previous_response_id":"resp_0_pxS","x":"resp_11","y":["resp_1_pxS"],"z":""#;
+    let pairs = [("resp_1", "resp_1_pxS"), ("resp_0", "resp_0_pxS")];
+    for size in 1..=text.len() {
+        let mut renames = Renames::new(&pairs);
+        let mut out = Vec::new();
+        for chunk in text.as_bytes().chunks(size) {
+            out.extend_from_slice(&renames.push(Bytes::copy_from_slice(chunk)));
+        }
+        out.extend(renames.finish().unwrap_or_default());
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            expected,
+            "cut every {size} bytes"
+        );
+    }
+    let whole = Renames::new(&pairs).whole(text.into());
+    assert_eq!(whole, expected);
+}
+
+#[test]
+fn what_cannot_be_the_beginning_of_an_id_is_never_kept_back() {
+    let mut renames = Renames::new(&[("resp_1", "resp_1_pxS")]);
+    for chunk in ["data: {\"delta\":\"x\"}\n\n", "resp_", "\"res\","] {
+        assert_eq!(renames.push(chunk.into()), chunk);
+    }
+    assert_eq!(renames.push("a \"res".into()), "a ");
+    assert_eq!(renames.push("t\",".into()), "\"rest\",");
+    assert_eq!(renames.finish(), None);
+}
