@@ -17,8 +17,8 @@ mod gateway {
     mod drain;
     mod failover;
     mod hostile;
-    mod metered;
     mod kept;
+    mod metered;
     mod needs;
     mod outage;
     mod quarantine;

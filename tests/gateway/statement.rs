@@ -166,6 +166,40 @@ impl Shop {
         }
     }
 
+    /// Ten thousand of every kind.
+    async fn day(&mut self) {
+        let fails = |behaviour| (behaviour, Usage::default());
+        self.calls(2_000, Caller::Reads, [healthy(), healthy()])
+            .await;
+        self.calls(2_000, Caller::Streams, [healthy(), healthy()])
+            .await;
+        self.calls(1_500, Caller::Leaves, [slow(), slow()]).await;
+        self.calls(
+            1_500,
+            Caller::Reads,
+            [(from_cache(), CACHED), (from_cache(), CACHED)],
+        )
+        .await;
+        self.calls(
+            1_000,
+            Caller::Streams,
+            [fails(Behaviour::StreamErrorFirst), healthy()],
+        )
+        .await;
+        self.calls(
+            1_000,
+            Caller::Reads,
+            [fails(Behaviour::status(503)), healthy()],
+        )
+        .await;
+        self.calls(
+            1_000,
+            Caller::Reads,
+            [fails(Behaviour::status(503)), (from_cache(), CACHED)],
+        )
+        .await;
+    }
+
     fn answered(&self) -> [u64; 2] {
         [&self.first, &self.second].map(|provider| {
             let counts = provider.counts();
@@ -225,36 +259,7 @@ async fn a_statement_is_what_the_providers_counted_for_ten_thousand_mixed_calls(
         address,
         book,
     };
-    let fails = |behaviour| (behaviour, Usage::default());
-    shop.calls(2_000, Caller::Reads, [healthy(), healthy()])
-        .await;
-    shop.calls(2_000, Caller::Streams, [healthy(), healthy()])
-        .await;
-    shop.calls(1_500, Caller::Leaves, [slow(), slow()]).await;
-    shop.calls(
-        1_500,
-        Caller::Reads,
-        [(from_cache(), CACHED), (from_cache(), CACHED)],
-    )
-    .await;
-    shop.calls(
-        1_000,
-        Caller::Streams,
-        [fails(Behaviour::StreamErrorFirst), healthy()],
-    )
-    .await;
-    shop.calls(
-        1_000,
-        Caller::Reads,
-        [fails(Behaviour::status(503)), healthy()],
-    )
-    .await;
-    shop.calls(
-        1_000,
-        Caller::Reads,
-        [fails(Behaviour::status(503)), (from_cache(), CACHED)],
-    )
-    .await;
+    shop.day().await;
     assert!(process.end(SOON).await.unwrap().success());
 
     let (told, book) = (told(data.path()).await, shop.book);

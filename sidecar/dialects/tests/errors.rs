@@ -334,7 +334,8 @@ fn what_anthropic_and_gemini_refuse_is_judged_by_what_it_is_about() {
 #[test]
 fn an_error_within_a_stream_loses_what_is_ours_and_the_content_before_it_stays() {
     let content = "data: {\"choices\":[{\"delta\":{\"content\":\"sk-abcdefghijkl\"}}]}\n\n";
-    let error = "data: {\"error\":{\"message\":\"key sk-abcdefghijkl of org-AbCdEf0123456789\"}}\n\n";
+    let error =
+        "data: {\"error\":{\"message\":\"key sk-abcdefghijkl of org-AbCdEf0123456789\"}}\n\n";
     let clean = "data: {\"error\":{\"message\":\"key [redacted] of [redacted]\"}}\n\n";
     let chunk = format!("{content}{error}");
     let cleaned = upstream_error::clean_chunk(chunk.into());
