@@ -25,6 +25,7 @@ mod gateway {
     mod records;
     mod refusals;
     mod reload;
+    mod statement;
     mod stream;
     mod upstream;
 }

@@ -37,7 +37,7 @@ fn manifests(busy: &Provider, good: &Provider) -> String {
 }
 
 /// `purser up` on these folders, and the address that it serves.
-async fn up(files: &Path, data: &Path) -> (Process, SocketAddr) {
+pub(super) async fn up(files: &Path, data: &Path) -> (Process, SocketAddr) {
     let arguments = [
         ["-f", files.to_str().unwrap()],
         ["--data-dir", data.to_str().unwrap()],

@@ -20,14 +20,19 @@ mod ledger {
     pub(crate) mod grants;
     pub(crate) mod kill;
     pub(crate) mod log;
+    pub(crate) mod looked_for;
     pub(crate) mod million;
     pub(crate) mod people;
     pub(crate) mod speed;
+    pub(crate) mod sums;
     pub(crate) mod upgrade;
     pub(crate) mod usage;
 }
 
-use ledger::{admin, calls, faults, grants, kill, log, people, server, setup, upgrade, usage};
+use ledger::{
+    admin, calls, faults, grants, kill, log, looked_for, people, server, setup, sums, upgrade,
+    usage,
+};
 
 /// Each of these is a test against each store.
 macro_rules! over_both {
@@ -86,7 +91,7 @@ over_both! {
     admin::a_renewal_begins_time_anew_once,
     admin::accounts_tell_what_was_used,
     log::a_page_is_what_is_found_by_looking_at_every_record,
-    log::sums_are_what_every_record_adds_up_to,
+    sums::sums_are_what_every_record_adds_up_to,
     log::a_tail_tells_every_call_once_as_it_arrives,
     log::a_tail_of_what_is_rare_moves_on_and_of_nothing_stays,
     log::what_no_call_can_be_stops_no_sum,
@@ -95,6 +100,7 @@ over_both! {
     people::the_last_administrator_stays_one,
     people::wrong_passwords_lock_for_longer_each_time_and_a_right_one_forgives,
     people::a_session_ends_with_its_time_its_user_or_a_word,
+    people::who_may_not_log_in_has_no_session,
     people::deeds_are_told_last_first_page_by_page,
     people::a_payment_does_what_it_pays_for_once,
     people::somebody_is_told_of_each_part_of_a_budget_once,

@@ -3,6 +3,7 @@
 //!
 //! `TEXT` compares by bytes in both (`PostgreSQL` is told so), amounts are millionths, moments unix milliseconds. The checks are a last
 //! belt: the book never lets them be tested. Rows of `sums` lie in the order of their key in both: `SQLite` is told so.
+//! It begins as the chart that everyone sees first is grouped, by time and model: a week of it by the hour takes half as long as in any other.
 //!
 //! Version 2 leaves the records of version 1 with the arrival 0; `fill` gives them their numbers and adds them up.
 
@@ -115,7 +116,7 @@ CREATE TABLE sums (
     latency_ms  BIGINT NOT NULL,
     first_ms    BIGINT NOT NULL,
     first_count BIGINT NOT NULL,
-    PRIMARY KEY (span, from_ms, key, plan, channel, model, endpoint, status, failed)
+    PRIMARY KEY (span, from_ms, model, channel, plan, endpoint, status, failed, key)
 ) WITHOUT ROWID;
 CREATE TABLE numbers (
     name TEXT PRIMARY KEY,

@@ -121,170 +121,88 @@ async fn timed(what: &str, count: u64, ask: impl AsyncFn(u64)) -> bool {
     p95 <= BAR
 }
 
-fn some(text: String) -> Option<String> {
-    Some(text)
+type Look = (&'static str, Query, u64);
+
+fn list(what: &'static str, offset: u64, change: impl FnOnce(&mut Query)) -> Look {
+    let mut query = Query::default();
+    change(&mut query);
+    (what, query, offset)
 }
 
 /// Lists that a person may look at; the number varies what it looks for.
-fn lists(turn: u64) -> Vec<(&'static str, Query, u64)> {
+fn lists(turn: u64) -> Vec<Look> {
     let key = turn * 37 % 200;
     let app = format!("team-{}/app-{}", key / 5, key % 5);
-    let all = Query::default;
+    let of_key = |query: &mut Query| query.key = Some(app.clone());
+    let named = |query: &mut Query| query.key = Some(format!("app-{}", turn % 5));
+    let model = |query: &mut Query| query.model = Some(format!("model-{}", turn % 8));
+    let rare = |query: &mut Query| query.model = Some("rare".to_owned());
+    let channel = |query: &mut Query| query.channel = Some(format!("models/c{}", turn % 8));
+    let mut all = vec![
+        list("everything, first page", 0, |_| ()),
+        list("everything, page 5,000", 499_900 + turn, |_| ()),
+        list("a key", 0, of_key),
+        list("a key, page 40", 3_900, of_key),
+        list("a name in any namespace", 0, named),
+        list("a model", 0, model),
+        list("a model that is rare", 0, rare),
+        list("a channel", 0, channel),
+    ];
+    all.extend(more_lists(turn));
+    all
+}
+
+fn more_lists(turn: u64) -> Vec<Look> {
+    let team = |n: u64| format!("team-{}", (turn + n) % 40);
     let moment = FIRST + turn * 7_919_333 % (DAYS * DAY_MS);
+    let namespace = |query: &mut Query| query.namespace = Some(team(0));
+    let three = |query: &mut Query| query.scope = Scope::Namespaces((0..3).map(team).collect());
+    let plan = |query: &mut Query| query.plan = Some(format!("plan-{}", turn % 3));
+    let failed = |query: &mut Query| query.outcome = Some(Outcome::Failed);
+    let id = |query: &mut Query| query.id = Some(format!("req-{:08}", turn * 7_919 % CALLS));
     vec![
-        ("everything, first page", all(), 0),
-        ("everything, page 5,000", all(), 499_900 + turn),
-        (
-            "a key",
-            Query {
-                key: some(app.clone()),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a key, page 40",
-            Query {
-                key: some(app),
-                ..all()
-            },
-            3_900,
-        ),
-        (
-            "a name in any namespace",
-            Query {
-                key: some(format!("app-{}", turn % 5)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a model",
-            Query {
-                model: some(format!("model-{}", turn % 8)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a model that is rare",
-            Query {
-                model: some("rare".to_owned()),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a channel",
-            Query {
-                channel: some(format!("models/c{}", turn % 8)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a namespace",
-            Query {
-                namespace: some(format!("team-{}", turn % 40)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "three namespaces of a team",
-            Query {
-                scope: Scope::Namespaces(
-                    (0..3)
-                        .map(|n| format!("team-{}", (turn + n) % 40))
-                        .collect(),
-                ),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a plan",
-            Query {
-                plan: some(format!("plan-{}", turn % 3)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "what failed",
-            Query {
-                outcome: Some(Outcome::Failed),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a status, page 150",
-            Query {
-                status: Some(429),
-                ..all()
-            },
-            14_900,
-        ),
-        (
-            "a status that there is none of",
-            Query {
-                status: Some(418),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "a request id",
-            Query {
-                id: some(format!("req-{:08}", turn * 7_919 % CALLS)),
-                ..all()
-            },
-            0,
-        ),
-        (
-            "six hours of some day that failed",
-            Query {
-                from_ms: moment,
-                to_ms: moment + 6 * HOUR_MS,
-                outcome: Some(Outcome::Failed),
-                ..all()
-            },
-            0,
-        ),
+        list("a namespace", 0, namespace),
+        list("three namespaces of a team", 0, three),
+        list("a plan", 0, plan),
+        list("what failed", 0, failed),
+        list("a status, page 150", 14_900, |query| {
+            query.status = Some(429)
+        }),
+        list("a status that there is none of", 0, |query| {
+            query.status = Some(418)
+        }),
+        list("a request id", 0, id),
+        list("six hours of some day that failed", 0, |query| {
+            (query.from_ms, query.to_ms) = (moment, moment + 6 * HOUR_MS);
+            failed(query);
+        }),
     ]
 }
 
 /// Sums behind a statistic, a chart and a bill.
 fn sums(turn: u64) -> Vec<(&'static str, Query, &'static [By])> {
     let now = FIRST + DAYS * DAY_MS - turn * 1_333;
-    let last = |ms: u64| Query {
-        from_ms: now - ms,
-        to_ms: now,
-        ..Query::default()
+    let last = |ms: u64| {
+        let (_, query, _) = list("", 0, |query| {
+            (query.from_ms, query.to_ms) = (now - ms, now)
+        });
+        query
     };
-    let failed = |query: Query| Query {
+    let (week, month) = (7 * DAY_MS, 30 * DAY_MS);
+    let team = Query {
+        namespace: Some(format!("team-{}", turn % 40)),
+        ..last(week)
+    };
+    let failed = Query {
         outcome: Some(Outcome::Failed),
-        ..query
-    };
-    let team = |query: Query| Query {
-        namespace: some(format!("team-{}", turn % 40)),
-        ..query
+        ..Query::default()
     };
     vec![
         ("statistic of ever", Query::default(), &[]),
         ("statistic of the last minute", last(60_000), &[]),
         ("statistic of the last day", last(DAY_MS), &[]),
-        (
-            "statistic of a namespace, last week",
-            team(last(7 * DAY_MS)),
-            &[],
-        ),
-        (
-            "statistic of what failed, ever",
-            failed(Query::default()),
-            &[],
-        ),
+        ("statistic of a namespace, last week", team, &[]),
+        ("statistic of what failed, ever", failed, &[]),
         (
             "chart of a day by model and hour",
             last(DAY_MS),
@@ -292,28 +210,22 @@ fn sums(turn: u64) -> Vec<(&'static str, Query, &'static [By])> {
         ),
         (
             "chart of a week by model and hour",
-            last(7 * DAY_MS),
+            last(week),
             &[By::Model, By::Hour],
         ),
         (
             "chart of a month by model and day",
-            last(30 * DAY_MS),
+            last(month),
             &[By::Model, By::Day],
         ),
         (
-            "chart of a month by channel and day",
-            last(30 * DAY_MS),
-            &[By::Channel, By::Day],
-        ),
-        ("bill of a month by key", last(30 * DAY_MS), &[By::Key]),
-        (
             "bill of a month by namespace",
-            last(30 * DAY_MS),
+            last(month),
             &[By::Namespace],
         ),
         (
             "bill of a month by key and plan",
-            last(30 * DAY_MS),
+            last(month),
             &[By::Key, By::Plan],
         ),
     ]

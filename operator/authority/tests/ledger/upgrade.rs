@@ -1,6 +1,6 @@
 //! A ledger of version 1 with calls in it becomes one of version 2, and nothing of it is lost or counted twice.
 
-use crate::log::{calls, keep_all};
+use crate::looked_for::{calls, keep_all};
 use crate::setup::*;
 use purser_authority::ledger::{Activate, By, Ledger, Paging, Query, Renewal, Sum};
 use purser_config::usage::Record;
@@ -60,9 +60,9 @@ async fn told(ledger: &Ledger) -> (Vec<Sum>, u64, Vec<Record>) {
     (sums, page.total, page.records)
 }
 
-pub(crate) async fn a_ledger_of_version_1_is_added_up_when_it_is_opened(store: Store) {
-    let ledger = store.open().await;
-    reserve(&ledger, ask("c", "k", 100)).await.unwrap();
+/// Calls that were paid and such as were not, and a plan's time that began twice.
+async fn fill(ledger: &Ledger) {
+    reserve(ledger, ask("c", "k", 100)).await.unwrap();
     let begin = Activate {
         key: key("k"),
         plan: "pass".to_owned(),
@@ -78,13 +78,18 @@ pub(crate) async fn a_ledger_of_version_1_is_added_up_when_it_is_opened(store: S
         at_ms: NOW + 9,
     };
     ledger.renew(renewal).await.unwrap();
-    keep_all(&ledger, &calls(4_500)).await;
+    keep_all(ledger, &calls(4_500)).await;
     let batch = batch("spool-1", 4_501, vec![record("c", "k", 60)]);
     ledger
         .keep(sender_of_all(), batch, NOW)
         .await
         .unwrap()
         .unwrap();
+}
+
+pub(crate) async fn a_ledger_of_version_1_is_added_up_when_it_is_opened(store: Store) {
+    let ledger = store.open().await;
+    fill(&ledger).await;
     let before = told(&ledger).await;
     drop(ledger);
     run(&store, BACK).await;

@@ -36,7 +36,7 @@ fn row(name: &str, line: &Line, currency: &str) -> String {
         other.collect::<Vec<_>>().join("; "),
         decimal(i128::from(line.cost)),
         decimal(i128::from(line.waste)),
-        decimal(line.margin),
+        decimal(i128::from(line.margin)),
         currency.to_owned(),
     ];
     fields.map(|field| fitted(&field)).join(",")

@@ -98,7 +98,7 @@ pub fn check_hmac(header: &str, body: &[u8], secrets: &[String]) -> Result<(), F
 
 /// Whether any secret makes any of the signatures. All are tried, whichever fits, so that the time tells nothing.
 fn any_is_of(signatures: &[Vec<u8>], secrets: &[String], parts: &[&[u8]]) -> bool {
-    let tried = secrets.iter().filter(|secret| !secret.is_empty());
+    let tried = secrets.iter().filter(|secret| !secret.trim().is_empty());
     let tried = tried.flat_map(|secret| signatures.iter().map(move |given| (secret, given)));
     tried.fold(false, |any, (secret, given)| {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
@@ -158,7 +158,7 @@ mod tests {
             now: 0,
             tolerance: 300,
         };
-        let secrets = secrets(&["", KEY]);
+        let secrets = secrets(&["", " ", KEY]);
         let odd = [
             "",
             "t=",

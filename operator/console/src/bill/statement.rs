@@ -88,7 +88,7 @@ pub struct Line {
     /// What they took for nothing.
     pub waste: u64,
     /// The price less cost and waste.
-    pub margin: i128,
+    pub margin: i64,
 }
 
 impl Wanted {
@@ -207,6 +207,9 @@ impl Line {
     }
 
     fn close(&mut self) {
-        self.margin = i128::from(self.price) - i128::from(self.cost) - i128::from(self.waste);
+        let spent = i128::from(self.cost) + i128::from(self.waste);
+        let margin = i128::from(self.price) - spent;
+        let beyond = if margin < 0 { i64::MIN } else { i64::MAX };
+        self.margin = i64::try_from(margin).unwrap_or(beyond);
     }
 }
