@@ -189,10 +189,8 @@ impl Trial<'_> {
             }
             let now = self.failover.clock.now();
             let only = self.call.keeping.as_ref().and_then(|kept| kept.credential);
-            let claim = reach
-                .lane
-                .claim((serving.upstream_name(), only), now, force);
-            let Ok(claim) = claim else {
+            let wanted = (serving.upstream_name(), only);
+            let Ok(claim) = reach.lane.claim(wanted, now, force) else {
                 return Ok(None);
             };
             self.spend().await?;

@@ -16,12 +16,8 @@ async fn no_route_answers_without_the_right_credential() {
     let viewer = house.person("viewer", 1, &["shop"]);
     let team = house.person("team", 5, &["shop"]);
     let ended = house.person("gone", 10, &[]);
-    assert_eq!(
-        house
-            .ask("GET", "/api/user/logout", Some(&ended), None)
-            .status,
-        200
-    );
+    let left = house.ask("GET", "/api/user/logout", Some(&ended), None);
+    assert_eq!(left.status, 200);
     let bearer = format!("Bearer {key}");
     let mut walked = 0;
     for door in doors() {
@@ -38,24 +34,19 @@ async fn no_route_answers_without_the_right_credential() {
             Some("Basic eDp5"),
             Some(ended.as_str()),
         ];
+        let refused = |wrong: &[Option<&str>], others: [&str; 2]| {
+            for credential in wrong.iter().copied().chain(others.map(Some)) {
+                assert_eq!(ask(credential), 401, "{door:?} with {credential:?}");
+            }
+        };
         match door.who {
             "anyone" => continue,
             "a signature" => assert_eq!(ask(Some(house.token.as_str())), 401, "{door:?}"),
             "an API key" => {
-                for credential in wrong
-                    .into_iter()
-                    .chain([Some(house.token.as_str()), Some("sk-wrong")])
-                {
-                    assert_eq!(ask(credential), 401, "{door:?} with {credential:?}");
-                }
+                refused(&wrong, [house.token.as_str(), "sk-wrong"]);
             }
             who => {
-                for credential in wrong
-                    .into_iter()
-                    .chain([Some(key.as_str()), Some(bearer.as_str())])
-                {
-                    assert_eq!(ask(credential), 401, "{door:?} with {credential:?}");
-                }
+                refused(&wrong, [key.as_str(), bearer.as_str()]);
                 if who != "session" {
                     assert_eq!(ask(Some(&viewer)), 403, "{door:?} as a viewer");
                 }

@@ -1,4 +1,9 @@
 //! One HTTP call on a connection of its own, read whole, every header seen. Used where what is tested is the answer and not how it came.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so"
+)]
 
 use serde_json::Value;
 use std::io::{Read, Write};

@@ -23,10 +23,13 @@ const MOST_KEPT: usize = 1_000;
 const MOST_NAMESPACES: usize = 200;
 const LONGEST_TOKEN: usize = 16 << 10;
 
+/// SHA-256 of a token: the token itself is not kept.
+type TokenDigest = [u8; 32];
+
 /// Verdicts, and who is asked for them.
 pub(crate) struct Reviews {
     client: Client,
-    kept: Mutex<HashMap<[u8; 32], (Instant, Option<Reviewed>)>>,
+    kept: Mutex<HashMap<TokenDigest, (Instant, Option<Reviewed>)>>,
 }
 
 impl Reviews {

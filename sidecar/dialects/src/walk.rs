@@ -150,9 +150,8 @@ fn value<'a, const LOOKS: bool>(mut text: &'a [u8], texts_only: &mut bool) -> Op
                     continue;
                 }
             },
-            [b't', b'r', b'u', b'e', rest @ ..] => rest,
+            [b't', b'r', b'u', b'e', rest @ ..] | [b'n', b'u', b'l', b'l', rest @ ..] => rest,
             [b'f', b'a', b'l', b's', b'e', rest @ ..] => rest,
-            [b'n', b'u', b'l', b'l', rest @ ..] => rest,
             [b'-', rest @ ..] => number(rest)?,
             [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] => {
                 text = past_blanks(rest);

@@ -72,6 +72,18 @@ fn forged(why: Forged) -> Failure {
     Failure::new(401, format!("this is not believed: {why}"))
 }
 
+/// The plan that the key which is paid for has now.
+fn plan_of(ask: &Ask, payment: &Payment) -> Result<String, Failure> {
+    let seen = ask.console.house.seen();
+    let mut keys = seen.keys.iter();
+    let key = keys.find(|key| ids::name_of(&key.metadata) == payment.key);
+    key.map(|key| key.spec.plan.clone()).ok_or_else(|| {
+        let key = &payment.key;
+        let why = format!("there is no ApiKey {key}; make it, and have the event sent again");
+        Failure::new(422, why)
+    })
+}
+
 async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Outcome {
     let payment = match read {
         Ok(Ok(payment)) => payment,
@@ -84,18 +96,7 @@ async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Ou
         Err(Unread::OtherTime(why)) => return Err(forged(why)),
         Err(unread) => return Err(Failure::new(422, unread.to_string())),
     };
-    let seen = ask.console.house.seen();
-    let mut keys = seen.keys.iter();
-    let key = keys.find(|key| ids::name_of(&key.metadata) == payment.key);
-    let key = key.ok_or_else(|| {
-        Failure::new(
-            422,
-            format!(
-                "there is no ApiKey {}; make it, and have the event sent again",
-                payment.key
-            ),
-        )
-    })?;
+    let plan_now = plan_of(ask, &payment)?;
     let paid = ask.console.ledger()?.pay(payment.clone()).await?;
     let paid = paid.map_err(|refused| match refused {
         PayRefused::OtherEvent => Failure::new(
@@ -105,7 +106,7 @@ async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Ou
         PayRefused::TooMuch => Failure::new(422, "the account cannot hold that much"),
     })?;
     if let Bought::Plan(plan) = &payment.buys
-        && *plan != key.spec.plan
+        && *plan != plan_now
     {
         // Sent again where this fails: the ledger does its part once all the same.
         let change = Change::Patch {

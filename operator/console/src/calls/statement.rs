@@ -78,7 +78,6 @@ pub(crate) struct Row {
 
 impl Row {
     fn of(line: &Line) -> Self {
-        let bounded = line.margin.clamp(i64::MIN.into(), i64::MAX.into());
         Row {
             name: line.name.clone(),
             calls: line.calls,
@@ -93,7 +92,7 @@ impl Row {
             other_prices: line.other_prices.clone(),
             cost: line.cost,
             waste: line.waste,
-            margin: i64::try_from(bounded).unwrap_or(i64::MAX),
+            margin: line.margin,
         }
     }
 }
@@ -177,7 +176,8 @@ fn view(made: &Statement) -> StatementView {
     StatementView {
         of: format!("{:?}", made.of).to_lowercase(),
         start_timestamp: made.from_ms / 1000,
-        end_timestamp: (made.to_ms / 1000).saturating_sub(u64::from(made.to_ms % 1000 == 0)),
+        end_timestamp: (made.to_ms / 1000)
+            .saturating_sub(u64::from(made.to_ms.is_multiple_of(1000))),
         currency: made.currency.clone(),
         rows: made.lines.iter().map(Row::of).collect(),
         total: Row::of(&made.total),

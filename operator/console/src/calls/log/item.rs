@@ -94,7 +94,7 @@ impl Item {
     pub(crate) fn of(record: &Record) -> Self {
         let content = why(record);
         let name = |channel: &purser_config::Name| channel.to_string();
-        let waste = record.waste.iter();
+        let (waste, channel) = (record.waste.iter(), record.channel.as_ref());
         let tokens = &record.tokens;
         Item {
             id: record.id.clone(),
@@ -111,11 +111,8 @@ impl Item {
             group: record.plan.clone(),
             model_name: record.asked.clone(),
             served: record.served.clone(),
-            channel: record
-                .channel
-                .as_ref()
-                .map_or(0, |name| ids::number("ProviderChannel", name.as_str())),
-            channel_name: record.channel.as_ref().map(name).unwrap_or_default(),
+            channel: channel.map_or(0, |name| ids::number("ProviderChannel", name.as_str())),
+            channel_name: channel.map(name).unwrap_or_default(),
             endpoint: format!("{:?}", record.endpoint),
             is_stream: record.stream,
             status: record.status,

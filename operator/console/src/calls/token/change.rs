@@ -180,14 +180,7 @@ fn spec(wanted: &Members) -> Result<Map<String, Value>, Failure> {
     let mut spec = Map::new();
     let mut put = |name: &str, value: Value| drop(spec.insert(name.to_owned(), value));
     if let Some(name) = &wanted.display_name {
-        put(
-            "displayName",
-            if name.is_empty() {
-                Value::Null
-            } else {
-                name.as_str().into()
-            },
-        );
+        put("displayName", or_null(name.is_empty(), name.as_str()));
     }
     let limits = wanted.model_limits.as_deref().map(|text| {
         let models = text
@@ -197,14 +190,7 @@ fn spec(wanted: &Members) -> Result<Map<String, Value>, Failure> {
         models.map(str::to_owned).collect()
     });
     if let Some(models) = wanted.models.clone().or(limits) {
-        put(
-            "models",
-            if models.is_empty() {
-                Value::Null
-            } else {
-                models.into()
-            },
-        );
+        put("models", or_null(models.is_empty(), models));
     }
     if let Some(seconds) = wanted.expired_time {
         put(
@@ -219,16 +205,17 @@ fn spec(wanted: &Members) -> Result<Map<String, Value>, Failure> {
         put("suspended", suspended.into());
     }
     if let Some(accounts) = wanted.service_accounts.clone() {
-        put(
-            "serviceAccounts",
-            if accounts.is_empty() {
-                Value::Null
-            } else {
-                accounts.into()
-            },
-        );
+        put("serviceAccounts", or_null(accounts.is_empty(), accounts));
     }
     Ok(spec)
+}
+
+/// What is empty is removed.
+fn or_null(is_empty: bool, value: impl Into<Value>) -> Value {
+    match is_empty {
+        true => Value::Null,
+        false => value.into(),
+    }
 }
 
 fn moment(seconds: i64) -> Result<String, Failure> {
