@@ -34,7 +34,7 @@ use std::time::Duration;
 use stored::{Content, Lies};
 
 /// How often the cluster is asked again, for Secrets that a person deleted or replaced.
-const RELOOK: Duration = Duration::from_secs(300);
+const RELOOK: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a key waits for its Secret to arrive from the same folder before one is made.
 const GRACE: Duration = Duration::from_secs(2);

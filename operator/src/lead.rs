@@ -1,11 +1,12 @@
 //! Everything that an operator does once it may serve, put together. `run` starts it, when the Lease is taken or at once where replicas
 //! share their stores, and drops it when the operator ends. What writes to the API server is in `effects`.
 
+mod chores;
 mod effects;
 
 use crate::admin::{Part, Ready};
 use crate::args::Run;
-use crate::certificate::{self, Certificates};
+use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::house::{ClusterHouse, Publications, Reviews};
 use crate::inject;
@@ -14,15 +15,15 @@ use crate::metrics::Metrics;
 use crate::reconcile::Reconciler;
 use crate::run::Failure;
 use crate::secrets::Secrets;
-use crate::serve::{Hub, Note, Reviewer, Server};
+use crate::serve::{Hub, Reviewer, Server};
 use crate::status::Teller;
 use crate::stores::{self, Opened};
 use crate::sweep::Sweeper;
-use crate::watch::{Dirty, Watched};
+use crate::watch::Watched;
 use crate::world::Guards;
+use chores::{mark_begun, prove, tell_others, tell_shares, turn_certificates};
 use effects::Effects;
 use kube::{Api, Client};
-use purser_authority::Activations;
 use purser_compile::{Gateway, Options};
 use purser_console::{Console, PaymentSecrets};
 use std::sync::{Arc, Mutex};
@@ -33,10 +34,6 @@ use tokio::task::JoinSet;
 
 /// How long after a failure windows and ledger are opened again.
 const OPENS_AGAIN: Duration = Duration::from_secs(2);
-/// How soon after a comparison with the cluster the next one is made, at the least.
-const PROVES_AGAIN: Duration = Duration::from_millis(100);
-/// How often replicas tell each other who is connected, and look what others wrote into the ledger.
-const TELLS_OTHERS: Duration = Duration::from_secs(1);
 
 /// What it starts from.
 pub(crate) struct Lead {
@@ -349,63 +346,4 @@ fn stream_names(run: &Run) -> Vec<String> {
     ];
     names.extend(run.stream_name.iter().cloned());
     names
-}
-
-async fn turn_certificates(certificates: Arc<Certificates>, report: Arc<Notify>) {
-    loop {
-        tokio::time::sleep(certificate::TURN).await;
-        match certificates.turn().await {
-            Ok(true) => report.notify_one(), // The bundle lies in the compiled Secrets.
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(error = %error, "turning certificates; the old ones stay")
-            }
-        }
-    }
-}
-
-/// A key whose time began has an end, which its sidecars must know.
-async fn mark_begun(mut begun: watch::Receiver<Arc<Activations>>, dirty: Dirty) {
-    while begun.changed().await.is_ok() {
-        dirty.mark();
-    }
-}
-
-/// Compares with the cluster when a sidecar seems to know more of it, until nothing is missing.
-async fn prove(watched: Arc<Watched>) {
-    loop {
-        watched.level.wanted().await;
-        let mut pause = PROVES_AGAIN;
-        while !watched.prove().await {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(OPENS_AGAIN);
-        }
-        tokio::time::sleep(PROVES_AGAIN).await;
-    }
-}
-
-async fn tell_shares(hub: Arc<Hub>) {
-    loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        hub.tell_shares();
-        hub.recall();
-    }
-}
-
-/// What replicas must know of each other: whose sidecars run what, and which keys began to be valid.
-async fn tell_others(hub: Arc<Hub>) {
-    loop {
-        tokio::time::sleep(TELLS_OTHERS).await;
-        let note = hub.note().and_then(|note| serde_json::to_string(&note));
-        let Ok(note) = note.inspect_err(|error| tracing::error!(%error, "counting sidecars"))
-        else {
-            continue;
-        };
-        let told = hub.authority().post(Some(&note)).await;
-        let notes = told.iter().map(|note| serde_json::from_str::<Note>(note));
-        hub.hear(notes.filter_map(Result::ok).collect());
-        if let Err(error) = hub.authority().catch_up().await {
-            tracing::debug!(%error, "what other replicas wrote is not seen for now");
-        }
-    }
 }

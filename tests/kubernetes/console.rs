@@ -1,7 +1,7 @@
 //! The management API over a cluster: what it makes are objects, what kubectl changes it shows, and Kubernetes tokens are let in as far as
 //! RBAC lets them.
 
-use super::cluster::API;
+use super::cluster::{API, Cluster};
 use super::operator::{World, free_port};
 use purser_tests::plain::{Answer, send};
 use serde_json::{Value, json};
@@ -79,17 +79,8 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
     assert_eq!(cluster.get(&path).await["spec"]["plan"], "team");
 
     let suspend = r#"{"spec":{"suspended":true}}"#;
-    let patch = [
-        "patch",
-        "apikey",
-        "ci",
-        "-n",
-        "shop",
-        "--type=merge",
-        "-p",
-        suspend,
-    ];
-    cluster.says(&patch).await;
+    let patch = ["patch", "apikey", "ci", "-n", "shop", "--type=merge", "-p"];
+    cluster.says(&[&patch[..], &[suspend]].concat()).await;
     scene
         .until("/api/token/shop%2Fci", |key| key["status"] == 2)
         .await;
@@ -108,24 +99,33 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
     );
     let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
         "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
-    assert_eq!(
-        scene.ask("POST", "/api/channel/", Some(channel)).status,
-        200
-    );
+    let made = scene.ask("POST", "/api/channel/", Some(channel));
+    assert_eq!(made.status, 200, "{made:?}");
     let secret = cluster
         .get("/api/v1/namespaces/shop/secrets/one-credential")
         .await;
-    assert_eq!(
-        secret["metadata"]["labels"]["purser.dev/credential"],
-        "true"
-    );
-    assert_eq!(
-        scene.ask("DELETE", "/api/token/shop%2Fci", None).status,
-        200
-    );
-    assert_eq!(scene.ask("GET", "/api/token/shop%2Fci", None).status, 404);
+    let labels = &secret["metadata"]["labels"];
+    assert_eq!(labels["purser.dev/credential"], "true");
+    let asked = |method| scene.ask(method, "/api/token/shop%2Fci", None).status;
+    assert_eq!((asked("DELETE"), asked("GET")), (200, 404));
     let deeds = scene.ask("GET", "/api/audit/", None).data();
     assert_eq!(deeds["items"][0]["what"], "delete key");
+}
+
+/// A ServiceAccount in `shop` that may do this with its keys; its token.
+async fn account(cluster: &Cluster, name: &str, verbs: &str) -> String {
+    let shop = ["-n", "shop"];
+    let says = async |what: &[&str]| cluster.says(&[what, &shop].concat()).await;
+    says(&["create", "serviceaccount", name]).await;
+    if !verbs.is_empty() {
+        let (verbs, of) = (format!("--verb={verbs}"), "--resource=apikeys.purser.dev");
+        says(&["create", "role", name, &verbs, of]).await;
+        let role = format!("--role={name}");
+        let who = format!("--serviceaccount=shop:{name}");
+        says(&["create", "rolebinding", name, &role, &who]).await;
+    }
+    let token = says(&["create", "token", name]).await;
+    token.trim().to_owned()
 }
 
 #[tokio::test]
@@ -135,39 +135,11 @@ async fn a_kubernetes_token_may_here_what_rbac_lets_it_do() {
     scene
         .until("/api/plan/team", |plan| plan["status"] == 1)
         .await;
-    let mut tokens = Vec::new();
-    for (name, verbs) in [
-        ("writer", "get,list,create,patch,delete"),
-        ("reader", "get,list"),
-        ("nobody", ""),
-    ] {
-        cluster
-            .says(&["create", "serviceaccount", name, "-n", "shop"])
-            .await;
-        if !verbs.is_empty() {
-            let verbs = format!("--verb={verbs}");
-            cluster
-                .says(&[
-                    "create",
-                    "role",
-                    name,
-                    "-n",
-                    "shop",
-                    &verbs,
-                    "--resource=apikeys.purser.dev",
-                ])
-                .await;
-            let (role, who) = (
-                format!("--role={name}"),
-                format!("--serviceaccount=shop:{name}"),
-            );
-            cluster
-                .says(&["create", "rolebinding", name, "-n", "shop", &role, &who])
-                .await;
-        }
-        let token = cluster.says(&["create", "token", name, "-n", "shop"]).await;
-        tokens.push(token.trim().to_owned());
-    }
+    let tokens = [
+        account(cluster, "writer", "get,list,create,patch,delete").await,
+        account(cluster, "reader", "get,list").await,
+        account(cluster, "nobody", "").await,
+    ];
     let wish =
         |namespace: &str| Some(json!({"name": "mine", "namespace": namespace, "plan": "team"}));
     let make = |token: &str, namespace: &str| {
@@ -180,22 +152,10 @@ async fn a_kubernetes_token_may_here_what_rbac_lets_it_do() {
         (200, 403)
     );
     assert_eq!(make(&tokens[1], "shop"), 403);
-    let seen = scene
-        .ask_as(&tokens[1], ("GET", "/api/token/"), None)
-        .data();
-    assert_eq!(seen["total"], 1);
-    assert_eq!(
-        scene
-            .ask_as(&tokens[2], ("GET", "/api/token/"), None)
-            .status,
-        401
-    );
-    assert_eq!(
-        scene
-            .ask_as("eyJhbGciOiJub25lIn0.e30.", ("GET", "/api/token/"), None)
-            .status,
-        401
-    );
+    let list = |token: &str| scene.ask_as(token, ("GET", "/api/token/"), None);
+    assert_eq!(list(&tokens[1]).data()["total"], 1);
+    assert_eq!(list(&tokens[2]).status, 401);
+    assert_eq!(list("eyJhbGciOiJub25lIn0.e30.").status, 401);
     let deeds = scene.ask("GET", "/api/audit/", None).data();
     assert_eq!(deeds["items"][0]["by"], "system:serviceaccount:shop:writer");
 }

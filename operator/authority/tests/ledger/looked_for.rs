@@ -55,7 +55,7 @@ fn call(dice: &mut Dice, n: u64) -> Record {
         reservation: None,
         channel: served.map(|name| name.parse().unwrap()),
         endpoint: dice.one_of(&[Endpoint::Chat, Endpoint::Embeddings]),
-        asked: if n % 211 == 0 {
+        asked: if n.is_multiple_of(211) {
             "rare".to_owned()
         } else {
             "gpt-4o".to_owned()

@@ -50,7 +50,7 @@ fn call(n: u64) -> Record {
             output: 200 + random(5, 300),
         },
         cost: 1_800 + random(6, 900),
-        waste: failed.then(|| (channel, 400)).into_iter().collect(),
+        waste: failed.then_some((channel, 400)).into_iter().collect(),
         began_ms: FIRST + n * (DAYS * DAY_MS / CALLS),
         latency_ms: 700 + random(7, 900),
         first_ms: Some(200 + random(8, 200)),
