@@ -25,7 +25,7 @@ use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Name, Standing};
@@ -128,8 +128,8 @@ impl Gateway {
         peer: Arc<Peer>,
     ) -> Response<Body> {
         let id = self.ids.next();
-        let (mut parts, body) = request.into_parts();
-        match self.walk(&id, (&mut parts, &peer), body).await {
+        let (mut parts, mut body) = request.into_parts();
+        match self.walk(&id, (&mut parts, &peer), &mut body).await {
             Ok(response) => response,
             Err(Refused { reject, told }) => {
                 self.metrics.rejected(reject.code());
@@ -140,7 +140,15 @@ impl Gateway {
                     path = parts.uri.path(),
                     "call refused"
                 );
-                respond::refusal(&reject, dialect(&parts), &id, &told)
+                let mut response = respond::refusal(&reject, dialect(&parts), &id, &told);
+                // hyper would close the connection on the rest of the body, and its caller would not be told.
+                let waits = parts.headers.contains_key(header::EXPECT);
+                let passed = !waits && intake::pass_over(&mut body).await;
+                if !passed && parts.version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                response
             }
         }
     }
@@ -150,7 +158,7 @@ impl Gateway {
         &self,
         id: &HeaderValue,
         (parts, peer): (&mut Parts, &Peer),
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Response<Body>, Refused> {
         let began = self.clock.now();
         intake::check(parts)?;
@@ -198,7 +206,11 @@ impl Gateway {
     }
 
     /// The walk from the window on, for a call that a provider answers.
-    async fn carry(&self, entered: Entered<'_>, body: Incoming) -> Result<Response<Body>, Refused> {
+    async fn carry(
+        &self,
+        entered: Entered<'_>,
+        body: &mut Incoming,
+    ) -> Result<Response<Body>, Refused> {
         let boundary = content_type(entered.parts, entered.aim.endpoint)?;
         let ((reservation, quota), intake) = self.reserve_and_read(entered.caller, body).await?;
         let told = Told::before_attempts(quota, intake.replay);
@@ -288,7 +300,7 @@ impl Gateway {
     async fn reserve_and_read(
         &self,
         caller: &Arc<Caller>,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<((Reservation, Quota), Intake), Refused> {
         let mut reserve = std::pin::pin!(self.reserve(caller));
         let read = async {

@@ -25,6 +25,10 @@ const BODY_SILENCE: Duration = Duration::from_secs(30);
 /// How long a whole body may take: who declares 32 MiB and sends a byte now and then holds that memory.
 const BODY_WHOLE: Duration = Duration::from_secs(300);
 
+/// How much is read of a body that nobody needs, and for how long.
+const LONGEST_PASSED: usize = 256 << 10;
+const PASSED_WITHIN: Duration = Duration::from_millis(500);
+
 /// The memory that request bodies hold now.
 #[derive(Default)]
 pub struct Memory(AtomicUsize);
@@ -148,7 +152,7 @@ fn ambiguous_target(parts: &Parts, told: &Told<'_>) -> Option<&'static str> {
 /// # Errors
 /// 413 past 32 MiB (at once, when the head says so), 408 when it falls silent, 400 when it is cut off, 503 when bodies
 /// fill the memory set aside for them.
-pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Reject> {
+pub async fn read(body: &mut Incoming, memory: &Arc<Memory>) -> Result<Intake, Reject> {
     let told = body.size_hint().lower() as usize;
     fits(told)?;
     let mut held = Held {
@@ -190,6 +194,25 @@ pub async fn read(mut body: Incoming, memory: &Arc<Memory>) -> Result<Intake, Re
         replay,
         held,
     })
+}
+
+/// Reads what is left of the body of a request that is refused, so that its connection can carry the next one; whether it was little
+/// enough, and there soon enough.
+pub async fn pass_over(body: &mut Incoming) -> bool {
+    let read = async {
+        let mut left = LONGEST_PASSED;
+        while !body.is_end_stream() {
+            let told = body.size_hint().lower();
+            let next = (told <= left as u64).then(|| body.frame())?.await;
+            let Some(frame) = next else { break };
+            let data = frame.ok()?.into_data().unwrap_or_default();
+            left = left.checked_sub(data.len())?;
+        }
+        Some(())
+    };
+    // Callers write a head and its body apart: most bodies are there at once, or soon.
+    let read = tokio::time::timeout(PASSED_WITHIN, read);
+    read.await.ok().flatten().is_some()
 }
 
 fn fits(length: usize) -> Result<(), Reject> {

@@ -7,6 +7,54 @@ use asking::{Request, Told, over_http1, over_http2, post, sent_over_http2};
 use purser_config::{Configuration, Name, Refusal, Standing};
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Reads one answer of this socket: its head and its body.
+async fn answer(socket: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).to_ascii_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.split_once("content-length: ").unwrap().1;
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() >= length {
+                return text;
+            }
+        }
+        assert_ne!(socket.read_buf(&mut read).await.unwrap(), 0, "{text}");
+    }
+}
+
+fn head(length: usize) -> Vec<u8> {
+    let wrong = "authorization: Bearer sk-nobody";
+    format!("POST {CHAT} HTTP/1.1\r\nhost: a\r\n{wrong}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_refusal_that_needs_no_body_leaves_the_connection_to_the_next_call() {
+    let (sidecar, _provider) = world().await;
+    let mut socket = TcpStream::connect(sidecar.address).await.unwrap();
+    for _ in 0..3 {
+        socket.write_all(&head(GOOD.len())).await.unwrap();
+        // Once another is answered, the head was seen: as callers do that write a head and its body apart.
+        sidecar.ask(Call::get("/v1/models").key(KEY)).await;
+        socket.write_all(GOOD.as_bytes()).await.unwrap();
+        let told = answer(&mut socket).await;
+        assert!(told.starts_with("http/1.1 401"), "{told}");
+        assert!(!told.contains("connection: close"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn one_whose_body_is_too_long_to_wait_for_says_that_the_connection_ends() {
+    let (sidecar, _provider) = world().await;
+    let mut socket = TcpStream::connect(sidecar.address).await.unwrap();
+    socket.write_all(&head(8 << 20)).await.unwrap();
+    let told = answer(&mut socket).await;
+    assert!(told.starts_with("http/1.1 401"), "{told}");
+    assert!(told.contains("connection: close"), "{told}");
+}
 
 const GOOD: &str = r#"{"model":"m"}"#;
 const CHAT: &str = "/v1/chat/completions";

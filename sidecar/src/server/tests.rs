@@ -12,7 +12,7 @@ fn connect() -> (DuplexStream, watch::Sender<Phase>) {
     let (ours, theirs) = tokio::io::duplex(4_096);
     let (phase, phases) = watch::channel(Phase::Serving);
     let answer = service_fn(|request: Request<Incoming>| async move {
-        let status = match intake::read(request.into_body(), &Arc::default()).await {
+        let status = match intake::read(&mut request.into_body(), &Arc::default()).await {
             Ok(_) => 200,
             Err(reject) => reject.status(),
         };
