@@ -3,7 +3,7 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server
 #   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
-#   tests/run.sh node    only the node stage: containerd, kubelet, the images and charts as they ship; needs root on Debian
+#   tests/run.sh node    the node stage, which no other mode includes yet: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
 # The last line is "N passed, N failed". Must never leave a process behind, end one that it did not start, or use a
@@ -265,9 +265,6 @@ else
         cat "$run/cluster.err" >&2
         give_up "the test cluster ended before the tests did; the reason stands above"
     fi
-    end_group "$cluster"
-    cluster=''
-    node_stage
 fi
 heading "done"
 finished=yes

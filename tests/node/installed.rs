@@ -3,6 +3,7 @@
 
 use super::application::program;
 use super::kubectl::{apply, kubectl, says, variable};
+use super::replaced::operators;
 use purser_tests::helm::{Said, chart, helm};
 use serde_json::{Value, json};
 use std::os::unix::fs::chown;
@@ -35,6 +36,8 @@ pub(super) async fn installed() {
         providers().await;
     })
     .await;
+    // Of a test that failed while there was none.
+    operators(1).await;
 }
 
 /// The line that installs the operator, and waits until it is ready.
