@@ -32,7 +32,9 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
         .into_iter()
         .find(|name| name != "held")
         .unwrap();
-    let before = application.printed(&running, "app").await.len();
+    let known = |printed: &[Line]| !printed.is_empty();
+    let before = application.until_prints(&running, "its calls", known);
+    let before = before.await.len();
     let goes_on = |printed: &[Line]| printed.len() > before + 20;
     let printed = application
         .until_prints(&running, "calls after the restart", goes_on)
