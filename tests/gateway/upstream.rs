@@ -2,6 +2,7 @@
 //! no harm.
 
 use super::setup::{KEY, SOON, Sidecar, channel, chat_with_usage, configuration};
+use bytes::Bytes;
 use purser_config::Channel;
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::{Call, End};
@@ -216,6 +217,15 @@ async fn a_prompt_that_speaks_of_money_disables_nothing() {
     assert_eq!((first.calls(), second.calls()), (10, 0));
 }
 
+/// The id of an answer that can be gone on from says whose it is; nothing else changes.
+fn without_seal(body: Bytes) -> Bytes {
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    match text.split_once("resp_1_px") {
+        Some((before, after)) => format!("{before}resp_1{}", &after[16..]).into(),
+        None => body,
+    }
+}
+
 #[tokio::test]
 async fn every_endpoint_is_carried_to_its_own_path() {
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
@@ -251,11 +261,8 @@ async fn every_endpoint_is_carried_to_its_own_path() {
             through.header("content-type"),
             direct.header("content-type")
         );
-        assert_eq!(
-            through.body().await.unwrap(),
-            direct.body().await.unwrap(),
-            "{path}"
-        );
+        let (came, given) = (through.body().await.unwrap(), direct.body().await.unwrap());
+        assert_eq!(without_seal(came), given, "{path}");
         assert_eq!(provider.last().unwrap().path, path);
     }
     for path in ["completions", "responses"] {

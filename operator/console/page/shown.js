@@ -136,6 +136,7 @@ export function menu(label, entries) {
     icon("more"),
   );
   opener.popoverTargetElement = list;
+  opener.addEventListener("keydown", (event) => into(event, list));
   list.addEventListener("toggle", (event) => place(event, opener, list));
   list.addEventListener("keydown", (event) => walk(event, list));
   return h("span", { onclick: (event) => event.stopPropagation() }, opener, list);
@@ -150,6 +151,14 @@ function place(event, opener, list) {
   list.style.top = `${fits ? at.bottom + 4 : at.top - list.offsetHeight - 4}px`;
   list.style.left = `${Math.max(8, at.right - list.offsetWidth)}px`;
   list.querySelector("button")?.focus();
+}
+
+/** The arrow that leads into an open menu opens a closed one. */
+function into(event, list) {
+  if (event.key !== "ArrowDown") return;
+  event.preventDefault();
+  if (list.matches(":popover-open")) list.querySelector("button")?.focus();
+  else list.showPopover();
 }
 
 function walk(event, list) {

@@ -81,9 +81,12 @@ async function byKeyboard(browser) {
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.match(await focused(), /data-key/);
   await reach("Actions for");
+  const within = () => page.waitForFunction(() => document.activeElement.getAttribute("role") === "menuitem");
   await page.keyboard.press("Enter");
+  await within();
+  await page.keyboard.press("Escape");
   await page.keyboard.press("ArrowDown");
-  assert.match(await focused(), /menuitem/);
+  await within();
   await page.keyboard.press("Escape");
   assertQuiet(complaints);
   await page.context().close();
