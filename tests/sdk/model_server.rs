@@ -37,6 +37,8 @@ impl ModelServer {
             &port,
         ]);
         command
+            // Otherwise a stream ends, without a word, when another call comes.
+            .args(["--interrupt_requests", "False"])
             .args(["--model_alias", "smollm2", "--n_ctx", "512", "--model"])
             .arg(weights);
         let mut process = Process::start("llama_cpp.server", &mut command).unwrap();

@@ -33,7 +33,7 @@ export async function withBrowser(act) {
 
 /** A fresh page of its own profile, and what it complained of or fetched from elsewhere. */
 export async function freshPage(browser, more = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...more });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, reducedMotion: "reduce", ...more });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   const complaints = [];
