@@ -53,10 +53,14 @@ func claimFolder(path string) (folder, error) {
 }
 
 func lockFolder(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "lock")
+	return claimLock(filepath.Join(dir, "lock"), "a cluster is running there; end it, or name another --dir")
+}
+
+// claimLock waits a while for a lock that nobody else may hold; busy is what to tell when somebody does.
+func claimLock(path, busy string) (*os.File, error) {
 	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the cluster's lock: %w", err)
+		return nil, fmt.Errorf("open the lock: %w", err)
 	}
 	for until := time.Now().Add(claimLimit); ; time.Sleep(50 * time.Millisecond) {
 		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -66,7 +70,7 @@ func lockFolder(dir string) (*os.File, error) {
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		case time.Now().After(until):
-			return nil, fmt.Errorf("lock %s: a cluster is running there; end it, or name another --dir", path)
+			return nil, fmt.Errorf("lock %s: %s", path, busy)
 		}
 	}
 }

@@ -44,22 +44,7 @@ func place(name string) string {
 
 // claimPlace refuses a second node: two would share bridge, iptables chains and addresses.
 func claimPlace() (*os.File, error) {
-	path := "/run/purser-node.lock"
-	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the node's lock: %w", err)
-	}
-	for until := time.Now().Add(claimLimit); ; time.Sleep(50 * time.Millisecond) {
-		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return lock, nil
-		case !errors.Is(err, unix.EWOULDBLOCK):
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		case time.Now().After(until):
-			return nil, fmt.Errorf("lock %s: another node is running on this machine; end it first", path)
-		}
-	}
+	return claimLock("/run/purser-node.lock", "another node is running on this machine; end it first")
 }
 
 // clearPlace takes away whatever a node left, whether it ended in order or was cut off.
