@@ -11,7 +11,7 @@ use crate::spool::Intent;
 use http::HeaderValue;
 use purser_config::price::{Cost, Micros, Tokens};
 use purser_config::quota::{Settle, TokensLeft};
-use purser_config::usage::{End, Record, user_metadata};
+use purser_config::usage::{End, Failure, MAX_FAILURES, Record, user_metadata};
 use purser_config::{Endpoint, Name, OnAbort};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +69,7 @@ pub(crate) struct Open {
     guessed: bool,
     relayed: u64,
     waste: BTreeMap<Name, Micros>,
+    failures: Vec<Failure>,
 }
 
 impl Bill {
@@ -93,6 +94,7 @@ impl Bill {
             guessed: false,
             relayed: 0,
             waste: BTreeMap::new(),
+            failures: Vec::new(),
         })))
     }
 
@@ -159,6 +161,15 @@ impl Bill {
                 let wasted = open.waste.entry(serving.reach.lane.name.clone());
                 *wasted.or_default() += cost;
             }
+        }
+    }
+
+    /// An attempt gave nothing.
+    pub fn failed(&mut self, failure: Failure) {
+        if let Some(open) = self.open()
+            && open.failures.len() < MAX_FAILURES
+        {
+            open.failures.push(failure);
         }
     }
 
@@ -332,6 +343,7 @@ impl Open {
             tokens,
             credits,
             waste: self.waste,
+            failures: self.failures,
             unpaid,
             began_ms: self.facts.began.1,
             latency_ms: since(&clock, self.facts.began.0),
@@ -375,6 +387,7 @@ fn since(clock: &Clock, began: Duration) -> u64 {
     millis(clock.now().saturating_sub(began))
 }
 
-fn millis(span: Duration) -> u64 {
+/// A span as records say it.
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ mod pay;
 
 pub use order::gone;
 
-use crate::bill::Bill;
+use crate::bill::{Bill, millis};
 use crate::budget::Budget;
 use crate::call::Call;
 use crate::circuit::Admission;
@@ -21,7 +21,7 @@ use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
 use order::wait_of;
 use purser_config::Endpoint;
-use purser_config::usage::End;
+use purser_config::usage::{End, Failure};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -207,6 +207,7 @@ impl Trial<'_> {
             };
             let ruling = self.rule(&outcome, place);
             self.note(serving, claim, ruling, &outcome);
+            self.remember(serving, &outcome, now);
             match ruling.action {
                 Action::Answer | Action::Stop => {
                     let answer = self.answered(answer)?;
@@ -295,15 +296,29 @@ impl Trial<'_> {
             health: &reach.channel.health,
             draw,
         });
-        self.failover
-            .metrics
-            .attempt(&serving.series, label(outcome));
-        if *outcome != Outcome::Answered {
+        let fault = outcome.fault();
+        self.failover.metrics.attempt(&serving.series, fault);
+        if fault.is_some() {
             let request = self.call.id.to_str().unwrap_or_default();
             let (channel, next) = (&reach.lane.name, ruling.action.as_str());
             tracing::info!(%channel, request, %outcome, next, "attempt failed");
             self.outcomes.push(outcome.clone());
         }
+    }
+
+    /// An attempt that began at `sent` and gave nothing, for the call's record.
+    fn remember(&mut self, serving: &Serving, outcome: &Outcome, sent: Duration) {
+        let (Some(fault), Some(bill)) = (outcome.fault(), &mut self.bill) else {
+            return;
+        };
+        let now = self.failover.clock.now();
+        bill.failed(Failure {
+            channel: serving.reach.lane.name.clone(),
+            fault,
+            status: outcome.status(),
+            at_ms: millis(sent.saturating_sub(self.call.began)),
+            took_ms: millis(now.saturating_sub(sent)),
+        });
     }
 
     fn answered(&self, answer: Option<Answer>) -> Result<Answer, Reject> {
@@ -343,20 +358,4 @@ enum Pass {
     Admitted,
     /// All, when none did.
     Forced,
-}
-
-/// The `outcome` label of `purser_attempts_total`; none: answered.
-fn label(outcome: &Outcome) -> Option<&'static str> {
-    Some(match outcome {
-        Outcome::Answered => return None,
-        Outcome::Unreachable(_) => "unreachable",
-        Outcome::NotSent => "not_sent",
-        Outcome::Failed(failed) if failed.status == 429 => "busy",
-        Outcome::Failed(failed) if failed.status < 500 => "refused",
-        Outcome::Failed(_) => "failed",
-        Outcome::TooSlow(_) => "too_slow",
-        Outcome::Broken(_) => "broken",
-        Outcome::Unusable(_) => "unusable",
-        Outcome::Suspicious(_) => "suspicious",
-    })
 }

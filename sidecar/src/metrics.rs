@@ -12,6 +12,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
+use purser_config::usage::Fault;
 use purser_dialects::Usage;
 use series::Found;
 
@@ -134,13 +135,13 @@ impl Metrics {
         self.rejects.with_label_values(&[reason]).inc();
     }
 
-    /// One attempt; without an `outcome` it was answered.
-    pub fn attempt(&self, series: &Series, outcome: Option<&'static str>) {
-        match outcome {
+    /// One attempt; without a `fault` it was answered.
+    pub fn attempt(&self, series: &Series, fault: Option<Fault>) {
+        match fault {
             None => self.found(series).attempted.inc(),
-            Some(outcome) => self
+            Some(fault) => self
                 .attempts
-                .with_label_values(&[series.channel.as_str(), outcome])
+                .with_label_values(&[series.channel.as_str(), fault.as_str()])
                 .inc(),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::setup::SOON;
 use purser_authority::ledger::{Filter, Ledger};
-use purser_config::usage::{End, Record};
+use purser_config::usage::{End, Failure, Fault, Record};
 use purser_config::{Endpoint, Name};
 use purser_tests::process::Process;
 use purser_tests::provider::{Behaviour, Provider};
@@ -127,6 +127,7 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     let (first, second) = (of(&plain), of(&stream));
     assert_eq!((first.attempts, first.stream), (2, false));
     assert_eq!((first.status, first.end), (200, End::Done));
+    assert_eq!(lost(first), [("shop/busy", Fault::Failed, Some(503))]);
     for one in [first, second, of(&slow)] {
         assert_eq!((one.tokens.input, one.tokens.output), (7, 5), "{one:?}");
         assert!(!one.estimated, "reported: {one:?}");
@@ -139,6 +140,8 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     assert_eq!((of(&broken).end, of(&broken).status), (End::Broken, 200));
     guessed(of(&estimated));
     cost_nothing(of(&failed), failed.1);
+    let last = lost(of(&failed)).last().copied();
+    assert_eq!(last, Some(("shop/good", Fault::Failed, Some(500))));
     let account = ledger.accounts(after).await.unwrap();
     let paid: u64 = records.iter().map(|one| one.credits).sum();
     assert_eq!(account[&Name::new("shop", "one")].credits_used, paid);
@@ -163,6 +166,26 @@ fn guessed(one: &Record) {
 fn cost_nothing(one: &Record, status: u16) {
     assert_eq!((one.end, one.status), (End::Failed, status));
     assert_eq!((one.credits, one.cost, one.first_ms), (0, 0, None));
+}
+
+/// The attempts that gave nothing, each within its call and after the one before.
+fn lost(one: &Record) -> Vec<(&str, Fault, Option<u16>)> {
+    let mut until = 0;
+    for failure in &one.failures {
+        assert!(failure.at_ms >= until, "{one:?}");
+        until = failure.at_ms + failure.took_ms;
+    }
+    assert!(until <= one.latency_ms, "{one:?}");
+    let each = |failure| {
+        let Failure {
+            channel,
+            fault,
+            status,
+            ..
+        } = failure;
+        (channel.as_str(), *fault, *status)
+    };
+    one.failures.iter().map(each).collect()
 }
 
 /// What all of them have in common.

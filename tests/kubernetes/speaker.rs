@@ -132,6 +132,7 @@ pub(super) fn record(key: &Name, id: &str) -> Record {
         estimated: false,
         credits: CREDIT,
         unpaid: 0,
+        failures: Vec::new(),
         cost: 0,
         waste: BTreeMap::new(),
         began_ms: 1_795_000_000_000,

@@ -98,6 +98,7 @@ fn call(n: u64) -> Record {
         estimated: false,
         credits: 0,
         unpaid: n,
+        failures: Vec::new(),
         cost: 1_000 + n,
         waste: [(Name::new("models", "two"), n % 5)].into(),
         began_ms: NOW + n * 60_000,

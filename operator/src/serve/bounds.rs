@@ -3,7 +3,7 @@
 
 use purser_config::quota::Reserve;
 use purser_config::stream::{FromSidecar, Hello};
-use purser_config::usage::{Batch, Record};
+use purser_config::usage::{Batch, MAX_FAILURES, MAX_METADATA, Record};
 
 /// The longest instance, in bytes.
 pub(super) const LONGEST_INSTANCE: usize = 128;
@@ -77,7 +77,8 @@ pub(super) fn shortened(mut record: Record) -> Record {
             model.truncate(end);
         }
     }
-    let (most, _) = purser_config::usage::MAX_METADATA;
+    record.failures.truncate(MAX_FAILURES);
+    let (most, _) = MAX_METADATA;
     while record.user_metadata.len() > most {
         record.user_metadata.pop_last();
     }

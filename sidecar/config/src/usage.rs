@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// The most pairs of `user_metadata` that are kept, and the longest name or value in bytes.
 pub const MAX_METADATA: (usize, usize) = (16, 64);
 
+/// The most failed attempts that one record names.
+pub const MAX_FAILURES: usize = 8;
+
 /// One call, ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +58,9 @@ pub struct Record {
     /// What attempts cost that nobody pays for, by channel.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waste: BTreeMap<Name, Micros>,
+    /// The attempts that gave nothing, in their order, at most [`MAX_FAILURES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
     /// When it began, in unix milliseconds.
     pub began_ms: u64,
     /// Until its end, in milliseconds.
@@ -69,6 +75,64 @@ pub struct Record {
 
 fn is_zero(value: &u64) -> bool {
     *value == 0
+}
+
+/// An attempt that gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Where it was made.
+    pub channel: Name,
+    /// What was wrong with it.
+    pub fault: Fault,
+    /// The provider's status, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When it began, in milliseconds after its call.
+    pub at_ms: u64,
+    /// Until it was given up, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What can be wrong with an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// There was no connection.
+    Unreachable,
+    /// Its pooled connection was closing, or the provider did provably nothing.
+    NotSent,
+    /// The provider had too much to do, or the account had used up what it may: 429.
+    Busy,
+    /// Another 4xx.
+    Refused,
+    /// 5xx, or an error as the first event.
+    Failed,
+    /// Nothing came in time.
+    TooSlow,
+    /// It ended before an answer was complete.
+    Broken,
+    /// 200, and nothing that a caller could use.
+    Unusable,
+    /// Larger than any honest answer, or a redirect.
+    Suspicious,
+}
+
+impl Fault {
+    /// The `outcome` label of `purser_attempts_total`, and the same word as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Unreachable => "unreachable",
+            Fault::NotSent => "not_sent",
+            Fault::Busy => "busy",
+            Fault::Refused => "refused",
+            Fault::Failed => "failed",
+            Fault::TooSlow => "too_slow",
+            Fault::Broken => "broken",
+            Fault::Unusable => "unusable",
+            Fault::Suspicious => "suspicious",
+        }
+    }
 }
 
 /// How a call ended.

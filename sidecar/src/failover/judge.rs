@@ -3,6 +3,7 @@
 
 use crate::circuit::Mark;
 use crate::reject::Reject;
+use purser_config::usage::Fault;
 use std::fmt;
 use std::time::Duration;
 
@@ -40,6 +41,32 @@ pub struct Failed {
     pub policy: bool,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+}
+
+impl Outcome {
+    /// As the records and the numbers name it; none: answered.
+    pub fn fault(&self) -> Option<Fault> {
+        Some(match self {
+            Outcome::Answered => return None,
+            Outcome::Unreachable(_) => Fault::Unreachable,
+            Outcome::NotSent => Fault::NotSent,
+            Outcome::Failed(failed) if failed.status == 429 => Fault::Busy,
+            Outcome::Failed(failed) if failed.status < 500 => Fault::Refused,
+            Outcome::Failed(_) => Fault::Failed,
+            Outcome::TooSlow(_) => Fault::TooSlow,
+            Outcome::Broken(_) => Fault::Broken,
+            Outcome::Unusable(_) => Fault::Unusable,
+            Outcome::Suspicious(_) => Fault::Suspicious,
+        })
+    }
+
+    /// The provider's status, where it gave one or the nearest to it.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Outcome::Failed(failed) => Some(failed.status),
+            _ => None,
+        }
+    }
 }
 
 /// As the log says it.

@@ -174,6 +174,7 @@ fn interrupted(intent: &Intent<'_>) -> Record {
         estimated: charge.estimated,
         credits: charge.credits,
         unpaid: 0,
+        failures: Vec::new(),
         cost: 0,
         waste: BTreeMap::new(),
         began_ms: intent.began_ms,

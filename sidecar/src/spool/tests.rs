@@ -67,6 +67,7 @@ fn record(id: &str) -> Record {
         estimated: false,
         credits: 420,
         unpaid: 0,
+        failures: Vec::new(),
         cost: 12,
         waste: BTreeMap::new(),
         began_ms: 1_000,

@@ -3,7 +3,7 @@
 
 use purser_authority::ledger::{Ledger, Sender};
 use purser_config::price::Tokens;
-use purser_config::usage::{Batch, End, Record};
+use purser_config::usage::{Batch, End, Failure, Fault, Record};
 use purser_config::{Endpoint, Name};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,6 +74,18 @@ fn records(now_ms: u64) -> Vec<Record> {
     records
 }
 
+/// The first attempt's, where the call did not stay there.
+fn failures(any: bool, channel: &str) -> Vec<Failure> {
+    let refused = Failure {
+        channel: Name::new("team", channel),
+        fault: Fault::Failed,
+        status: Some(503),
+        at_ms: 1,
+        took_ms: 90,
+    };
+    Vec::from_iter(any.then_some(refused))
+}
+
 fn record(
     draw: &mut Draw,
     (namespace, name, plan, channel, _): (&str, &str, &str, &str, u64),
@@ -106,6 +118,7 @@ fn record(
         estimated: false,
         credits,
         unpaid: 0,
+        failures: failures(moved || failed, channel),
         cost: credits / 1500,
         waste: BTreeMap::from_iter(moved.then_some((served, 120))),
         began_ms,

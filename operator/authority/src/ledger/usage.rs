@@ -318,6 +318,7 @@ fn unconfirmed(held: &Reservation, charged: Micros) -> Option<Record> {
         estimated: false,
         credits: charged,
         unpaid: 0,
+        failures: Vec::new(),
         cost: 0,
         waste: BTreeMap::new(),
         began_ms: held.made_ms,

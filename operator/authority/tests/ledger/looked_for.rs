@@ -69,6 +69,7 @@ fn call(dice: &mut Dice, n: u64) -> Record {
             output: dice.below(500),
         },
         unpaid: dice.below(50),
+        failures: Vec::new(),
         cost: dice.below(3_000),
         waste: wasted.into_iter().collect(),
         began_ms,

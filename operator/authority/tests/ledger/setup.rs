@@ -111,6 +111,7 @@ pub(crate) fn record(id: &str, name: &str, credits: u64) -> Record {
         estimated: false,
         credits,
         unpaid: 0,
+        failures: Vec::new(),
         cost: 0,
         waste: BTreeMap::new(),
         began_ms: NOW,

@@ -86,16 +86,13 @@ export function stretches(item) {
   const end = item.latency_ms ?? 0;
   if (!item.attempts) return [{ name: "Refused here", from: 0, to: end, tone: "bad", note: "no provider was asked" }];
   const last = item.channel_name || "no channel";
-  if (item.end === "failed") {
-    const note =
-      item.attempts > 1 ? `${item.attempts} attempts, none of which gave content` : "one attempt, without content";
-    return [{ name: item.attempts > 1 ? `The last at ${last}` : last, from: 0, to: end, tone: "bad", note }];
-  }
-  const first = Math.min(item.first_ms ?? end, end);
-  const before = item.attempts - 1;
+  const made = (item.failures ?? []).map(lost);
+  if (item.end === "failed" && made.length) return made;
+  if (item.end === "failed") return [{ name: last, from: 0, to: end, tone: "bad", note: "without content" }];
+  const from = Math.min(made.at(-1)?.to ?? 0, end);
+  const first = Math.max(Math.min(item.first_ms ?? end, end), from);
   const until = item.first_ms === null || item.first_ms === undefined ? "until its answer" : "until its first content";
-  const note = before ? `${until}; ${before === 1 ? "one attempt" : `${before} attempts`} failed before` : until;
-  const made = [{ name: last, from: 0, to: first, tone: "wait", note }];
+  made.push({ name: last, from, to: first, tone: "wait", note: until });
   if (first < end)
     made.push({
       name: "Answer",
@@ -105,6 +102,24 @@ export function stretches(item) {
       note: ENDS[item.end] ?? "",
     });
   return made;
+}
+
+const FAULTS = {
+  unreachable: "no connection",
+  not_sent: "the connection was closing; the provider did nothing",
+  busy: "too busy, or over its limit",
+  refused: "refused",
+  failed: "the provider failed",
+  too_slow: "nothing came in time",
+  broken: "it broke off before its answer was whole",
+  unusable: "an answer without anything in it",
+  suspicious: "an answer that no provider of this kind gives",
+};
+
+/** An attempt that gave nothing, as a stretch. */
+function lost({ channel, fault, status, at_ms: from, took_ms: took }) {
+  const word = FAULTS[fault] ?? fault;
+  return { name: channel, from, to: from + took, tone: "bad", note: status ? `${status}: ${word}` : word };
 }
 
 function timeline(item) {

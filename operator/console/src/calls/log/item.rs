@@ -1,7 +1,7 @@
 //! One call, as the log shows it. Pure.
 
 use crate::ids;
-use purser_config::usage::{End, Record};
+use purser_config::usage::{End, Failure, Record};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub(crate) struct Item {
     status: u16,
     end: Ended,
     attempts: u32,
+    /// Those that gave nothing, in their order.
+    failures: Vec<Failed>,
     /// Micro-credits that were paid.
     quota: u64,
     /// Micro-credits that it was worth beyond that.
@@ -68,6 +70,21 @@ pub(crate) struct Item {
     user_metadata: BTreeMap<String, String>,
     /// JSON, as text.
     other: &'static str,
+}
+
+/// An attempt that gave nothing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Failed {
+    /// namespace/name of the channel.
+    channel: String,
+    /// What was wrong: the outcome label of purser_attempts_total.
+    fault: &'static str,
+    /// The provider's status; null: it gave none.
+    status: Option<u16>,
+    /// When it began, in milliseconds after the call.
+    at_ms: u64,
+    /// Until it was given up.
+    took_ms: u64,
 }
 
 /// Tokens, as OpenAI names them.
@@ -118,6 +135,7 @@ impl Item {
             status: record.status,
             end: end(record.end),
             attempts: record.attempts,
+            failures: record.failures.iter().map(failed).collect(),
             quota: record.credits,
             unpaid: record.unpaid,
             cost: record.cost,
@@ -140,6 +158,16 @@ impl Item {
             user_metadata: record.user_metadata.clone(),
             other: "{}",
         }
+    }
+}
+
+fn failed(failure: &Failure) -> Failed {
+    Failed {
+        channel: failure.channel.to_string(),
+        fault: failure.fault.as_str(),
+        status: failure.status,
+        at_ms: failure.at_ms,
+        took_ms: failure.took_ms,
     }
 }
 
