@@ -71,6 +71,8 @@ struct Trial<'a> {
     reservation: Option<Reservation>,
     bill: Option<Bill>,
     attempts: u32,
+    /// When a clock was read last: before the first attempt, before what is sent, and after each.
+    now: Duration,
 }
 
 impl Failover {
@@ -95,6 +97,7 @@ impl Failover {
             reservation: Some(reservation),
             bill: None,
             attempts: 0,
+            now,
         };
         let result = trial.run(now).await;
         let (attempts, bill) = (trial.attempts, trial.bill.take());
@@ -182,12 +185,12 @@ impl Trial<'_> {
         while self.may_try(serving) {
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
-            let now = self.failover.clock.now();
-            let may = (force || is_open(serving, now)) && self.call.fits(serving).is_ok();
-            if !may || !self.admit(serving, now).await? {
+            let may = (force || is_open(serving, self.now)) && self.call.fits(serving).is_ok();
+            if !may || !self.admit(serving, self.now).await? {
                 return Ok(None);
             }
-            let now = self.failover.clock.now();
+            self.now = self.failover.clock.now();
+            let now = self.now;
             let only = self.call.keeping.as_ref().and_then(|kept| kept.credential);
             let wanted = (serving.upstream_name(), only);
             let Ok(claim) = reach.lane.claim(wanted, now, force) else {
@@ -196,8 +199,9 @@ impl Trial<'_> {
             self.spend().await?;
             self.attempts += 1;
             let sending = self.sending(serving, claim.credential);
-            let attempt = attempt(self.call, serving, sending, &self.failover.clock);
+            let attempt = attempt(self.call, serving, sending, (&self.failover.clock, now));
             let Attempted { outcome, answer } = Box::pin(attempt).await;
+            self.now = self.failover.clock.now();
             let used = claim.credential;
             let place = Place {
                 at,
@@ -216,13 +220,14 @@ impl Trial<'_> {
                 Action::Next
                     if ruling.scope == Scope::Credential
                         && only.is_none()
-                        && reach.lane.has_spare(used, self.failover.clock.now()) => {}
+                        && reach.lane.has_spare(used, self.now) => {}
                 Action::Next => return Ok(None),
                 Action::Same { after, charged } => {
                     // What no provider looked at was no attempt.
                     self.attempts -= u32::from(!charged);
                     repeats += 1;
                     tokio::time::sleep(after).await;
+                    self.now = self.failover.clock.now();
                 }
             }
         }
@@ -241,7 +246,7 @@ impl Trial<'_> {
 
     /// What is left to try after an attempt that was made there.
     fn position(&self, place: Place) -> Position {
-        let now = self.failover.clock.now();
+        let now = self.now;
         let force = place.pass == Pass::Forced;
         let mut others = self.serving.iter().skip(place.at + 1);
         let this = self.serving.get(place.at);
@@ -266,7 +271,7 @@ impl Trial<'_> {
         let draw = clock::fraction(clock::draw());
         let ruling = judge(outcome, position, draw);
         let refused = matches!(ruling.action, Action::Same { charged: true, .. })
-            && !self.failover.budget().repeat(self.failover.clock.now());
+            && !self.failover.budget().repeat(self.now);
         if refused {
             judge(
                 outcome,
@@ -282,7 +287,7 @@ impl Trial<'_> {
     }
 
     fn note(&mut self, serving: &Serving, claim: Claim, ruling: Ruling, outcome: &Outcome) {
-        let now = self.failover.clock.now();
+        let now = self.now;
         let reach = &serving.reach;
         // A provider that cannot count tokens may yet have the model.
         if ruling.scope == Scope::Model && self.call.endpoint != Endpoint::CountTokens {
@@ -311,13 +316,12 @@ impl Trial<'_> {
         let (Some(fault), Some(bill)) = (outcome.fault(), &mut self.bill) else {
             return;
         };
-        let now = self.failover.clock.now();
         bill.failed(Failure {
             channel: serving.reach.lane.name.clone(),
             fault,
             status: outcome.status(),
             at_ms: millis(sent.saturating_sub(self.call.began)),
-            took_ms: millis(now.saturating_sub(sent)),
+            took_ms: millis(self.now.saturating_sub(sent)),
         });
     }
 

@@ -351,7 +351,7 @@ fn understand(
     entered: Entered<'_>,
     intake: Intake,
     boundary: Option<String>,
-) -> Result<(Call, intake::Held), Reject> {
+) -> Result<(Box<Call>, intake::Held), Reject> {
     let Entered {
         id, parts, caller, ..
     } = entered;
@@ -365,7 +365,8 @@ fn understand(
     if let Some(named) = &named {
         named_by_path(&mut scan, named, &body);
     }
-    let call = Call {
+    // It goes through many hands, and is large.
+    let call = Box::new(Call {
         id: id.clone(),
         caller: Arc::clone(caller),
         dialect,
@@ -380,6 +381,6 @@ fn understand(
         letters: Letters::default(),
         room: Room::default(),
         keeping: None,
-    };
+    });
     Ok((call, intake.held))
 }

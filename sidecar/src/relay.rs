@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The body of an answer of ours.
 pub enum Body {
@@ -116,7 +116,8 @@ pub struct Relay {
     rest: Option<Incoming>,
     tail: Option<Tail>,
     idle: Duration,
-    last: Duration,
+    /// When something came last.
+    last: Instant,
     alarm: Pin<Box<Sleep>>,
     /// Whom the alarm wakes.
     woken: Option<Waker>,
@@ -126,12 +127,13 @@ pub struct Relay {
 impl Relay {
     /// Takes over where the attempt stopped looking.
     pub fn new(flow: Flow, setting: Setting) -> Self {
-        let last = setting.clock.now();
-        let alarm = Box::pin(sleep_until(setting.clock.instant(last + flow.idle)));
+        let last = Instant::now();
+        let alarm = Box::pin(sleep_until(last + flow.idle));
         let (counts, events) = (setting.meter.bill.counts(), flow.kind == Kind::Events);
         let tail = events.then(|| Tail::of(flow.dialect, counts));
         let mut setting = setting;
-        setting.meter.bill.content(flow.status.as_u16(), last);
+        let now = setting.clock.now();
+        setting.meter.bill.content(flow.status.as_u16(), now);
         Relay {
             held: flow.held.into(),
             out: VecDeque::new(),
@@ -168,7 +170,7 @@ impl Relay {
                     let Ok(chunk) = frame.into_data() else {
                         continue;
                     };
-                    self.last = self.setting.clock.now();
+                    self.last = Instant::now();
                     if let Some(chunk) = self.pass(chunk) {
                         return Poll::Ready(Some(Ok(chunk)));
                     }
@@ -222,11 +224,10 @@ impl Relay {
         self.woken = Some(context.waker().clone());
         while self.alarm.as_mut().poll(context).is_ready() {
             let until = self.last + self.idle;
-            if self.setting.clock.now() >= until {
+            if Instant::now() >= until {
                 return Poll::Ready(self.broken("it fell silent"));
             }
-            let at = self.setting.clock.instant(until);
-            self.alarm.as_mut().reset(at);
+            self.alarm.as_mut().reset(until);
         }
         Poll::Pending
     }

@@ -51,9 +51,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    fn new(call: &Call, reach: &Reach, clock: &Clock) -> Self {
+    fn new(call: &Call, reach: &Reach, now: Instant) -> Self {
         let timeouts = reach.channel.timeouts;
-        let now = clock.instant(clock.now());
         let whole = now + Duration::from_millis(timeouts.request_ms);
         let head = if call.scan.stream {
             whole.min(now + Duration::from_millis(timeouts.first_byte_ms))
@@ -73,10 +72,15 @@ impl Limits {
     }
 }
 
-/// Sends the call to the channel and looks at the answer until it can be judged.
-pub async fn attempt(call: &Call, serving: &Serving, sending: Sending, clock: &Clock) -> Attempted {
+/// Sends the call to the channel, now, and looks at the answer until it can be judged.
+pub async fn attempt(
+    call: &Call,
+    serving: &Serving,
+    sending: Sending,
+    (clock, now): (&Clock, Duration),
+) -> Attempted {
     let reach = serving.reach.as_ref();
-    let limits = Limits::new(call, reach, clock);
+    let limits = Limits::new(call, reach, clock.instant(now));
     let Some((request, sent)) = build(call, serving, sending) else {
         let why = "no request could be made for it; see its baseURL and its model's upstreamName";
         return Attempted::failed(Outcome::Unusable(why.into()));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # User-space instructions per 1 KB request, per 100 KB request and per SSE chunk, of the bare hyper proxy and of Purser, by callgrind.
-# Each is the difference of two runs of different length, so that start-up cancels out. The floor against itself gives 1.00 for requests
+# Each is the difference of two runs of different length, so that start-up cancels out; from a chunk's is taken what the program does
+# in 20 ms in which nobody calls, because under valgrind a stream must come so slowly. The floor against itself gives 1.00 for requests
 # and 0.98 to 1.02 for chunks, so it can be a gate:
 #   PURSER_GATE_REQUEST (default 1.5) and PURSER_GATE_CHUNK (default 1.2) times the floor; above either the exit status is 1,
 # and 2 where nothing could be measured.
@@ -45,6 +46,8 @@ trap finish EXIT
 "$bin/bench-mock" --listen "$mock" --interval 20 >"$work/mock" 2>&1 &
 mock_pid=$!
 
+# For so many seconds a run goes on after its calls.
+rest=0
 # total NAME LOAD-ARGUMENTS: instructions of one whole run, from start to SIGTERM: `main` of the main thread, `all` of the process.
 total() {
   local name=$1
@@ -61,6 +64,7 @@ total() {
     tail -n 20 "$work/load" "$work/out" "$work/valgrind" "$work/mock" >&2
     return 2
   fi
+  sleep "$rest"
   kill -TERM "$subject_pid"
   wait "$subject_pid" || true
   subject_pid=""
@@ -80,6 +84,17 @@ each() {
   beside=$(((all - main - less_beside) / (many - few)))
 }
 
+# idle NAME: instructions of the main thread for each event of a stream, in the 20 ms that it is waited for, in which nothing is asked.
+idle() {
+  local less
+  total "$1" --calls 2 --size 1024
+  less=$main
+  rest=10
+  total "$1" --calls 2 --size 1024
+  rest=0
+  idle=$(((main - less) / 10 / 50))
+}
+
 # Events in one stream of the mock: 100 chunks, the finish, the usage, [DONE].
 events=103
 declare -A request large chunk
@@ -89,7 +104,8 @@ for name in "${names[@]}"; do
   each "$name" 20 120 --size 102400
   large[$name]=$result
   each "$name" 2 12 --size 1024 --stream
-  chunk[$name]=$(((result - request[$name]) / events))
+  idle "$name"
+  chunk[$name]=$(((result - request[$name]) / events - idle))
   echo "$name: ${request[$name]} instructions per 1 KB request, ${large[$name]} per 100 KB request, ${chunk[$name]} per SSE chunk;" \
     "other threads: $ledger per 1 KB request"
 done
@@ -98,7 +114,7 @@ done
 each purser 200 1200 --size 1024 --model bench-claude
 request[translated]=$result
 each purser 2 12 --size 1024 --stream --model bench-claude
-chunk[translated]=$(((result - request[translated]) / events))
+chunk[translated]=$(((result - request[translated]) / events - idle))
 echo "translated: ${request[translated]} instructions per 1 KB request, ${chunk[translated]} per SSE chunk"
 
 awk -v request="${request[purser]}" -v request_floor="${request[floor]}" -v large="${large[purser]}" -v large_floor="${large[floor]}" \

@@ -4,6 +4,7 @@
 use super::operator::World;
 use super::place::Place;
 use super::speaker::{CREDIT, Speaker, is_held, record};
+use super::suffers::until_enforceable;
 use purser_config::Name;
 use purser_config::quota::{Limited, ReserveVerdict, Verdict};
 use purser_config::stream::FromOperator;
@@ -11,7 +12,6 @@ use purser_tests::provider::{Behaviour, Provider};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Three credits, and each call costs one.
 pub(super) const METERED: &str =
@@ -196,13 +196,15 @@ async fn a_killed_operator_with_a_data_directory_forgets_nothing_and_waits_for_a
     world.kill();
     let (ledger, aside) = (data.path().join("ledger.sqlite"), data.path().join("aside"));
     damaged(&ledger, &aside);
-    let mending = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(3)).await;
+    let mending = async {
+        let told = until_enforceable(&place, ("False", "LedgerUnavailable")).await;
+        assert!(told.contains("it is damaged, or no ledger"), "{told}");
+        let page = world.page("/readyz").await;
+        assert!(page.contains("opening the ledger: "), "{page}");
         mended(&ledger, &aside);
-    });
-    world.run().await;
-    mending.await.unwrap();
-    assert!(world.log().contains("it is damaged, or no ledger"));
+    };
+    tokio::join!(world.run(), mending);
+    until_enforceable(&place, ("True", "Enforceable")).await;
 
     // Its Hello says nothing of what it used: the operator itself must know.
     let mut again = Speaker::new(&place, "one").await;

@@ -26,7 +26,7 @@ pub(super) struct Part {
 /// One call and all that it needs.
 pub(super) struct Trip {
     pub(super) part: Part,
-    pub(super) call: Call,
+    pub(super) call: Box<Call>,
     pub(super) serving: Vec<Serving>,
     pub(super) reservation: Reservation,
     pub(super) quota: Quota,

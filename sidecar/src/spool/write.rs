@@ -92,6 +92,7 @@ fn numbers(to: &mut Vec<u8>, record: &Record) {
         unpaid,
         cost,
         waste,
+        failures,
         began_ms,
         latency_ms,
         first_ms,
@@ -104,21 +105,21 @@ fn numbers(to: &mut Vec<u8>, record: &Record) {
     tokens_used(to, tokens);
     other(to, b",\"estimated\":", estimated);
     other(to, b",\"credits\":", credits);
-    if *unpaid > 0 {
-        other(to, b",\"unpaid\":", unpaid);
-    }
+    some(to, *unpaid > 0, b",\"unpaid\":", unpaid);
     other(to, b",\"cost\":", cost);
-    if !waste.is_empty() {
-        other(to, b",\"waste\":", waste);
-    }
+    some(to, !waste.is_empty(), b",\"waste\":", waste);
+    some(to, !failures.is_empty(), b",\"failures\":", failures);
     other(to, b",\"began_ms\":", began_ms);
     other(to, b",\"latency_ms\":", latency_ms);
     if let Some(first_ms) = first_ms {
         other(to, b",\"first_ms\":", first_ms);
     }
-    if !user_metadata.is_empty() {
-        other(to, b",\"user_metadata\":", user_metadata);
-    }
+    some(
+        to,
+        !user_metadata.is_empty(),
+        b",\"user_metadata\":",
+        user_metadata,
+    );
 }
 
 fn tokens_used(to: &mut Vec<u8>, tokens: &Tokens) {
@@ -137,6 +138,13 @@ fn tokens_used(to: &mut Vec<u8>, tokens: &Tokens) {
     }
     other(to, b",\"output\":", output);
     to.push(b'}');
+}
+
+/// Of what is usually not there, nothing is written then.
+fn some(to: &mut Vec<u8>, is: bool, name: &[u8], value: &impl Serialize) {
+    if is {
+        other(to, name, value);
+    }
 }
 
 fn other(to: &mut Vec<u8>, name: &[u8], value: &impl Serialize) {

@@ -1,6 +1,7 @@
 //! What is written by hand is what serde would write.
 
 use super::*;
+use purser_config::usage::{Failure, Fault};
 
 #[test]
 fn the_bytes_are_those_of_serde() {
@@ -10,6 +11,13 @@ fn the_bytes_are_those_of_serde() {
         ..record("full")
     };
     full.waste.insert(Name::new("team", "other"), 7);
+    full.failures.push(Failure {
+        channel: Name::new("team", "other"),
+        fault: Fault::TooSlow,
+        status: Some(503),
+        at_ms: 3,
+        took_ms: 40,
+    });
     full.user_metadata.insert("team".into(), "search".into());
     full.tokens.cached = 9;
     let bare = Record {
