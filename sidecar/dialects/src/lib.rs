@@ -66,7 +66,8 @@ pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Says, Scan, ScanFault, scan_json};
 pub use splice::{Edit, replace_model, splice};
 pub use sse::{
-    Array, End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict, keep_alive,
+    Array, End, Event, Events, Gate, KEEP_ALIVE, Screen, Tail, TooLong, UsageFilter, Verdict,
+    keep_alive,
 };
 pub use upstream_error::UpstreamError;
 pub use usage::{Usage, Whole};

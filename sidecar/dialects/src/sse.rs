@@ -1,15 +1,19 @@
 //! Server-sent events, as they arrive: cut anywhere.
 //!
 //! `Events` splits, `Gate` judges a stream until something of it may be shown, `Tail` watches it afterwards. None of
-//! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not.
+//! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not; `Screen` keeps an error whole until
+//! what is ours is out of it.
 
 mod array;
 mod gate;
+mod screen;
 mod tail;
 mod usage_filter;
 
 pub use array::Array;
 pub use gate::{End, Gate, Verdict};
+pub(crate) use screen::{Look, speaks};
+pub use screen::{MOST, Screen};
 pub use tail::Tail;
 pub use usage_filter::{MAX_HELD, UsageFilter};
 
@@ -71,7 +75,7 @@ impl Events {
         if *too_long {
             return found;
         }
-        lines.push(chunk, |line| {
+        lines.push(chunk, |line, _| {
             if !*too_long {
                 match read_line(line, name, data) {
                     Ok(event) => found.extend(event.map(Ok)),
@@ -159,7 +163,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8])) {
+    /// Gives each line that ends in the chunk, and how much of the chunk follows it.
+    fn push(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8], usize)) {
         if self.mark < MARK.len() {
             chunk = self.without_mark(chunk);
         }
@@ -178,12 +183,12 @@ impl Lines {
                 [_, rest @ ..] => rest,
                 [] => &[],
             };
-            self.line(line, &mut each);
+            self.line(line, |line| each(line, chunk.len()));
         }
         self.keep(chunk);
     }
 
-    fn line(&mut self, line: &[u8], each: &mut impl FnMut(&[u8])) {
+    fn line(&mut self, line: &[u8], mut each: impl FnMut(&[u8])) {
         if self.partial.is_empty() {
             return each(line);
         }

@@ -3,6 +3,7 @@
 //! Called by the relay with every chunk it passes on, so it costs little more than finding the line ends.
 //! Events are read line by line; JSON that is spread over several `data:` lines is passed on but not understood.
 
+use super::screen::{Look, look};
 use super::{Lines, MAX_LINE, field};
 use crate::estimate::Written;
 use crate::json::{any_element, is_empty, members, string};
@@ -16,6 +17,8 @@ use std::sync::LazyLock;
 pub struct Tail {
     lines: Lines,
     seen: Seen,
+    /// Bytes of the last chunk behind its last blank line.
+    open: usize,
     /// The stream ended within a line.
     cut: bool,
 }
@@ -104,9 +107,16 @@ impl Tail {
         let Tail {
             lines,
             seen,
+            open,
             cut: _,
         } = self;
-        lines.push(chunk, |line| seen.line(line));
+        *open = chunk.len();
+        lines.push(chunk, |line, rest| {
+            if line.is_empty() {
+                *open = rest;
+            }
+            seen.line(line);
+        });
     }
 
     /// The stream's bytes have ended; what was left of a line counts as one.
@@ -128,6 +138,29 @@ impl Tail {
     /// Whether an error passed, in the stream's own form.
     pub fn has_error(&self) -> bool {
         self.seen.error
+    }
+
+    /// Whether no error has passed, and no event has begun that has not ended.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !(self.seen.error | self.seen.within_event) && self.lines.partial.is_empty()
+    }
+
+    /// Bytes of the last chunk that are of an event which has not ended; all of it, where no event ended in it.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// What that event looks like, of which so many bytes are new.
+    pub(super) fn look(&self, fresh: usize) -> Look {
+        let Seen { name, error, .. } = &self.seen;
+        if *error || matches!(name, Name::Error | Name::Failed) {
+            return Look::Error;
+        }
+        match self.lines.partial.as_slice() {
+            [] => Look::Content,
+            line => look(line, fresh),
+        }
     }
 
     /// The last usage that passed.
@@ -224,12 +257,12 @@ impl Seen {
     }
 
     fn read(&mut self, text: &str) {
-        let Some([error, kind, usage, response]) =
-            members(text, ["error", "type", "usage", "response"])
-        else {
+        let names = ["error", "type", "usage", "response", "object"];
+        let Some([error, kind, usage, response, object]) = members(text, names) else {
             return;
         };
-        self.error |= !is_empty(error);
+        // A flat error says so of itself: Mistral's and older vLLM's.
+        self.error |= !is_empty(error) || object == Some("\"error\"");
         self.named(Name::of(&string(kind).unwrap_or_default()));
         if let Some(other) = &mut self.other {
             self.usage = other.hear(text, usage);
