@@ -5,6 +5,7 @@ mod ids;
 mod reading;
 mod respond;
 mod serving;
+mod stored;
 mod trip;
 
 use crate::call::Call;
@@ -28,7 +29,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Name, Standing};
+use purser_config::{Endpoint, Name, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
 use reading::{asks_events, content_type, dialect, named_by_path, read, unknown};
 use respond::Told;
@@ -186,6 +187,23 @@ impl Gateway {
                 };
                 // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
                 Box::pin(self.carry(entered, body)).await.inspect_err(noted)
+            }
+            Route::Stored(stored) => {
+                let aim = Aim {
+                    endpoint: Endpoint::Responses,
+                    dialect: Dialect::OpenAI,
+                    named: None,
+                };
+                let entered = Entered {
+                    id,
+                    parts,
+                    caller,
+                    aim,
+                    began,
+                };
+                Box::pin(self.visit(entered, stored, body))
+                    .await
+                    .inspect_err(noted)
             }
             Route::Models(of) => {
                 let asking = asking(of, (parts, caller), &snapshot, began);
@@ -380,6 +398,7 @@ fn understand(
         letters: Letters::default(),
         room: Room::default(),
         keeping: None,
+        stored: None,
     };
     Ok((call, intake.held))
 }

@@ -91,6 +91,10 @@ pub async fn attempt(call: &Call, serving: &Serving, sending: Sending, clock: &C
     if sent.way == Way::Untouched && call.endpoint == Endpoint::Responses {
         seal::seal(&mut attempted, call, (reach, sending.credential));
     }
+    if let (Some(_), Outcome::Failed(failed)) = (&call.stored, &mut attempted.outcome) {
+        // What is not found is the answer.
+        failed.model_unknown = false;
+    }
     attempted
 }
 

@@ -7,6 +7,7 @@ use crate::gemini::generate::{NOT_OURS, wants_signatures};
 use crate::json::members;
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
+use crate::kept::item_for;
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -16,6 +17,25 @@ use purser_config::Provider;
 /// The edit that takes it out; the caller is told by a header. None where there is nothing to be taken.
 pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Edit> {
     without_foreign_for(wire, body, provider, "")
+}
+
+/// The same of a request of the Responses API for the account of this seal, with that account's ids as its provider gave them: see `kept`. And
+/// whether anything was taken out.
+pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
+    let holds = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
+    if !holds(b"encrypted_content") && !holds(crate::kept::MARK.as_bytes()) {
+        return None;
+    }
+    let mut removed = false;
+    let edit = within(body, "input", |one| {
+        let keep = match item(one) {
+            Keep::As => item_for(one, seal),
+            foreign => foreign,
+        };
+        removed |= matches!(keep, Keep::Out);
+        keep
+    })?;
+    Some((edit, removed))
 }
 
 /// The same, where the provider's name for the model is known: Gemini's models from 3 on refuse a call that nobody signed, and are told by
@@ -33,14 +53,16 @@ pub fn without_foreign_for(
     if !marks.iter().any(holds) {
         return None;
     }
+    within(body, member, |turn| sift(wire, turn, provider, excuses))
+}
+
+/// The edit of a list in a body.
+fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<Edit> {
     let text = std::str::from_utf8(body).ok()?;
     let mut walk = Walk::open(body, b'{').ok()?;
     while let Some((spelt, span)) = walk.member().ok()? {
         if text.get(spelt.inner) == Some(member) {
-            let sifted = list(text.get(span.clone())?, |turn| {
-                sift(wire, turn, provider, excuses)
-            })?;
-            let bytes = sifted.into_bytes().into();
+            let bytes = list(text.get(span.clone())?, each)?.into_bytes().into();
             return Some(Edit { span, bytes });
         }
     }
