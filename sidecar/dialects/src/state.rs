@@ -4,10 +4,11 @@
 //! Called before each attempt at a channel of the caller's own API. Must never touch what came from that API itself.
 
 use crate::gemini::generate::{NOT_OURS, wants_signatures};
-use crate::json::members;
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
+use crate::json::{is_empty, members};
 use crate::kept::item_for;
+use crate::openai::chat::placeholder;
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -46,8 +47,15 @@ pub fn without_foreign_for(
     provider: Provider,
     model: &str,
 ) -> Option<Edit> {
-    let excuses = wire == Wire::Generate && !model.is_empty() && wants_signatures(model);
-    let (member, marks) = if excuses { EXCUSED } else { marks(wire) };
+    let excuses = match wire {
+        Wire::Generate => !model.is_empty() && wants_signatures(model),
+        Wire::Chat => provider == Provider::DeepSeek && thinks(body),
+        _ => false,
+    };
+    let (member, marks) = match excuses {
+        true => excused(wire),
+        false => marks(wire),
+    };
     // Nearly no request holds any: a search tells.
     let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
     if !marks.iter().any(holds) {
@@ -71,7 +79,14 @@ fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<E
 
 /// Where it stands, and what a body holds that has any.
 type Marks = (&'static str, &'static [&'static [u8]]);
-const EXCUSED: Marks = ("contents", &[b"functionCall", b"function_call", b"hought"]);
+
+/// The same, where calls must be excused that came without what their provider wants beside them.
+fn excused(wire: Wire) -> Marks {
+    match wire {
+        Wire::Chat => ("messages", &[b"tool_calls", b"thinking_blocks"]),
+        _ => ("contents", &[b"functionCall", b"function_call", b"hought"]),
+    }
+}
 
 /// Those of a wire form; a body without them is left as it is, but for calls that must be excused.
 pub(crate) fn marks(wire: Wire) -> Marks {
@@ -86,7 +101,14 @@ pub(crate) fn marks(wire: Wire) -> Marks {
 
 fn sift(wire: Wire, turn: &str, provider: Provider, excuses: bool) -> Keep {
     match wire {
-        Wire::Chat => message(turn, provider),
+        Wire::Chat => match message(turn, provider) {
+            Keep::As if excuses => recalled(turn),
+            Keep::Instead(turn) if excuses => match recalled(&turn) {
+                Keep::As => Keep::Instead(turn),
+                recalled => recalled,
+            },
+            keep => keep,
+        },
         Wire::Responses => item(turn),
         Wire::Generate => {
             let mut excuses = excuses;
@@ -184,6 +206,43 @@ fn message(message: &str, provider: Provider) -> Keep {
         _ => Keep::As,
     });
     sifted.map_or(Keep::As, Keep::Instead)
+}
+
+/// Whether DeepSeek thinks, as it does unless it is told not to.
+fn thinks(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let told = memchr::memmem::find(body, b"thinking").and_then(|_| members(text, ["thinking"]));
+    let kind = told.and_then(|[told]| members(told?, ["type"])?[0]);
+    kind != Some("\"disabled\"")
+}
+
+/// DeepSeek refuses a turn with calls whose thoughts its caller did not keep, as most do who know OpenAI's API alone: what it did stands for
+/// them, as where a turn is written for it (`chat::write_turn`).
+fn recalled(message: &str) -> Keep {
+    let names = ["role", "tool_calls", "reasoning_content"];
+    let [role, calls, thoughts] = members(message, names).unwrap_or_default();
+    if role != Some("\"assistant\"") || is_empty(calls) || !is_empty(thoughts) {
+        return Keep::As;
+    }
+    let sifted = object(message, |name, _| match name {
+        "reasoning_content" => Keep::Out,
+        _ => Keep::As,
+    });
+    let message = sifted.as_deref().unwrap_or(message).trim_end();
+    let Some((open, did)) = message.strip_suffix('}').zip(calls.and_then(did)) else {
+        return Keep::As;
+    };
+    Keep::Instead(format!(r#"{open},"reasoning_content":{did}}}"#))
+}
+
+/// The first of a turn's calls as text, spelt as JSON.
+fn did(calls: &str) -> Option<String> {
+    let mut walk = Walk::open(calls.as_bytes(), b'[').ok()?;
+    let first = calls.get(walk.element().ok()??)?;
+    let [function] = members(first, ["function"])?;
+    let [name, arguments] = members(function?, ["name", "arguments"])?;
+    let did = placeholder(&string(name)?, &string(arguments).unwrap_or_default());
+    Some(serde_json::Value::from(did).to_string())
 }
 
 fn call(call: &str) -> Keep {

@@ -9,7 +9,7 @@ use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use purser_config::Endpoint;
+use purser_config::{Endpoint, Provider};
 use purser_dialects::address::Place;
 use purser_dialects::kept::Stored;
 use purser_dialects::openai::usage_option;
@@ -168,11 +168,12 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
 
 /// The edit after which nothing is left that another sealed or keeps.
 fn sifted(call: &Call, serving: &Serving, credential: usize) -> Option<Edit> {
-    let is_response = call.endpoint == Endpoint::Responses;
-    if call.room.plain && !is_response {
+    let provider = serving.reach.channel.provider;
+    // Where something may be missing that another left out, and where ids may have seals, plain words are no proof.
+    let is_known = call.endpoint != Endpoint::Responses && provider != Provider::DeepSeek;
+    if call.room.plain && is_known {
         return None;
     }
-    let provider = serving.reach.channel.provider;
     let (edit, removed) = match Wire::of(call.dialect, call.endpoint)? {
         Wire::Responses => items_for(&call.body, &seal_of(&serving.reach, credential))?,
         wire => (without_foreign(wire, &call.body, provider)?, true),

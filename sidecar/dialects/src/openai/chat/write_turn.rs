@@ -238,10 +238,7 @@ impl Said<'_> {
         match self.calls.first() {
             Some(Block::ToolCall {
                 name, arguments, ..
-            }) if self.thoughts.is_empty() => {
-                let asked: String = arguments.chars().take(200).collect();
-                format!("{name}({asked})").into()
-            }
+            }) if self.thoughts.is_empty() => placeholder(name, arguments).into(),
             _ => self.thoughts.as_str().into(),
         }
     }
@@ -275,6 +272,12 @@ impl Said<'_> {
             }
         }
     }
+}
+
+/// What stands for the thoughts of a turn that made this call.
+pub(crate) fn placeholder(name: &str, arguments: &str) -> String {
+    let asked: String = arguments.chars().take(200).collect();
+    format!("{name}({asked})")
 }
 
 fn fit<'i>(id: &'i str, quirks: &Quirks) -> Cow<'i, str> {
