@@ -26,6 +26,7 @@ mod gateway {
     mod refusals;
     mod reload;
     mod statement;
+    mod stored;
     mod stream;
     mod upstream;
 }

@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) began: (Duration, u64),
     /// Tokens that it reads, estimated.
     pub(crate) input: u64,
+    /// Whether it asks for what an earlier call has paid: it uses no tokens, and no model.
+    pub(crate) stored: bool,
 }
 
 /// How a metered call pays.
@@ -138,6 +140,11 @@ impl Bill {
         self.0.as_ref().is_some_and(|open| !open.full.is_empty())
     }
 
+    /// Whether it asks for what an earlier call has paid.
+    pub(crate) fn is_of_stored(&self) -> bool {
+        self.0.as_ref().is_some_and(|open| open.facts.stored)
+    }
+
     /// Whether what is relayed must be counted token by token, because it may have to be paid by.
     pub(crate) fn counts(&self) -> bool {
         self.most_output().is_some()
@@ -238,11 +245,15 @@ impl Open {
             self.stage = Stage::Whole;
         }
         let reported = self.tokens.is_some() && !self.guessed;
-        let tokens = self.tokens.unwrap_or(Tokens {
+        let counted = Tokens {
             input: self.facts.input,
             output: self.relayed,
             ..Tokens::default()
-        });
+        };
+        let tokens = match self.facts.stored {
+            true => Tokens::default(),
+            false => self.tokens.unwrap_or(counted),
+        };
         self.release(sent.then(|| self.occupied(&tokens)));
         if !self.noted {
             return;
@@ -312,7 +323,8 @@ impl Open {
         let clock = self.ledger.clock;
         let (credits, reservation, unpaid) = self.charge(end, tokens, reported);
         let served = self.serving.as_ref();
-        let cost = served.and_then(|serving| serving.model().cost);
+        let used = served.filter(|_| !self.facts.stored);
+        let cost = used.and_then(|serving| serving.model().cost);
         let channel = served.map(|serving| serving.reach.lane.name.clone());
         let labels = self.facts.user.as_deref().map(user_metadata);
         let labels = labels.unwrap_or_default();
@@ -329,7 +341,7 @@ impl Open {
             reservation,
             channel,
             endpoint: self.facts.endpoint,
-            served: served
+            served: used
                 .map(|serving| serving.upstream_name().to_owned())
                 .unwrap_or_default(),
             attempts: self.attempts,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use purser_config::Endpoint;
+use purser_dialects::kept::Stored;
 use purser_dialects::translate::Path;
 use purser_dialects::{Dialect, Named, Scan, estimate};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Call {
     pub room: Room,
     /// What one account keeps that it names.
     pub keeping: Option<Box<Keeping>>,
+    /// The answer that it asks for, where it is no call of a model but about an earlier one.
+    pub stored: Option<Box<Stored>>,
     /// Whether a stream is to come as one JSON array; only Gemini's callers can ask for that.
     pub as_array: bool,
     /// What it is in other words.
@@ -62,6 +65,11 @@ impl Call {
             .model
             .as_ref()
             .map_or("", |member| member.value.as_str())
+    }
+
+    /// Whether its answer tells tokens that it used: an earlier answer's were told with that.
+    pub fn uses_tokens(&self) -> bool {
+        self.stored.is_none() && self.endpoint.reports_tokens()
     }
 
     /// What the path says beside the body.

@@ -19,7 +19,7 @@ use crate::reject::Reject;
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
-use order::wait_of;
+use order::{claim, wait_of};
 use purser_config::Endpoint;
 use purser_config::usage::{End, Failure};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,7 +181,7 @@ impl Trial<'_> {
         at: usize,
         pass: Pass,
     ) -> Result<Option<(Answer, Bill)>, Reject> {
-        let mut repeats = 0;
+        let (mut repeats, mut first) = (0, true);
         while self.may_try(serving) {
             let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
@@ -191,11 +191,10 @@ impl Trial<'_> {
             }
             self.now = self.failover.clock.now();
             let now = self.now;
-            let only = self.call.keeping.as_ref().and_then(|kept| kept.credential);
-            let wanted = (serving.upstream_name(), only);
-            let Ok(claim) = reach.lane.claim(wanted, now, force) else {
+            let Some(claim) = claim(self.call, serving, (now, force, first)) else {
                 return Ok(None);
             };
+            first = false;
             self.spend().await?;
             self.attempts += 1;
             let sending = self.sending(serving, claim.credential);
@@ -219,7 +218,11 @@ impl Trial<'_> {
                 }
                 Action::Next
                     if ruling.scope == Scope::Credential
-                        && only.is_none()
+                        && self
+                            .call
+                            .keeping
+                            .as_ref()
+                            .is_none_or(|kept| kept.credential.is_none())
                         && reach.lane.has_spare(used, self.now) => {}
                 Action::Next => return Ok(None),
                 Action::Same { after, charged } => {
@@ -290,7 +293,8 @@ impl Trial<'_> {
         let now = self.now;
         let reach = &serving.reach;
         // A provider that cannot count tokens may yet have the model.
-        if ruling.scope == Scope::Model && self.call.endpoint != Endpoint::CountTokens {
+        let is_call = self.call.endpoint != Endpoint::CountTokens && self.call.stored.is_none();
+        if ruling.scope == Scope::Model && is_call {
             reach.lane.forget_model(serving.upstream_name(), now);
         }
         let draw = clock::fraction(clock::draw());

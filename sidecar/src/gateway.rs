@@ -5,18 +5,19 @@ mod ids;
 mod reading;
 mod respond;
 mod serving;
+mod stored;
 mod trip;
 
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::Failover;
-use crate::fit::{Room, fit};
+use crate::fit::fit;
 use crate::identity::{Peer, identify};
 use crate::images::Images;
 use crate::intake::{self, Intake};
 use crate::kept::keeper;
 use crate::ledger::{Ledger, Quota, Reservation};
-use crate::letter::{self, Letters};
+use crate::letter;
 use crate::metrics::Metrics;
 use crate::models;
 use crate::refusals::Refusals;
@@ -28,9 +29,9 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Name, Standing};
+use purser_config::{Endpoint, Name, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
-use reading::{asks_events, content_type, dialect, named_by_path, read, unknown};
+use reading::{content_type, dialect, understand, unknown};
 use respond::Told;
 use std::sync::{Arc, RwLock};
 use std::task::Poll;
@@ -186,6 +187,23 @@ impl Gateway {
                 };
                 // A future of several KiB is copied whole wherever it is moved: the parts of a walk are boxed.
                 Box::pin(self.carry(entered, body)).await.inspect_err(noted)
+            }
+            Route::Stored(stored) => {
+                let aim = Aim {
+                    endpoint: Endpoint::Responses,
+                    dialect: Dialect::OpenAI,
+                    named: None,
+                };
+                let entered = Entered {
+                    id,
+                    parts,
+                    caller,
+                    aim,
+                    began,
+                };
+                Box::pin(self.visit(entered, stored, body))
+                    .await
+                    .inspect_err(noted)
             }
             Route::Models(of) => {
                 let asking = asking(of, (parts, caller), &snapshot, began);
@@ -344,43 +362,4 @@ fn asking<'a>(
         version: &snapshot.version,
         now,
     }
-}
-
-/// The call that a body makes of a request.
-fn understand(
-    entered: Entered<'_>,
-    intake: Intake,
-    boundary: Option<String>,
-) -> Result<(Box<Call>, intake::Held), Reject> {
-    let Entered {
-        id, parts, caller, ..
-    } = entered;
-    let Aim {
-        dialect,
-        endpoint,
-        named,
-    } = entered.aim;
-    let body = intake.bytes;
-    let mut scan = read(&body, boundary.as_deref())?;
-    if let Some(named) = &named {
-        named_by_path(&mut scan, named, &body);
-    }
-    // It goes through many hands, and is large.
-    let call = Box::new(Call {
-        id: id.clone(),
-        caller: Arc::clone(caller),
-        dialect,
-        endpoint,
-        as_array: named.is_some() && scan.stream && !asks_events(&parts.uri),
-        named,
-        body,
-        scan,
-        headers: std::mem::take(&mut parts.headers),
-        began: entered.began,
-        replay: intake.replay,
-        letters: Letters::default(),
-        room: Room::default(),
-        keeping: None,
-    });
-    Ok((call, intake.held))
 }

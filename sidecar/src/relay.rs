@@ -20,7 +20,7 @@ use crate::upstream::{Flow, Kind};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use purser_config::usage::End;
-use purser_dialects::{ErrorBody, Tail, render, upstream_error};
+use purser_dialects::{ErrorBody, Screen, Tail, render};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -115,6 +115,8 @@ pub struct Relay {
     through: Through,
     rest: Option<Incoming>,
     tail: Option<Tail>,
+    /// Keeps an error that is cut in two, until it is cleaned.
+    screen: Screen,
     idle: Duration,
     /// When something came last.
     last: Instant,
@@ -140,6 +142,7 @@ impl Relay {
             through: flow.through,
             rest: Some(flow.rest),
             tail,
+            screen: Screen::new(),
             idle: flow.idle,
             last,
             alarm,
@@ -188,8 +191,9 @@ impl Relay {
     fn pass(&mut self, mut chunk: Bytes) -> Option<Bytes> {
         if let Some(tail) = &mut self.tail {
             tail.push(&chunk);
-            if tail.has_error() && !matches!(self.through, Through::Interpreter(_)) {
-                chunk = upstream_error::clean_chunk(chunk);
+            let quiet = tail.is_quiet() && self.screen.is_empty();
+            if !quiet && !matches!(self.through, Through::Interpreter(_)) {
+                chunk = self.screen.pass(chunk, tail)?;
             }
         }
         self.through.pass(chunk, &mut self.out)
@@ -244,6 +248,7 @@ impl Relay {
         if !(has_error || is_done) {
             return self.broken("it ended without its last event");
         }
+        let kept = self.screen.finish(tail);
         self.count();
         if has_error {
             self.mark_failed();
@@ -251,7 +256,13 @@ impl Relay {
         } else {
             self.setting.meter.end(End::Done);
         }
-        self.through.finish().map(Ok)
+        let first = kept.and_then(|kept| self.through.pass(kept, &mut self.out));
+        let last = self.through.finish();
+        if first.is_none() {
+            return last.map(Ok);
+        }
+        self.out.extend(last);
+        first.map(Ok)
     }
 
     /// The caller was told an error within the translation, which ends it, whatever else the provider sends.

@@ -95,6 +95,10 @@ pub async fn attempt(
     if sent.way == Way::Untouched && call.endpoint == Endpoint::Responses {
         seal::seal(&mut attempted, call, (reach, sending.credential));
     }
+    if let (Some(_), Outcome::Failed(failed)) = (&call.stored, &mut attempted.outcome) {
+        // What is not found is the answer.
+        failed.model_unknown = false;
+    }
     attempted
 }
 

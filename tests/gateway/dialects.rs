@@ -2,6 +2,7 @@
 //! is spoken; the other rooms ask what becomes of it when providers fail, refuse, or say too much.
 
 mod beside;
+mod empty;
 mod failing;
 mod limits;
 mod refusing;

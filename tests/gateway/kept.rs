@@ -7,9 +7,9 @@ use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
 use serde_json::{Value, json};
 
-const OTHER: &str = "sk-canary-provider-2222222222222222222222222222";
+pub(super) const OTHER: &str = "sk-canary-provider-2222222222222222222222222222";
 
-fn openai(provider: &Provider, credentials: &[(&str, &str)]) -> Channel {
+pub(super) fn openai(provider: &Provider, credentials: &[(&str, &str)]) -> Channel {
     let credentials = credentials.iter().map(|(from, value)| Credential {
         from: (*from).into(),
         value: SecretText::new(*value),
@@ -21,7 +21,7 @@ fn openai(provider: &Provider, credentials: &[(&str, &str)]) -> Channel {
     }
 }
 
-fn ask(more: &Value) -> Call {
+pub(super) fn ask(more: &Value) -> Call {
     let mut body = json!({"model": "m", "input": "x"});
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
@@ -30,7 +30,7 @@ fn ask(more: &Value) -> Call {
 }
 
 /// The answer's id, and who gave it.
-async fn begun(sidecar: &Sidecar) -> (String, String) {
+pub(super) async fn begun(sidecar: &Sidecar) -> (String, String) {
     let answer = sidecar.ask(ask(&json!({}))).await;
     assert_eq!(answer.status(), 200);
     let by = answer.header("x-purser-channel").unwrap().to_owned();
@@ -38,7 +38,7 @@ async fn begun(sidecar: &Sidecar) -> (String, String) {
     (body["id"].as_str().unwrap().to_owned(), by)
 }
 
-fn key_of(provider: &Provider) -> String {
+pub(super) fn key_of(provider: &Provider) -> String {
     let seen = provider.last().unwrap();
     seen.header("authorization").unwrap().to_owned()
 }

@@ -2,6 +2,7 @@
 
 use super::gateway::{Gateway, KEY, SLOW};
 use super::matrix::{ACCOUNT, Mock, family, run};
+use purser_tests::provider::{Behaviour, Provider, Script};
 use serde_json::{Value, json};
 
 async fn seen() -> Vec<Value> {
@@ -12,6 +13,10 @@ async fn seen() -> Vec<Value> {
     let mut channels: Vec<String> = [("able", able), ("plain", plain), ("premium", premium)]
         .map(|(name, model)| family(name, "OpenAI", &mock.at("/v1"), model))
         .into();
+    // It asks for more time than the gateway waits by itself.
+    let script = Script::from(vec![Behaviour::rate_limited(3), Behaviour::healthy()]);
+    let busy = Provider::start(script).await.unwrap();
+    channels.push(family("busy", "OpenAI", &busy.url(), "{name: busy}"));
     channels.push(ACCOUNT.to_owned());
     let gateway = Gateway::start_on(&channels, "allow: [\"*\"], deny: [premium]").await;
     let argument = json!({"base": gateway.root(), "key": KEY, "slow": SLOW, "models": []});
@@ -45,6 +50,7 @@ async fn the_seed_s_technical_questions_have_its_answers() {
     unauthorized(of(&lines, "401"));
     not_found(of(&lines, "404"));
     limited(of(&lines, "429"));
+    backed_off(of(&lines, "429 backed off"));
     tools(of(&lines, "tools"));
     vision(of(&lines, "vision"));
 }
@@ -76,7 +82,10 @@ fn unauthorized(saw: &Value) {
 
 /// "I'm getting a 404 Model Not Found"
 fn not_found(saw: &Value) {
-    assert_eq!(saw["listed"], json!(["able", "able-latest", "plain"]));
+    assert_eq!(
+        saw["listed"],
+        json!(["able", "able-latest", "busy", "plain"])
+    );
     let says = |what: &str, words| says(&saw[what], "NotFoundError", "model_not_found", words);
     says("unknown", "GET /v1/models");
     says("not in the plan", "not part of the plan `open`");
@@ -96,6 +105,13 @@ fn limited(saw: &Value) {
     );
     let wait: u64 = third["retry_after"].as_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{saw}");
+}
+
+/// "Apply exponential backoff": the seed's own lines get through.
+fn backed_off(saw: &Value) {
+    assert_eq!(saw["text"], "word0 word1 word2 word3 word4 ");
+    let asked = saw["asked"].as_u64().unwrap();
+    assert!((2..=4).contains(&asked), "{saw}");
 }
 
 /// "Tool calls aren't being returned"
@@ -120,6 +136,7 @@ fn vision(saw: &Value) {
     let says = |what: &str, code, words| says(&saw[what], "BadRequestError", code, words);
     says("localhost", "invalid_image_url", "must be public");
     says("private", "invalid_image_url", "must be public");
+    assert_eq!(saw["public"], "A red square.");
     assert_eq!(saw["data"], "A red square.");
     says("model without", "unsupported_parameter", "Vision");
 }

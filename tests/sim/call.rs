@@ -114,6 +114,7 @@ impl Caller {
             as_array: false,
             letters: purser_sidecar::letter::Letters::default(),
             keeping: None,
+            stored: None,
         }
     }
 

@@ -1,15 +1,20 @@
 //! What the fuzz targets do with an input: everything that reads what somebody else wrote. Called by them, and by `tests/seeds.rs` with every
 //! golden case. Must never panic, whatever the input.
 
-use purser_config::Provider;
+use purser_config::{Endpoint, Provider};
 use purser_dialects::embed::EmbedWire;
+use purser_dialects::kept::{Renames, answer_id, kept, stream_id};
+use purser_dialects::openai::usage_option;
 use purser_dialects::provider::Quirks;
 use purser_dialects::state::without_foreign_for;
 use purser_dialects::translate::{
     Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
 };
+use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{
-    Dialect, Events, Gate, Tail, Wire, boundary, count, embed, scan_json, scan_multipart, splice,
+    Array, Dialect, Events, Gate, Generation, Screen, Tail, UsageFilter, Wire, boundary,
+    check_tools, classify, count, dialect_of, embed, is_plain, limit_messages, limit_output, needs,
+    rename_limit, scan_json, scan_multipart, splice,
 };
 
 const PROVIDERS: [Provider; 9] = [
@@ -125,6 +130,93 @@ pub(crate) fn parts(data: &[u8]) {
     tail.finish();
     let mut gate = Gate::default();
     let _ = gate.push(data);
+}
+
+/// What is looked for in a request that passes untouched, and changed of it: JSON stays JSON.
+pub(crate) fn edges(data: &[u8]) {
+    let _ = (kept(data), answer_id(data), stream_id(data));
+    let text = String::from_utf8_lossy(data);
+    let path = text.lines().next().unwrap_or_default();
+    let _ = (classify("POST", path), dialect_of(path));
+    for status in [400, 403, 404, 429] {
+        let _ = upstream_error::read(status, data);
+    }
+    for dialect in [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini] {
+        let told = Told::of(data).render(dialect, (400, "req_1"));
+        assert!(is_json(&told));
+    }
+    let Ok(scan) = scan_json(data) else { return };
+    for wire in Wire::ALL {
+        let _ = (check_tools(wire, data), needs(wire, data, scan.says));
+        let _ = is_plain(wire, data, &scan);
+    }
+    let body = data.to_vec().into();
+    for provider in PROVIDERS {
+        let (chat, most) = (Endpoint::Chat, 7);
+        let mut edits = limit_output(&scan, provider, chat, most);
+        edits.extend(rename_limit(data, &scan, provider, chat));
+        match usage_option::leave_out(data, &scan, provider) {
+            Some(edit) => edits.push(edit),
+            None => edits.extend(usage_option::ask(data, &scan)),
+        }
+        assert!(is_json(&splice(&body, &mut edits)), "{provider:?}");
+    }
+    assert!(is_json(&splice(&body, &mut limit_messages(&scan, 7))));
+    let mut lower = Generation::read(data).lower(data, 7);
+    assert!(is_json(&splice(&body, &mut lower)));
+}
+
+/// What passes on a stream's bytes: cut where its first byte says, it gives the same as whole, and all but the usage where no error passed.
+pub(crate) fn passing(data: &[u8]) {
+    let size = usize::from(data.first().copied().unwrap_or(1)).max(1);
+    for dialect in [Dialect::OpenAI, Dialect::Anthropic, Dialect::Gemini] {
+        let screened = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+            let (mut tail, mut screen) = (Tail::of(dialect, true), Screen::new());
+            let mut given = Vec::new();
+            for chunk in chunks {
+                tail.push(chunk);
+                given.extend(
+                    screen
+                        .pass(chunk.to_vec().into(), &tail)
+                        .unwrap_or_default(),
+                );
+            }
+            tail.finish();
+            given.extend(screen.finish(&tail).unwrap_or_default());
+            (given, tail.has_error())
+        };
+        let (given, failed) = screened(&mut data.chunks(size));
+        assert_eq!(failed, screened(&mut std::iter::once(data)).1);
+        assert!(failed || given == data);
+    }
+    let filtered = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut filter, mut given) = (UsageFilter::new(), Vec::new());
+        for chunk in chunks {
+            filter.push(chunk.to_vec().into(), |piece| given.extend(piece));
+        }
+        given.extend(filter.finish().unwrap_or_default());
+        given
+    };
+    let whole = filtered(&mut std::iter::once(data));
+    assert_eq!(whole, filtered(&mut data.chunks(size)));
+    let renamed = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let mut renames = Renames::new(&[("resp_1", "resp_1_px0123456789abcdef"), ("a", "b")]);
+        let mut given: Vec<u8> = chunks
+            .flat_map(|chunk| renames.push(chunk.to_vec().into()))
+            .collect();
+        given.extend(renames.finish().unwrap_or_default());
+        given
+    };
+    let whole = renamed(&mut std::iter::once(data));
+    assert_eq!(whole, renamed(&mut data.chunks(size)));
+    let listed = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let mut array = Array::new();
+        let mut given: Vec<u8> = chunks.flat_map(|chunk| array.push(chunk)).collect();
+        given.extend(array.finish());
+        given
+    };
+    let whole = listed(&mut std::iter::once(data));
+    assert_eq!(whole, listed(&mut data.chunks(size)));
 }
 
 /// A request to embed and its answer, of both APIs for both.

@@ -4,6 +4,7 @@
 //! segment of the path.
 
 use crate::gemini::path::Verb;
+use crate::kept::Stored;
 use crate::openai::endpoint::upstream_path;
 use purser_config::{Endpoint, Provider};
 use std::fmt::Write as _;
@@ -53,6 +54,18 @@ pub fn path(place: &Place<'_>) -> String {
         Provider::AzureOpenAI => azure(place),
         _ => upstream_path(place.endpoint).into(),
     }
+}
+
+/// Where an answer lies that the provider keeps, below the base URL, with a query where there is one.
+pub fn stored(provider: Provider, api_version: Option<&str>, stored: &Stored) -> String {
+    let responses = path(&Place {
+        provider,
+        api_version,
+        endpoint: Endpoint::Responses,
+        verb: None,
+        model: "",
+    });
+    stored.below(&responses)
 }
 
 /// Where a provider lists its models, below the base URL.

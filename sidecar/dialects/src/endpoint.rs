@@ -4,6 +4,7 @@
 
 use crate::Dialect;
 use crate::gemini::path::{self, Named};
+use crate::kept::Stored;
 use crate::openai::endpoint::{call, upstream_path};
 use purser_config::Endpoint;
 
@@ -16,6 +17,8 @@ pub enum Route {
     Models(Dialect),
     /// One model, by its decoded id.
     Model(Dialect, String),
+    /// An answer that its provider keeps.
+    Stored(Stored),
 }
 
 /// What a call asks for, as far as its path says.
@@ -94,8 +97,18 @@ fn under_v1(method: &str, rest: &[&str]) -> Option<Result<Route, Unrouted>> {
     }
     match rest {
         ["models", name @ ..] if named(name).is_some() => gemini(method, rest),
+        ["responses", id, below @ ..] => stored(method, id, below),
         _ => models(Dialect::OpenAI, method, rest),
     }
+}
+
+fn stored(method: &str, id: &str, below: &[&str]) -> Option<Result<Route, Unrouted>> {
+    let found = Stored::of(method, model_id(&[id])?, below)?;
+    Some(
+        found
+            .map(Route::Stored)
+            .map_err(|allow| Unrouted::Method { allow }),
+    )
 }
 
 fn gemini(method: &str, rest: &[&str]) -> Option<Result<Route, Unrouted>> {

@@ -3,18 +3,33 @@
 //! An answer's id goes to the caller with a seal behind it, eight bytes that stand for a channel and a credential; when it comes back, the
 //! seal says where the call must go, and the provider is given its own id again.
 //!
+//! | what comes back | where the call goes |
+//! |---|---|
+//! | an answer's id, in `previous_response_id` or a path | to the account of its seal, or nowhere: 400 |
+//! | a conversation, a file, an item that is named and not given (`item_reference`) | to the account of its seal; without one to the only account there is, or nowhere: 400 |
+//! | a thought (`rs_…`) that is given whole | to the account of its seal first; to any other it goes without the thought, which the caller is told by a header |
+//! | a message or a call (`msg_…`, `fc_…`) that is given whole | anywhere: its provider does not look it up |
+//!
+//! The ids of thoughts are sealed because a provider that does not find one answers 404, or 400 where it cannot read what it encrypted; the
+//! rest of a conversation says everything that it needs. Not taken: to hold such a call to its account, since an agent could then not go
+//! on when that dies; and to seal every item's id, which changes nearly every event of a stream for ids that nobody looks up.
+//!
 //! Called before a channel is chosen, and by whoever relays such an answer. Must never change a byte beside the ids.
 
 mod renames;
+mod stored;
 
 pub use renames::Renames;
+pub use stored::{Act, Stored};
 
+use crate::json::sift::{Keep, object};
 use crate::json::{members, string};
 use crate::walk::Walk;
+use memchr::memmem;
 use std::ops::Range;
 
 /// What stands between a provider's id and its seal.
-const MARK: &str = "_px";
+pub(crate) const MARK: &str = "_px";
 /// The length of a seal, in hexadecimal digits.
 pub const SEAL: usize = 16;
 
@@ -67,15 +82,70 @@ fn item(input: &str) -> Option<Kept> {
             .and_then(|one| members(one, ["type", "id"]))
             .unwrap_or_default();
         if kind == Some("\"item_reference\"") {
+            let (id, seal) = parted(string(id)?);
+            // `items_for` gives the provider its own id again.
+            let span = None;
             return Some(Kept {
                 param: "input",
-                id: string(id)?,
-                seal: None,
-                span: None,
+                id,
+                seal,
+                span,
             });
         }
     }
     None
+}
+
+/// Whether an answer is to be written in the background: what it uses is told when it is asked for, if ever.
+pub fn in_background(body: &[u8]) -> bool {
+    let text = memmem::find(body, b"background").and_then(|_| std::str::from_utf8(body).ok());
+    let said = text.and_then(|text| members(text, ["background"]));
+    said == Some([Some("true")])
+}
+
+/// The seal of the last thought that a request gives back whole: at its account it is still of use.
+pub fn thinks_at(body: &[u8]) -> Option<String> {
+    memmem::find(body, MARK.as_bytes())?;
+    let text = std::str::from_utf8(body).ok()?;
+    let input = members(text, ["input"])?[0]?;
+    let mut walk = Walk::open(input.as_bytes(), b'[').ok()?;
+    let mut last = None;
+    while let Some(at) = walk.element().ok()? {
+        last = input.get(at).and_then(thought_of).or(last);
+    }
+    last
+}
+
+/// The seal of a thought.
+fn thought_of(item: &str) -> Option<String> {
+    let [kind, id] = members(item, ["type", "id"])?;
+    let seal = || parted(string(id)?).1;
+    (kind == Some("\"reasoning\"")).then(seal)?
+}
+
+/// An item of a conversation as the account of `seal` may be given it: its own ids without their seals, and no thought of another's.
+pub(crate) fn item_for(item: &str, seal: &str) -> Keep {
+    let [kind, id] = members(item, ["type", "id"]).unwrap_or_default();
+    let Some((id, Some(of))) = string(id).map(parted) else {
+        return Keep::As;
+    };
+    if kind == Some("\"reasoning\"") && of != seal {
+        return Keep::Out;
+    }
+    let own = |name: &str, _: &str| match name {
+        "id" => Keep::Instead(format!("\"{id}\"")),
+        _ => Keep::As,
+    };
+    object(item, own).map_or(Keep::As, Keep::Instead)
+}
+
+/// The earlier answer that one goes on from, as its provider says; there may be only the beginning of it.
+pub fn earlier_id(answer: &[u8]) -> Option<String> {
+    let name = b"\"previous_response_id\"";
+    let at = memmem::find(answer, name)? + name.len();
+    let value = beginning(answer.get(at..)?).trim_start();
+    let value = value.strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    plain(value.split_once('"')?.0.to_owned())
 }
 
 /// Where a part of `text` stands in it.

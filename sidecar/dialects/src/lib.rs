@@ -61,12 +61,14 @@ pub use needs::{Medium, Needs, Sense, check_tools, needs};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
     Limit, OutputLimits, limit_messages, limit_output, output_limit, output_limit_member,
+    rename_limit,
 };
 pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Says, Scan, ScanFault, scan_json};
 pub use splice::{Edit, replace_model, splice};
 pub use sse::{
-    Array, End, Event, Events, Gate, KEEP_ALIVE, Tail, TooLong, UsageFilter, Verdict, keep_alive,
+    Array, End, Event, Events, Gate, KEEP_ALIVE, Screen, Tail, TooLong, UsageFilter, Verdict,
+    keep_alive,
 };
 pub use upstream_error::UpstreamError;
 pub use usage::{Usage, Whole};

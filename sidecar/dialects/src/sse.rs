@@ -1,15 +1,20 @@
 //! Server-sent events, as they arrive: cut anywhere.
 //!
 //! `Events` splits, `Gate` judges a stream until something of it may be shown, `Tail` watches it afterwards. None of
-//! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not.
+//! them changes a byte. `UsageFilter` takes one event out, where we asked for it and the caller did not; `Screen` keeps an error whole until
+//! what is ours is out of it.
 
+mod alike;
 mod array;
 mod gate;
+mod screen;
 mod tail;
 mod usage_filter;
 
 pub use array::Array;
 pub use gate::{End, Gate, Verdict};
+pub(crate) use screen::{Look, speaks};
+pub use screen::{MOST, Screen};
 pub use tail::Tail;
 pub use usage_filter::{MAX_HELD, UsageFilter};
 
@@ -71,7 +76,7 @@ impl Events {
         if *too_long {
             return found;
         }
-        lines.push(chunk, |line| {
+        lines.push(chunk, |line, _| {
             if !*too_long {
                 match read_line(line, name, data) {
                     Ok(event) => found.extend(event.map(Ok)),
@@ -159,7 +164,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8])) {
+    /// Gives each line that ends in the chunk, and how much of the chunk follows it.
+    fn push(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8], usize)) {
         if self.mark < MARK.len() {
             chunk = self.without_mark(chunk);
         }
@@ -178,12 +184,12 @@ impl Lines {
                 [_, rest @ ..] => rest,
                 [] => &[],
             };
-            self.line(line, &mut each);
+            self.line(line, |line| each(line, chunk.len()));
         }
         self.keep(chunk);
     }
 
-    fn line(&mut self, line: &[u8], each: &mut impl FnMut(&[u8])) {
+    fn line(&mut self, line: &[u8], mut each: impl FnMut(&[u8])) {
         if self.partial.is_empty() {
             return each(line);
         }
@@ -224,6 +230,11 @@ impl Lines {
 
     fn is_too_long(&self) -> bool {
         self.partial.len() > MAX_LINE
+    }
+
+    /// Whether the next byte begins a line, whatever it is.
+    fn is_between(&self) -> bool {
+        self.partial.is_empty() && !self.after_cr && self.mark == MARK.len()
     }
 
     fn is_within_line(&self) -> bool {

@@ -4,9 +4,11 @@
 //! Called before each attempt at a channel of the caller's own API. Must never touch what came from that API itself.
 
 use crate::gemini::generate::{NOT_OURS, wants_signatures};
-use crate::json::members;
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
+use crate::json::{is_empty, members};
+use crate::kept::item_for;
+use crate::openai::chat::placeholder;
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -18,6 +20,25 @@ pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Ed
     without_foreign_for(wire, body, provider, "")
 }
 
+/// The same of a request of the Responses API for the account of this seal, with that account's ids as its provider gave them: see `kept`. And
+/// whether anything was taken out.
+pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
+    let holds = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
+    if !holds(b"encrypted_content") && !holds(crate::kept::MARK.as_bytes()) {
+        return None;
+    }
+    let mut removed = false;
+    let edit = within(body, "input", |one| {
+        let keep = match item(one) {
+            Keep::As => item_for(one, seal),
+            foreign => foreign,
+        };
+        removed |= matches!(keep, Keep::Out);
+        keep
+    })?;
+    Some((edit, removed))
+}
+
 /// The same, where the provider's name for the model is known: Gemini's models from 3 on refuse a call that nobody signed, and are told by
 /// Google's own placeholder that it was made elsewhere.
 pub fn without_foreign_for(
@@ -26,21 +47,30 @@ pub fn without_foreign_for(
     provider: Provider,
     model: &str,
 ) -> Option<Edit> {
-    let excuses = wire == Wire::Generate && !model.is_empty() && wants_signatures(model);
-    let (member, marks) = if excuses { EXCUSED } else { marks(wire) };
+    let excuses = match wire {
+        Wire::Generate => !model.is_empty() && wants_signatures(model),
+        Wire::Chat => provider == Provider::DeepSeek && thinks(body),
+        _ => false,
+    };
+    let (member, marks) = match excuses {
+        true => excused(wire),
+        false => marks(wire),
+    };
     // Nearly no request holds any: a search tells.
     let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
     if !marks.iter().any(holds) {
         return None;
     }
+    within(body, member, |turn| sift(wire, turn, provider, excuses))
+}
+
+/// The edit of a list in a body.
+fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<Edit> {
     let text = std::str::from_utf8(body).ok()?;
     let mut walk = Walk::open(body, b'{').ok()?;
     while let Some((spelt, span)) = walk.member().ok()? {
         if text.get(spelt.inner) == Some(member) {
-            let sifted = list(text.get(span.clone())?, |turn| {
-                sift(wire, turn, provider, excuses)
-            })?;
-            let bytes = sifted.into_bytes().into();
+            let bytes = list(text.get(span.clone())?, each)?.into_bytes().into();
             return Some(Edit { span, bytes });
         }
     }
@@ -49,7 +79,14 @@ pub fn without_foreign_for(
 
 /// Where it stands, and what a body holds that has any.
 type Marks = (&'static str, &'static [&'static [u8]]);
-const EXCUSED: Marks = ("contents", &[b"functionCall", b"function_call", b"hought"]);
+
+/// The same, where calls must be excused that came without what their provider wants beside them.
+fn excused(wire: Wire) -> Marks {
+    match wire {
+        Wire::Chat => ("messages", &[b"tool_calls", b"thinking_blocks"]),
+        _ => ("contents", &[b"functionCall", b"function_call", b"hought"]),
+    }
+}
 
 /// Those of a wire form; a body without them is left as it is, but for calls that must be excused.
 pub(crate) fn marks(wire: Wire) -> Marks {
@@ -64,7 +101,14 @@ pub(crate) fn marks(wire: Wire) -> Marks {
 
 fn sift(wire: Wire, turn: &str, provider: Provider, excuses: bool) -> Keep {
     match wire {
-        Wire::Chat => message(turn, provider),
+        Wire::Chat => match message(turn, provider) {
+            Keep::As if excuses => recalled(turn),
+            Keep::Instead(turn) if excuses => match recalled(&turn) {
+                Keep::As => Keep::Instead(turn),
+                recalled => recalled,
+            },
+            keep => keep,
+        },
         Wire::Responses => item(turn),
         Wire::Generate => {
             let mut excuses = excuses;
@@ -162,6 +206,43 @@ fn message(message: &str, provider: Provider) -> Keep {
         _ => Keep::As,
     });
     sifted.map_or(Keep::As, Keep::Instead)
+}
+
+/// Whether DeepSeek thinks, as it does unless it is told not to.
+fn thinks(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let told = memchr::memmem::find(body, b"thinking").and_then(|_| members(text, ["thinking"]));
+    let kind = told.and_then(|[told]| members(told?, ["type"])?[0]);
+    kind != Some("\"disabled\"")
+}
+
+/// DeepSeek refuses a turn with calls whose thoughts its caller did not keep, as most do who know OpenAI's API alone: what it did stands for
+/// them, as where a turn is written for it (`chat::write_turn`).
+fn recalled(message: &str) -> Keep {
+    let names = ["role", "tool_calls", "reasoning_content"];
+    let [role, calls, thoughts] = members(message, names).unwrap_or_default();
+    if role != Some("\"assistant\"") || is_empty(calls) || !is_empty(thoughts) {
+        return Keep::As;
+    }
+    let sifted = object(message, |name, _| match name {
+        "reasoning_content" => Keep::Out,
+        _ => Keep::As,
+    });
+    let message = sifted.as_deref().unwrap_or(message).trim_end();
+    let Some((open, did)) = message.strip_suffix('}').zip(calls.and_then(did)) else {
+        return Keep::As;
+    };
+    Keep::Instead(format!(r#"{open},"reasoning_content":{did}}}"#))
+}
+
+/// The first of a turn's calls as text, spelt as JSON.
+fn did(calls: &str) -> Option<String> {
+    let mut walk = Walk::open(calls.as_bytes(), b'[').ok()?;
+    let first = calls.get(walk.element().ok()??)?;
+    let [function] = members(first, ["function"])?;
+    let [name, arguments] = members(function?, ["name", "arguments"])?;
+    let did = placeholder(&string(name)?, &string(arguments).unwrap_or_default());
+    Some(serde_json::Value::from(did).to_string())
 }
 
 fn call(call: &str) -> Keep {

@@ -10,7 +10,8 @@ mod told;
 pub use told::Told;
 
 use crate::Dialect;
-use crate::json::{any_element, members, number, string};
+use crate::json::{any_element, is_empty, members, number, string};
+use crate::sse::{Look, speaks};
 use bytes::Bytes;
 use google::Details;
 use std::time::Duration;
@@ -95,7 +96,8 @@ fn either_is_one_of(code: Option<&str>, kind: Option<&str>, names: &[&str]) -> b
 /// came before it is content, and stays as it is.
 pub fn clean_chunk(chunk: Bytes) -> Bytes {
     let text = String::from_utf8_lossy(&chunk);
-    let speaks = |line: &str| line.contains("error") || line.contains("response.failed");
+    let named = |line: &str| line.starts_with("event:") && line.contains("error");
+    let speaks = |line: &str| named(line) || speaks(line.as_bytes()) == Look::Error;
     let content: usize = text
         .split_inclusive('\n')
         .take_while(|line| !speaks(line))
@@ -107,6 +109,18 @@ pub fn clean_chunk(chunk: Bytes) -> Bytes {
         return chunk;
     }
     format!("{content}{clean}").into()
+}
+
+/// An answer that its provider keeps; of one that failed, without our credentials and hosts.
+pub fn clean_failed(answer: Bytes) -> Bytes {
+    let text = String::from_utf8_lossy(&answer);
+    let failed = members(&text, ["error"]).is_some_and(|[error]| !is_empty(error));
+    if failed { redact_all(answer) } else { answer }
+}
+
+/// A part of an error that is passed on in parts, without our credentials and hosts.
+pub(crate) fn redact_all(part: Bytes) -> Bytes {
+    redact::redact(&String::from_utf8_lossy(&part), usize::MAX).into()
 }
 
 /// The body of a refusal that is passed on to the caller, in OpenAI's shape and without our credentials and hosts.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use purser_config::{Endpoint, Provider};
-use purser_dialects::openai::usage_option::{ask, is_refused};
+use purser_dialects::openai::usage_option::{ask, is_refused, leave_out};
 use purser_dialects::{
-    Edit, Scan, asks_usage, limit_output, output_limit, output_limit_member, scan_json, splice,
+    Edit, Scan, asks_usage, limit_output, output_limit, output_limit_member, rename_limit,
+    scan_json, splice,
 };
 
 fn scan(text: &str) -> Scan {
@@ -220,4 +221,65 @@ fn all_edits_of_one_body_compose() {
         spliced(body, edits),
         r#"{"stream":true,"model":"served","max_completion_tokens":256,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"é"}],"temperature":1.0}"#
     );
+}
+
+#[test]
+fn a_chat_s_limit_has_the_name_that_its_provider_knows() {
+    let renamed = |text: &str, provider, endpoint| {
+        let edit = rename_limit(text.as_bytes(), &scan(text), provider, endpoint);
+        spliced(text, edit.into_iter().collect())
+    };
+    let chat = Endpoint::Chat;
+    let body = r#"{"max_completion_tokens" : 9,"model":"m"}"#;
+    for (provider, after) in [
+        (Provider::Mistral, r#"{"max_tokens" : 9,"model":"m"}"#),
+        (Provider::DeepSeek, r#"{"max_tokens" : 9,"model":"m"}"#),
+        (
+            Provider::OpenAICompatible,
+            r#"{"max_tokens" : 9,"model":"m"}"#,
+        ),
+        (Provider::OpenAI, body),
+        (Provider::XAI, body),
+    ] {
+        assert_eq!(renamed(body, provider, chat), after, "{provider:?}");
+    }
+    for unchanged in [
+        r#"{"max_completion_tokens":9,"max_tokens":8,"model":"m"}"#,
+        r#"{"max_completion_tokens":null,"model":"m"}"#,
+        r#"{"max_completion\u005ftokens":9,"model":"m"}"#,
+        r#"{"max_tokens":9,"model":"m"}"#,
+    ] {
+        assert_eq!(renamed(unchanged, Provider::Mistral, chat), unchanged);
+    }
+    assert_eq!(renamed(body, Provider::Mistral, Endpoint::Responses), body);
+    let lowered = limit_output(&scan(body), Provider::Mistral, chat, 5);
+    let edit = rename_limit(body.as_bytes(), &scan(body), Provider::Mistral, chat);
+    assert_eq!(
+        spliced(body, lowered.into_iter().chain(edit).collect()),
+        r#"{"max_tokens" : 5,"model":"m"}"#
+    );
+}
+
+#[test]
+fn what_mistral_refuses_of_a_stream_is_left_out() {
+    let left = |text: &str, provider| {
+        let edit = leave_out(text.as_bytes(), &scan(text), provider);
+        spliced(text, edit.into_iter().collect())
+    };
+    for (before, after) in [
+        (
+            r#"{"model":"m" , "stream_options":{"include_usage":true} ,"stream":true}"#,
+            r#"{"model":"m"  ,"stream":true}"#,
+        ),
+        (
+            r#"{"stream_options" : null , "model":"m"}"#,
+            r#"{ "model":"m"}"#,
+        ),
+        (r#"{"model":"m","stream_options":{}}"#, r#"{"model":"m"}"#),
+        (r#"{ "stream_options":{} }"#, r#"{  }"#),
+        (r#"{"model":"m"}"#, r#"{"model":"m"}"#),
+    ] {
+        assert_eq!(left(before, Provider::Mistral), after);
+        assert_eq!(left(before, Provider::DeepSeek), before);
+    }
 }

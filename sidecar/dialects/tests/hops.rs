@@ -129,3 +129,34 @@ fn openais_responses_get_no_reasoning_of_anothers() {
     let text = r#"{"input":"encrypted_content","model":"m"}"#;
     assert_eq!(passed(Wire::Responses, text, Provider::OpenAI), text);
 }
+
+#[test]
+fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
+    let body = |more: &str, turn: &str| {
+        format!(r#"{{"model":"m"{more},"messages":[{{"role":"user","content":"x"}},{turn}]}}"#)
+    };
+    let calls = r#""tool_calls":[{"id":"a","type":"function","function":{"name":"look","arguments":"{\"at\":\"sea\"}"}}]"#;
+    let without = format!(r#"{{"role":"assistant","content":null,{calls}}}"#);
+    let empty = format!(r#"{{"role":"assistant","reasoning_content":"",{calls}}}"#);
+    let did = r#""reasoning_content":"look({\"at\":\"sea\"})""#;
+    let given = |body: &str, to| passed(Wire::Chat, body, to);
+    let deepseek = Provider::DeepSeek;
+    let added = given(&body("", &without), deepseek);
+    assert!(added.contains(&format!("{calls},{did}}}")), "{added}");
+    let filled = given(&body("", &empty), deepseek);
+    assert!(filled.contains(&format!("{calls},{did}}}")), "{filled}");
+    assert!(!filled.contains(r#""reasoning_content":"","#), "{filled}");
+    let kept = format!(r#"{{"role":"assistant","reasoning_content":"I look.",{calls}}}"#);
+    let off = r#","thinking":{"type":"disabled"}"#;
+    for (body, to) in [
+        (body("", &kept), deepseek),
+        (body(off, &without), deepseek),
+        (
+            body("", r#"{"role":"assistant","content":"tool_calls"}"#),
+            deepseek,
+        ),
+        (body("", &without), Provider::OpenAICompatible),
+    ] {
+        assert_eq!(given(&body, to), body);
+    }
+}

@@ -58,6 +58,8 @@ fn every_golden_file_can_be_read_by_the_rest() {
         inputs::parts(seed);
         inputs::embed(seed);
         inputs::count(seed);
+        inputs::edges(seed);
+        inputs::passing(seed);
     });
 }
 
@@ -128,7 +130,9 @@ proptest! {
 
     #[test]
     fn no_changed_request_breaks_a_reader(seed in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..6)) {
-        inputs::ask(&changed(&ASKS, &seed, &changes));
+        let data = changed(&ASKS, &seed, &changes);
+        inputs::ask(&data);
+        inputs::edges(&data);
     }
 
     #[test]
@@ -138,7 +142,9 @@ proptest! {
 
     #[test]
     fn no_changed_stream_breaks_a_reader_or_is_read_otherwise_in_pieces(seed in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 0..6)) {
-        inputs::stream(&changed(&STREAMS, &seed, &changes));
+        let data = changed(&STREAMS, &seed, &changes);
+        inputs::stream(&data);
+        inputs::passing(&data);
     }
 
     #[test]
@@ -147,5 +153,7 @@ proptest! {
         inputs::reply(&data);
         inputs::stream(&data);
         inputs::parts(&data);
+        inputs::edges(&data);
+        inputs::passing(&data);
     }
 }

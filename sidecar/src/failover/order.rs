@@ -4,6 +4,7 @@ use super::Failover;
 use crate::call::Call;
 use crate::circuit::Admission;
 use crate::clock;
+use crate::lane::Claim;
 use crate::route::{self, Candidate};
 use crate::snapshot::{Reach, Serving};
 use std::time::Duration;
@@ -52,11 +53,30 @@ impl Failover {
         let sticky = together.map_or_else(clock::draw, |together| {
             route::mix(call.caller.hash ^ route::hash(together))
         });
-        route::order(&candidates, sticky)
-            .into_iter()
-            .filter_map(|at| serving.get(at))
-            .collect()
+        let order = route::order(&candidates, sticky).into_iter();
+        let mut order: Vec<_> = order.filter_map(|at| serving.get(at)).collect();
+        let keeping = call.keeping.as_deref();
+        if let Some((channel, _)) = keeping.and_then(|kept| kept.prefers.as_ref()) {
+            order.sort_by_key(|one| one.reach.lane.name != *channel);
+        }
+        order
     }
+}
+
+/// Takes a channel for one attempt, with the only credential that may be used, or at first with the one that is best.
+pub(super) fn claim(
+    call: &Call,
+    serving: &Serving,
+    (now, force, first): (Duration, bool, bool),
+) -> Option<Claim> {
+    let lane = &serving.reach.lane;
+    let keeping = call.keeping.as_deref();
+    let only = keeping.and_then(|kept| kept.credential);
+    let preferred = keeping.and_then(|kept| kept.prefers.as_ref());
+    let preferred = preferred.filter(|(channel, _)| first && *channel == lane.name);
+    let claim = |only| lane.claim((serving.upstream_name(), only), now, force).ok();
+    let preferred = preferred.and_then(|(_, credential)| claim(Some(*credential)));
+    preferred.or_else(|| claim(only))
 }
 
 fn candidate(serving: &Serving, now: Duration) -> Candidate {

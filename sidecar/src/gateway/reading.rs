@@ -1,11 +1,19 @@
 //! Reads a request's kind and body, and words what cannot be read. Pure; part of `gateway`.
 
+use super::Entered;
+use crate::call::Call;
+use crate::fit::Room;
+use crate::intake::{Held, Intake};
+use crate::letter::Letters;
 use crate::names;
 use crate::reject::Reject;
 use http::request::Parts;
 use http::{Uri, header};
 use purser_config::Endpoint;
-use purser_dialects::{Dialect, Generation, Named, Scan, ScanFault, Unrouted, Verb, dialect_of};
+use purser_dialects::{
+    Aim, Dialect, Generation, Named, Scan, ScanFault, Unrouted, Verb, dialect_of,
+};
+use std::sync::Arc;
 
 /// The API that the caller speaks: as the path has it, and where several APIs have it, by a header that each one's SDKs send.
 pub(super) fn dialect(parts: &Parts) -> Dialect {
@@ -96,4 +104,44 @@ pub(super) fn shown(text: &str) -> String {
         .filter(|letter| !letter.is_control())
         .take(200)
         .collect()
+}
+
+/// The call that a body makes of a request.
+pub(super) fn understand(
+    entered: Entered<'_>,
+    intake: Intake,
+    boundary: Option<String>,
+) -> Result<(Box<Call>, Held), Reject> {
+    let Entered {
+        id, parts, caller, ..
+    } = entered;
+    let Aim {
+        dialect,
+        endpoint,
+        named,
+    } = entered.aim;
+    let body = intake.bytes;
+    let mut scan = read(&body, boundary.as_deref())?;
+    if let Some(named) = &named {
+        named_by_path(&mut scan, named, &body);
+    }
+    // It goes through many hands, and is large.
+    let call = Box::new(Call {
+        id: id.clone(),
+        caller: Arc::clone(caller),
+        dialect,
+        endpoint,
+        as_array: named.is_some() && scan.stream && !asks_events(&parts.uri),
+        named,
+        body,
+        scan,
+        headers: std::mem::take(&mut parts.headers),
+        began: entered.began,
+        replay: intake.replay,
+        letters: Letters::default(),
+        room: Room::default(),
+        keeping: None,
+        stored: None,
+    });
+    Ok((call, intake.held))
 }

@@ -53,9 +53,9 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
     let body = match answer {
         Answer::Whole { body, usage, .. } => {
             meter.bill.content(status.as_u16(), meter.content);
-            match usage.filter(|_| call.endpoint.reports_tokens()) {
+            match usage.filter(|_| call.uses_tokens()) {
                 Some(usage) => meter.usage(usage),
-                None if call.endpoint.reports_tokens() => {
+                None if call.uses_tokens() => {
                     meter.bill.relayed(estimate::output(&body));
                 }
                 None => {}
@@ -104,7 +104,8 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
     };
     identify(&mut headers, &call.id, told);
     headers.insert(&names::CHANNEL, serving.reach.label.clone());
-    if let Some(model) = serving.label() {
+    // Which of a channel's models wrote an answer that it keeps is not known here.
+    if let Some(model) = serving.label().filter(|_| call.stored.is_none()) {
         headers.insert(&names::MODEL, model.clone());
     }
     if call.letters.removed_state(serving) {

@@ -330,6 +330,7 @@ impl Ledger {
             user: call.scan.user.clone(),
             began,
             input,
+            stored: call.stored.is_some(),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Wanted {
         let by_token = cost.is_some_and(|cost| cost.counts_tokens());
         let limited = plan.tokens_per_minute.is_some();
         let (mut input, mut output, mut most) = (0, 0, None);
-        if by_token || (limited && call.endpoint.reports_tokens()) {
+        if by_token || (limited && call.uses_tokens()) {
             let one = most_output(call, plan, first)?;
             input = call.reads();
             output = one.saturating_mul(call.scan.answers());
@@ -68,8 +68,8 @@ fn price(call: &Call, plan: &Plan, first: Option<&Serving>) -> Result<Option<Cos
     if plan.credits.is_none() {
         return Ok(None);
     }
-    // It is a question about a price.
-    if call.endpoint == Endpoint::CountTokens {
+    // It is a question about a price, or about what was paid for.
+    if call.endpoint == Endpoint::CountTokens || call.stored.is_some() {
         return Ok(Some(Cost::default()));
     }
     let name = first.map_or(call.model(), |one| one.model().name.as_str());

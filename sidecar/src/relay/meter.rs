@@ -33,6 +33,9 @@ pub struct Meter {
 impl Meter {
     /// The provider's count of tokens.
     pub fn usage(&mut self, usage: Usage) {
+        if self.bill.is_of_stored() {
+            return;
+        }
         self.metrics.tokens(&self.series, usage);
         self.bill.used(usage.tokens());
     }

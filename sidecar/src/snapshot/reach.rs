@@ -7,6 +7,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderName, HeaderValue, Uri, header};
 use purser_config::{Channel, Endpoint, Name};
 use purser_dialects::address::{self, Place};
+use purser_dialects::kept::Stored;
 use purser_dialects::provider::{Auth, Quirks};
 use std::sync::Arc;
 
@@ -87,6 +88,17 @@ impl Reach {
             Some((_, uri)) => Some(uri.clone()),
             None => self.address.uri(place).ok(),
         }
+    }
+
+    /// Where an answer lies that it keeps; `None` where no address can be made of it.
+    pub fn stored(&self, stored: &Stored) -> Option<Uri> {
+        let Channel {
+            provider,
+            api_version,
+            ..
+        } = &self.channel;
+        let path = address::stored(*provider, api_version.as_deref(), stored);
+        self.address.at(&path).ok()
     }
 
     /// Where its provider lists models.

@@ -87,6 +87,10 @@ pub(super) async fn read(
         }
         (Way::Untouched, Media::Events) => stream::read(asked, response, (limits, clock)).await,
         _ if call.endpoint == Endpoint::Speech => read_opaque(response, limits).await,
+        // An answer that is kept may be one that failed: that is what was asked for.
+        (Way::Untouched, Media::Json) if call.stored.is_some() => {
+            read_whole(response, limits, None).await
+        }
         (Way::Untouched, Media::Json) => read_whole(response, limits, Some(sent.dialect)).await,
         (Way::Untouched, Media::Other) if purser_dialects::is_multipart(call.endpoint) => {
             read_whole(response, limits, None).await

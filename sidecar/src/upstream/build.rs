@@ -3,17 +3,19 @@
 
 use super::Sending;
 use crate::call::{Call, forwarded, readdress};
+use crate::kept::seal_of;
 use crate::snapshot::Serving;
 use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use purser_config::Endpoint;
+use purser_config::{Endpoint, Provider};
 use purser_dialects::address::Place;
+use purser_dialects::kept::Stored;
 use purser_dialects::openai::usage_option;
-use purser_dialects::state::without_foreign;
+use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
-    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, splice,
+    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, rename_limit, splice,
 };
 
 /// What was asked of a provider, for whoever reads its answer.
@@ -33,10 +35,13 @@ pub(super) fn build(
     serving: &Serving,
     sending: Sending,
 ) -> Option<(Request<Full<Bytes>>, Sent)> {
+    if let Some(stored) = &call.stored {
+        return visit(call, stored, (serving, sending));
+    }
     let way = serving.way(call.dialect, call.endpoint)?;
     let reach = serving.reach.as_ref();
     let (body, asked_usage) = match way {
-        Way::Untouched => untouched(call, serving, sending.most_output),
+        Way::Untouched => untouched(call, serving, sending),
         Way::Translated { .. } | Way::Embedded | Way::Counted => {
             let letter = call.letters.to(call, serving, sending.most_output).ok()?;
             (letter.body, false)
@@ -51,6 +56,26 @@ pub(super) fn build(
         way,
         dialect,
         asked_usage,
+    };
+    Some((request, sent))
+}
+
+/// A request about an answer that the provider keeps.
+fn visit(
+    call: &Call,
+    stored: &Stored,
+    (serving, sending): (&Serving, Sending),
+) -> Option<(Request<Full<Bytes>>, Sent)> {
+    let (way, dialect) = (Way::Untouched, Dialect::OpenAI);
+    let mut request = Request::new(Full::default());
+    *request.method_mut() = Method::from_bytes(stored.act.method().as_bytes()).ok()?;
+    *request.uri_mut() = serving.reach.stored(stored)?;
+    *request.headers_mut() = headers(call, serving, (way, dialect), sending.credential);
+    request.headers_mut().remove(header::CONTENT_TYPE);
+    let sent = Sent {
+        way,
+        dialect,
+        asked_usage: false,
     };
     Some((request, sent))
 }
@@ -106,9 +131,9 @@ fn place<'a>(call: &Call, serving: &'a Serving, way: Way) -> Place<'a> {
     }
 }
 
-/// The caller's bytes, untouched but for the model's name where the provider has another, the output limit where the plan sets one, and
-/// the wish for usage where a stream would not tell it.
-fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes, bool) {
+/// The caller's bytes, untouched but for the model's name where the provider has another, the output limit where the plan sets one or the
+/// provider has another name for it, and the wish for usage where a stream would not tell it or the provider refuses to be told.
+fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) {
     let (name, endpoint) = (serving.upstream_name(), call.endpoint);
     let provider = serving.reach.channel.provider;
     let json = !purser_dialects::is_multipart(endpoint);
@@ -130,17 +155,33 @@ fn untouched(call: &Call, serving: &Serving, most_output: Option<u64>) -> (Bytes
         asked_usage = ask.is_some();
         edits.extend(ask);
     }
-    if let Some(most) = most_output.filter(|_| json) {
+    if json && call.dialect == Dialect::OpenAI {
+        edits.extend(usage_option::leave_out(&call.body, &call.scan, provider));
+        edits.extend(rename_limit(&call.body, &call.scan, provider, endpoint));
+    }
+    if let Some(most) = sending.most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
     }
-    if !call.room.plain
-        && let Some(wire) = Wire::of(call.dialect, endpoint)
-        && let Some(sifted) = without_foreign(wire, &call.body, provider)
-    {
-        call.letters.sifted(provider);
-        edits.push(sifted);
-    }
+    edits.extend(sifted(call, serving, sending.credential));
     (splice(&call.body, &mut edits), asked_usage)
+}
+
+/// The edit after which nothing is left that another sealed or keeps.
+fn sifted(call: &Call, serving: &Serving, credential: usize) -> Option<Edit> {
+    let provider = serving.reach.channel.provider;
+    // Where something may be missing that another left out, and where ids may have seals, plain words are no proof.
+    let is_known = call.endpoint != Endpoint::Responses && provider != Provider::DeepSeek;
+    if call.room.plain && is_known {
+        return None;
+    }
+    let (edit, removed) = match Wire::of(call.dialect, call.endpoint)? {
+        Wire::Responses => items_for(&call.body, &seal_of(&serving.reach, credential))?,
+        wire => (without_foreign(wire, &call.body, provider)?, true),
+    };
+    if removed {
+        call.letters.sifted(provider);
+    }
+    Some(edit)
 }
 
 /// The edits that keep an answer below a limit; only a conversation has one.

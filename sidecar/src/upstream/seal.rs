@@ -1,4 +1,4 @@
-//! The id of an answer that its provider keeps, with the seal of the account that made it, so that it can be gone on from. Part of
+//! The ids of an answer that its provider keeps, with the seal of the account that made it, so that it can be gone on from. Part of
 //! `upstream`; only for the Responses API where its bytes pass untouched, which are touched here and nowhere else.
 
 use super::{Answer, Attempted, Kind};
@@ -6,35 +6,47 @@ use crate::call::Call;
 use crate::kept::seal_of;
 use crate::relay::Through;
 use crate::snapshot::Reach;
-use purser_dialects::kept::{Renames, answer_id, sealed, stream_id};
+use bytes::Bytes;
+use purser_dialects::kept::{Renames, answer_id, earlier_id, sealed, stream_id};
+use purser_dialects::upstream_error::clean_failed;
 
 /// Seals the answer of this credential.
 pub(super) fn seal(attempted: &mut Attempted, call: &Call, (reach, credential): (&Reach, usize)) {
-    let renames = |id: Option<String>| {
-        let seal = seal_of(reach, credential);
-        let id = id.map(|id| (sealed(&id, &seal), id));
-        let previous = call
-            .keeping
-            .as_ref()
-            .and_then(|kept| kept.previous.as_ref());
-        let own = id.iter().map(|(ours, own)| (own.as_str(), ours.as_str()));
-        let earlier = previous.map(|(own, ours)| (own.as_str(), ours.as_str()));
-        let pairs: Vec<_> = own.chain(earlier).collect();
-        Renames::new(&pairs)
-    };
+    let seal = seal_of(reach, credential);
     match &mut attempted.answer {
         Some(Answer::Whole { body, .. }) => {
             let held = std::mem::take(body);
-            *body = renames(answer_id(&held)).whole(held);
+            let held = match call.stored {
+                Some(_) => clean_failed(held),
+                None => held,
+            };
+            *body = renames(call, (&held, answer_id(&held)), &seal).whole(held);
         }
         Some(Answer::Flowing(flow)) => {
-            let held = flow.held.concat();
+            let held: Bytes = flow.held.concat().into();
             let id = match flow.kind {
                 Kind::Events => stream_id(&held),
                 Kind::Bytes => answer_id(&held),
             };
-            flow.through = Through::Renames(Box::new(renames(id)));
+            flow.through = Through::Renames(Box::new(renames(call, (&held, id), &seal)));
         }
         Some(Answer::Refused { .. }) | None => {}
     }
+}
+
+/// Our ids in place of the provider's: the answer's own, the one that it goes on from, and those of its thoughts.
+fn renames(call: &Call, (held, id): (&[u8], Option<String>), seal: &str) -> Renames {
+    let previous = call.keeping.as_ref().and_then(|kept| kept.previous.clone());
+    let told = || earlier_id(held).map(|own| (own.clone(), sealed(&own, seal)));
+    let earlier = match call.stored {
+        Some(_) => told(),
+        None => previous,
+    };
+    let own = id.map(|own| (own.clone(), sealed(&own, seal)));
+    let pairs: Vec<_> = own.into_iter().chain(earlier).collect();
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(own, ours)| (own.as_str(), ours.as_str()))
+        .collect();
+    Renames::new(&pairs).sealing(seal)
 }

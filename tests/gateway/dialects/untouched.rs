@@ -157,3 +157,53 @@ async fn embeddings_go_to_gemini_s_own_path() {
         assert_eq!(provider.last().unwrap().path, path);
     }
 }
+
+/// An error after content, with what is ours in it, as each API writes one.
+const FAILING: [(Speech, Api, &str); 4] = [
+    (
+        Speech::Chat,
+        Api::OpenAICompatible,
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"error\":{\"message\":\"key sk-proj-AbCdEf0123456789 of org-AbCdEf0123456789\",\"type\":\"server_error\"}}\n\n",
+    ),
+    (
+        Speech::Responses,
+        Api::OpenAI,
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"hi\"}\n\nevent: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"key sk-proj-AbCdEf0123456789 of org-AbCdEf0123456789\"}}}\n\n",
+    ),
+    (
+        Speech::Messages,
+        Api::Anthropic,
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"hi\"}}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"key sk-proj-AbCdEf0123456789 of org-AbCdEf0123456789\"}}\n\n",
+    ),
+    (
+        Speech::Generate,
+        Api::Gemini,
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}]}}]}\n\ndata: {\"error\":{\"code\":500,\"message\":\"key sk-proj-AbCdEf0123456789 of org-AbCdEf0123456789\",\"status\":\"INTERNAL\"}}\n\n",
+    ),
+];
+
+#[tokio::test]
+async fn an_error_within_a_stream_loses_what_is_ours_however_it_is_cut() {
+    for (speech, api, events) in FAILING {
+        let clean = events
+            .replace("sk-proj-AbCdEf0123456789", "[redacted]")
+            .replace("org-AbCdEf0123456789", "[redacted]");
+        for size in [1, 7, 60, 150, 200, events.len()] {
+            let (sidecar, _provider) = streams(api, events, size).await;
+            let answer = sidecar.ask(speech.call(true)).await;
+            let body = answer.body().await.unwrap();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            assert_eq!(body, clean, "{speech:?} in pieces of {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_calls_otherwise_is_renamed_and_what_it_refuses_left_out() {
+    let (sidecar, provider) = echo(Api::Mistral, |_| {}).await;
+    let body = r#"{"model":"m","max_completion_tokens":5,"stream":true,"stream_options":{"include_usage":true},"messages":[]}"#;
+    let answer = sidecar.ask(Speech::Chat.ask(true, body)).await;
+    assert_eq!(answer.status(), 200);
+    let sent = r#"{"model":"m","max_tokens":5,"stream":true,"messages":[]}"#;
+    assert_eq!(provider.last().unwrap().body, sent);
+}

@@ -23,7 +23,7 @@ async function stream(model) {
     seen.usage = used(chunk.usageMetadata) ?? seen.usage;
     for (const candidate of chunk.candidates ?? []) {
       seen.finish = candidate.finishReason ?? seen.finish;
-      for (const part of candidate.content?.parts ?? []) seen.text += part.text ?? "";
+      for (const part of candidate.content?.parts ?? []) seen.text += part.thought ? "" : (part.text ?? "");
     }
   }
   return { ...seen, many: chunks > 1 };

@@ -38,7 +38,7 @@ def stream(model):
         usage = used(chunk.usage_metadata) or usage
         for candidate in chunk.candidates or []:
             finish = candidate.finish_reason.name if candidate.finish_reason else finish
-            text += "".join(part.text or "" for part in (candidate.content and candidate.content.parts) or [])
+            text += "".join(part.text or "" for part in (candidate.content and candidate.content.parts) or [] if not part.thought)
     return {"text": text, "many": chunks > 1, "finish": finish, "usage": usage}
 
 

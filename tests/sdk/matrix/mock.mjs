@@ -3,6 +3,7 @@
 // one is the turn of an agent at which it dies, with the request in hand. Must never know which API a caller of Purser speaks.
 
 import { createRequire } from "node:module";
+import { start } from "./quirks.mjs";
 
 const { LLMock } = createRequire(`${process.argv[2]}/package.json`)("@copilotkit/aimock");
 
@@ -43,4 +44,6 @@ mock.on({ userMessage: "be busy" }, { error: { message: "Slow down.", type: "rat
 mock.on({ userMessage: "hello" }, { content: "Hello from the mock, which no one here wrote.", usage });
 
 await mock.start();
+// Those who share OpenAI's wire, each with what it does differently, live before it.
+console.log(`quirks at ${await start(mock.url)}`);
 console.log(`mock at ${mock.url}`);

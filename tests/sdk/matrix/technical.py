@@ -2,6 +2,8 @@
 check a question and cause. Judges nothing."""
 
 import json
+import random
+import time
 import urllib.request
 
 from openai import OpenAI
@@ -65,6 +67,30 @@ def not_found():
     }
 
 
+def call_with_backoff(fn, max_retries=5):
+    """The seed's, letter by letter."""
+    for attempt in range(max_retries):
+        try:
+            return fn()
+        except Exception as e:
+            if "429" in str(e) and attempt < max_retries - 1:
+                wait = (2 ** attempt) + random.uniform(0, 1)
+                time.sleep(wait)
+            else:
+                raise
+
+
+def backed_off():
+    began, asked = time.monotonic(), 0
+
+    def ask():
+        nonlocal asked
+        asked += 1
+        return chat("busy").choices[0].message.content
+
+    return {"text": call_with_backoff(ask), "asked": asked, "seconds": time.monotonic() - began}
+
+
 def limited():
     slow = client.with_options(api_key=ASKED["slow"])
     return [provoke(lambda: chat("able", slow).id and "answered"), provoke(lambda: chat("able", slow).id and "answered"), told(lambda: chat("able", slow))]
@@ -85,9 +111,10 @@ def vision():
     return {
         "localhost": told(lambda: chat("able", messages=shows("http://localhost:8000/cat.png"))),
         "private": told(lambda: chat("able", messages=shows("http://192.168.1.20/cat.png"))),
+        "public": chat("able", messages=shows("http://93.184.215.14/cat.png")).choices[0].message.content,
         "data": chat("able", messages=shows(f"data:image/png;base64,{PNG}")).choices[0].message.content,
         "model without": told(lambda: chat("plain", messages=shows(f"data:image/png;base64,{PNG}"))),
     }
 
 
-run({}, {"401": unauthorized, "404": not_found, "429": limited, "tools": tool_calls, "vision": vision})
+run({}, {"401": unauthorized, "404": not_found, "429": limited, "429 backed off": backed_off, "tools": tool_calls, "vision": vision})

@@ -1,6 +1,8 @@
 //! Ids with their seals, and without.
 
 use super::*;
+use crate::splice::splice;
+use crate::state::items_for;
 use bytes::Bytes;
 
 const SEALED: &str = "resp_ab12_px0123456789abcdef";
@@ -127,4 +129,66 @@ fn what_cannot_be_the_beginning_of_an_id_is_never_kept_back() {
     assert_eq!(renames.push("a \"res".into()), "a ");
     assert_eq!(renames.push("t\",".into()), "\"rest\",");
     assert_eq!(renames.finish(), None);
+}
+
+#[test]
+fn however_an_answer_is_cut_the_ids_of_its_thoughts_are_sealed() {
+    let text = r#"{"id":"resp_1","output":[{"type":"reasoning","id":"rs_0a-b"},{"id":"msg_1"}],"item_id":"rs_2","text":"say \"rs_3\" or rs_4","s":"rs_5_px0123456789abcdef","t":"rs_6 is","u":"rs_"#;
+    let expected = r#"{"id":"resp_1_pxS","output":[{"type":"reasoning","id":"rs_0a-b_pxS"},{"id":"msg_1"}],"item_id":"rs_2_pxS","text":"say \"rs_3\" or rs_4","s":"rs_5_px0123456789abcdef","t":"rs_6 is","u":"rs_"#;
+    for size in 1..=text.len() {
+        let mut renames = Renames::new(&[("resp_1", "resp_1_pxS")]).sealing("S");
+        let mut out = Vec::new();
+        for chunk in text.as_bytes().chunks(size) {
+            out.extend_from_slice(&renames.push(Bytes::copy_from_slice(chunk)));
+        }
+        out.extend(renames.finish().unwrap_or_default());
+        assert_eq!(String::from_utf8_lossy(&out), expected, "chunks of {size}");
+    }
+}
+
+#[test]
+fn a_thought_goes_back_to_its_account_alone() {
+    let seal = "0123456789abcdef";
+    let body = format!(
+        r#"{{"input":[{{"type":"reasoning","id":"rs_1_px{seal}","summary":[]}},{{"role":"user","content":"x"}},{{"type":"item_reference","id":"rs_2_px{seal}"}}]}}"#
+    );
+    assert_eq!(thinks_at(body.as_bytes()).as_deref(), Some(seal));
+    let given = |to: &str| {
+        let (edit, removed) = items_for(body.as_bytes(), to).unwrap();
+        let body = splice(&Bytes::copy_from_slice(body.as_bytes()), &mut [edit]);
+        (String::from_utf8_lossy(&body).into_owned(), removed)
+    };
+    let own = r#"{"input":[{"type":"reasoning","id":"rs_1","summary":[]},{"role":"user","content":"x"},{"type":"item_reference","id":"rs_2"}]}"#;
+    assert_eq!(given(seal), (own.to_owned(), false));
+    let other =
+        r#"{"input":[{"role":"user","content":"x"},{"type":"item_reference","id":"rs_2"}]}"#;
+    assert_eq!(given("fedcba9876543210"), (other.to_owned(), true));
+    let named = kept(body.as_bytes());
+    assert_eq!(
+        (named[0].id.as_str(), named[0].seal.as_deref()),
+        ("rs_2", Some(seal))
+    );
+    assert_eq!(
+        items_for(br#"{"input":[{"id":"rs_1","type":"reasoning"}]}"#, seal),
+        None
+    );
+}
+
+#[test]
+fn the_earlier_answer_is_read_where_its_provider_says_it() {
+    for (answer, earlier) in [
+        (
+            r#"{"id":"a","previous_response_id" : "resp_0","x":1}"#,
+            Some("resp_0"),
+        ),
+        (r#"{"previous_response_id":null}"#, None),
+        (r#"{"previous_response_id":"re"#, None),
+        (r#"{"text":"\"previous_response_id\":\"resp_9\""}"#, None),
+    ] {
+        assert_eq!(
+            earlier_id(answer.as_bytes()).as_deref(),
+            earlier,
+            "{answer}"
+        );
+    }
 }

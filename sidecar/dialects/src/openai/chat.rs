@@ -20,6 +20,7 @@ pub(crate) use reader::Reader;
 pub(crate) use usage::{read_spent, write_last, write_spent};
 pub(crate) use write_ask::write_ask;
 pub(crate) use write_reply::{id as reply_id, write_reply};
+pub(crate) use write_turn::placeholder;
 pub(crate) use writer::Writer;
 
 use crate::talk::Finish;

@@ -105,6 +105,33 @@ pub fn limit_output(scan: &Scan, provider: Provider, endpoint: Endpoint, most: u
         .collect()
 }
 
+/// The edit that calls a chat's limit by the name that the provider knows: an OpenAI SDK says `max_completion_tokens`, which Mistral refuses
+/// and others pass over, and the answer would have no limit at all. None where the caller gave both, or the name needs no change.
+pub fn rename_limit(
+    body: &[u8],
+    scan: &Scan,
+    provider: Provider,
+    endpoint: Endpoint,
+) -> Option<Edit> {
+    let known = max_completion_tokens(provider) || !provider.is_openai_wire();
+    if known || endpoint != Endpoint::Chat || scan.limits.max_tokens.is_some() {
+        return None;
+    }
+    let limit = scan.limits.max_completion_tokens.as_ref();
+    let value = &limit.filter(|limit| !limit.is_null)?.span;
+    let span = name_before(body, value.start, b"\"max_completion_tokens\"")?;
+    let bytes = br#""max_tokens""#.as_slice().into();
+    Some(Edit { span, bytes })
+}
+
+/// Where a member's name stands before its value, if it is spelt so.
+pub(super) fn name_before(body: &[u8], value: usize, name: &[u8]) -> Option<Range<usize>> {
+    let before = body.get(..value)?.trim_ascii_end().strip_suffix(b":")?;
+    let before = before.trim_ascii_end();
+    let start = before.strip_suffix(name)?.len();
+    Some(start..before.len())
+}
+
 /// Behind the model, which every body has that is sent; in place of a `null` of that name.
 fn added(scan: &Scan, name: &str, most: u64) -> Option<Edit> {
     let limits = &scan.limits;

@@ -3,6 +3,7 @@
 //! Called with the scan, and before each attempt at a stream. Must never ask where the provider refuses the member, nor
 //! change what the caller asked for.
 
+use super::output_limit::name_before;
 use crate::json;
 use crate::scan::Scan;
 use crate::splice::Edit;
@@ -81,6 +82,26 @@ pub fn ask(body: &[u8], scan: &Scan) -> Option<Edit> {
         Place::Value(inner) => matches!(value.get(inner.clone())?, "false" | "null")
             .then(|| edit(span.start + inner.start..span.start + inner.end, b"true")),
     }
+}
+
+/// The edit that leaves the member out where the provider refuses it: Mistral answers 422, and sends usage without being asked.
+pub fn leave_out(body: &[u8], scan: &Scan, provider: Provider) -> Option<Edit> {
+    if provider != Provider::Mistral {
+        return None;
+    }
+    let value = &scan.stream_options.as_ref()?.span;
+    let name = name_before(body, value.start, b"\"stream_options\"")?;
+    let before = body.get(..name.start)?.trim_ascii_end();
+    let after = body.get(value.end..)?;
+    let span = match (before.strip_suffix(b","), after.trim_ascii_start()) {
+        (Some(rest), _) => rest.len()..value.end,
+        (None, [b',', ..]) => {
+            let comma = after.iter().position(|byte| *byte == b',')?;
+            name.start..value.end + comma + 1
+        }
+        _ => name.start..value.end,
+    };
+    Some(edit(span, b""))
 }
 
 /// Whether a refusal is about the member, so that the same call is worth sending again without it.

@@ -1,6 +1,9 @@
 //! Judges a stream before anything of it is shown to the caller: until then another provider can still be tried.
 //!
 //! Called by failover with every chunk until it answers something else than `Pending`.
+//!
+//! An answer may be empty: a reason why it ended shows that, and so does what it used, where the stream then ends as its API ends one. A
+//! stream that says neither is none (reliability.md 3.2, row 12), even if its last event is there.
 
 mod anthropic;
 mod gemini;
@@ -52,6 +55,8 @@ pub struct Gate {
     events: Events,
     verdict: Verdict,
     any: bool,
+    /// It said what it used.
+    reported: bool,
 }
 
 impl Default for Gate {
@@ -73,6 +78,7 @@ impl Gate {
             events: Events::new(),
             verdict: Verdict::Pending,
             any: false,
+            reported: false,
         }
     }
 
@@ -81,7 +87,7 @@ impl Gate {
         if self.verdict == Verdict::Pending {
             for event in self.events.push(chunk) {
                 self.any = true;
-                self.verdict = event.map_or(Verdict::TooLong, |event| judge(self.dialect, &event));
+                self.verdict = event.map_or(Verdict::TooLong, |event| self.judge(&event));
                 if self.verdict != Verdict::Pending {
                     break;
                 }
@@ -96,7 +102,7 @@ impl Gate {
             && let Some(event) = self.events.finish()
         {
             self.any = true;
-            self.verdict = judge(self.dialect, &event);
+            self.verdict = self.judge(&event);
         }
         match (&self.verdict, self.any) {
             (Verdict::Pending, false) => End::Empty,
@@ -106,24 +112,29 @@ impl Gate {
     }
 }
 
-fn judge(dialect: Dialect, event: &Event) -> Verdict {
-    match dialect {
-        Dialect::OpenAI => openai(event),
-        Dialect::Anthropic => anthropic::judge(event),
-        Dialect::Gemini => gemini::judge(event),
+impl Gate {
+    fn judge(&mut self, event: &Event) -> Verdict {
+        match self.dialect {
+            Dialect::OpenAI => openai(event, &mut self.reported),
+            Dialect::Anthropic => anthropic::judge(event),
+            Dialect::Gemini => gemini::judge(event),
+        }
     }
 }
 
-fn openai(event: &Event) -> Verdict {
+fn openai(event: &Event, reported: &mut bool) -> Verdict {
     if event.data.trim_ascii() == b"[DONE]" {
-        return Verdict::Done;
+        return match *reported {
+            true => Verdict::Content,
+            false => Verdict::Done,
+        };
     }
     let text = std::str::from_utf8(&event.data).unwrap_or_default();
-    let found = members(text, ["error", "type", "choices", "object"]);
+    let found = members(text, ["error", "type", "choices", "object", "usage"]);
     if event.name == "error" {
         return error(text);
     }
-    let Some([fault, kind, choices, object]) = found else {
+    let Some([fault, kind, choices, object, usage]) = found else {
         return Verdict::Pending;
     };
     let kind = string(kind).unwrap_or_default();
@@ -134,6 +145,7 @@ fn openai(event: &Event) -> Verdict {
     if !is_empty(fault) || kind == "error" || string(object).as_deref() == Some("error") {
         return error(text);
     }
+    *reported |= !is_empty(usage);
     let shown = match choices {
         Some(choices) => any_element(choices, has_content),
         None => is_shown(if kind.is_empty() { &event.name } else { &kind }),

@@ -3,6 +3,8 @@
 //! Called by the relay with every chunk it passes on, so it costs little more than finding the line ends.
 //! Events are read line by line; JSON that is spread over several `data:` lines is passed on but not understood.
 
+use super::alike::Alike;
+use super::screen::{Look, look};
 use super::{Lines, MAX_LINE, field};
 use crate::estimate::Written;
 use crate::json::{any_element, is_empty, members, string};
@@ -16,6 +18,9 @@ use std::sync::LazyLock;
 pub struct Tail {
     lines: Lines,
     seen: Seen,
+    alike: Alike,
+    /// Bytes of the last chunk behind its last blank line.
+    open: usize,
     /// The stream ended within a line.
     cut: bool,
 }
@@ -32,6 +37,8 @@ struct Seen {
     error: bool,
     usage: Option<Usage>,
     written: Option<Written>,
+    /// Events that were worth reading.
+    read: u64,
     /// Of another API than OpenAI's.
     other: Option<Box<Other>>,
 }
@@ -101,12 +108,45 @@ impl Tail {
 
     /// The next bytes that go to the caller.
     pub fn push(&mut self, chunk: &[u8]) {
+        let fresh = self.may_be_known();
+        let known = fresh.then(|| self.alike.knows(chunk)).flatten();
+        if known == Some(true) {
+            self.seen.events += 1;
+            self.open = 0;
+            return;
+        }
+        let (events, read) = (self.seen.events, self.seen.read);
+        self.look_at(chunk);
+        let is_one = self.may_be_known() && self.seen.events == events + 1;
+        if fresh && known.is_none() && is_one && self.seen.read == read {
+            self.alike.learn(chunk);
+        }
+    }
+
+    /// Whether the next event begins where nothing is open, and is looked at for nothing but what it says of the stream.
+    fn may_be_known(&self) -> bool {
+        let Seen {
+            within_event,
+            written,
+            done,
+            error,
+            ..
+        } = &self.seen;
+        let is_between = !within_event && self.lines.is_between();
+        is_between && !(*done || *error) && written.is_none() && !self.seen.is_gemini()
+    }
+
+    fn look_at(&mut self, chunk: &[u8]) {
         let Tail {
-            lines,
-            seen,
-            cut: _,
+            lines, seen, open, ..
         } = self;
-        lines.push(chunk, |line| seen.line(line));
+        *open = chunk.len();
+        lines.push(chunk, |line, rest| {
+            if line.is_empty() {
+                *open = rest;
+            }
+            seen.line(line);
+        });
     }
 
     /// The stream's bytes have ended; what was left of a line counts as one.
@@ -128,6 +168,29 @@ impl Tail {
     /// Whether an error passed, in the stream's own form.
     pub fn has_error(&self) -> bool {
         self.seen.error
+    }
+
+    /// Whether no error has passed, and no event has begun that has not ended.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !(self.seen.error | self.seen.within_event) && self.lines.partial.is_empty()
+    }
+
+    /// Bytes of the last chunk that are of an event which has not ended; all of it, where no event ended in it.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// What that event looks like, of which so many bytes are new.
+    pub(super) fn look(&self, fresh: usize) -> Look {
+        let Seen { name, error, .. } = &self.seen;
+        if *error || matches!(name, Name::Error | Name::Failed) {
+            return Look::Error;
+        }
+        match self.lines.partial.as_slice() {
+            [] => Look::Content,
+            line => look(line, fresh),
+        }
     }
 
     /// The last usage that passed.
@@ -224,12 +287,13 @@ impl Seen {
     }
 
     fn read(&mut self, text: &str) {
-        let Some([error, kind, usage, response]) =
-            members(text, ["error", "type", "usage", "response"])
-        else {
+        self.read += 1;
+        let names = ["error", "type", "usage", "response", "object"];
+        let Some([error, kind, usage, response, object]) = members(text, names) else {
             return;
         };
-        self.error |= !is_empty(error);
+        // A flat error says so of itself: Mistral's and older vLLM's.
+        self.error |= !is_empty(error) || object == Some("\"error\"");
         self.named(Name::of(&string(kind).unwrap_or_default()));
         if let Some(other) = &mut self.other {
             self.usage = other.hear(text, usage);

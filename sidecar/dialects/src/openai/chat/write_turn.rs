@@ -214,7 +214,7 @@ impl<'w, 'a> Turns<'w, 'a> {
         message.member("role", "assistant");
         message.some("name", turn.name.as_ref());
         if echoes {
-            message.member("reasoning_content", &said.thoughts);
+            message.member("reasoning_content", &said.thoughts());
         }
         said.write(&mut message, self.quirks);
         Ok(())
@@ -231,6 +231,18 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
+    /// Its thoughts; where they are gone, what it did, since DeepSeek answers 400 to a turn with calls and no thoughts, its V4 Pro to empty
+    /// ones too (NousResearch/hermes-agent#18263). One placeholder for all turns would be shorter, and it then falls silent at times
+    /// (Lingtai-AI/lingtai-kernel#9).
+    fn thoughts(&self) -> Cow<'_, str> {
+        match self.calls.first() {
+            Some(Block::ToolCall {
+                name, arguments, ..
+            }) if self.thoughts.is_empty() => placeholder(name, arguments).into(),
+            _ => self.thoughts.as_str().into(),
+        }
+    }
+
     fn write(&self, message: &mut Object<'_>, quirks: &Quirks) {
         match self.text.is_empty() {
             true => message.raw("content", "null"),
@@ -260,6 +272,12 @@ impl Said<'_> {
             }
         }
     }
+}
+
+/// What stands for the thoughts of a turn that made this call.
+pub(crate) fn placeholder(name: &str, arguments: &str) -> String {
+    let asked: String = arguments.chars().take(200).collect();
+    format!("{name}({asked})")
 }
 
 fn fit<'i>(id: &'i str, quirks: &Quirks) -> Cow<'i, str> {
