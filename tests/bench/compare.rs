@@ -6,8 +6,12 @@
 mod contender;
 #[path = "compare/figures.rs"]
 mod figures;
+#[path = "compare/peers.rs"]
+mod peers;
 #[path = "compare/prompt.rs"]
 mod prompt;
+#[path = "compare/tables.rs"]
+mod tables;
 #[path = "compare/tree.rs"]
 mod tree;
 
@@ -20,7 +24,7 @@ use clap::Parser;
 use purser_tests::load::{Length, Load, Pace, Target, quantile, run};
 use purser_tests::process::{Process, binary};
 
-use contender::{Contender, KEY, MOCK, MODEL};
+use contender::{Contender, Headers, KEY, MOCK, MODEL};
 use figures::{Figures, Loaded, Sample, Started};
 use prompt::{Prompt, chat};
 
@@ -34,6 +38,9 @@ struct Args {
     /// Seconds of each load.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Starts of each contender; the median counts.
+    #[arg(long, default_value_t = 5)]
+    starts: usize,
     /// Only these, beside direct and floor: purser, nginx, envoy, litellm, portkey.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -45,19 +52,19 @@ struct Args {
     write: Option<PathBuf>,
 }
 
-const STARTS: usize = 5;
+/// Of one stream of bench-mock, with content.
+const CHUNKS: u64 = 100;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     // Leaving by a signal drops the bench, and with it ends every process that it started, stopped ones too.
-    let figures = tokio::select! {
-        figures = bench(&args) => figures?,
+    let text = tokio::select! {
+        text = bench(&args) => text?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
         _ = terminated.recv() => anyhow::bail!("terminated"),
     };
-    let text = figures.markdown();
     println!("\n{text}");
     if let Some(path) = &args.write {
         std::fs::write(path, text)?;
@@ -66,7 +73,8 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bench(args: &Args) -> anyhow::Result<Figures> {
+/// The report.
+async fn bench(args: &Args) -> anyhow::Result<String> {
     let mut mock = Process::start(
         "mock",
         Command::new(binary("bench-mock")?).args(["--listen", MOCK]),
@@ -79,15 +87,17 @@ async fn bench(args: &Args) -> anyhow::Result<Figures> {
         contenders.iter().map(|contender| contender.name).collect(),
     );
     for contender in &mut contenders {
-        let started = start(contender).await?;
+        let started = start(contender, args.starts).await?;
         figures.started(contender.name, started);
         contender.stop();
     }
     for round in 0..args.rounds {
         for load in Loaded::ALL {
             for contender in &contenders {
-                let sample = measure(contender, load, args.seconds).await?;
-                figures.measured(contender.name, load, sample);
+                if let Some(headers) = contender.headers_for(load) {
+                    let sample = measure(contender, (load, headers), args.seconds).await?;
+                    figures.measured(contender.name, load, sample);
+                }
             }
         }
         println!("round {} of {}", round + 1, args.rounds);
@@ -98,13 +108,24 @@ async fn bench(args: &Args) -> anyhow::Result<Figures> {
         }
         contender.end().await?;
     }
-    Ok(figures)
+    Ok(tables::markdown(&figures, &versions(&contenders)))
+}
+
+fn versions(contenders: &[Contender]) -> String {
+    let peers = contenders.iter().filter(|one| !one.version.is_empty());
+    let peers: Vec<String> = peers
+        .map(|one| format!("{} {}", one.name, one.version))
+        .collect();
+    match peers.is_empty() {
+        true => String::new(),
+        false => format!(" Peers: {}.", peers.join(", ")),
+    }
 }
 
 /// Starts it several times; the last one stays.
-async fn start(contender: &mut Contender) -> anyhow::Result<Started> {
+async fn start(contender: &mut Contender, starts: usize) -> anyhow::Result<Started> {
     let call = with_headers(
-        contender,
+        &contender.headers,
         &Prompt {
             key: KEY,
             model: MODEL,
@@ -113,7 +134,7 @@ async fn start(contender: &mut Contender) -> anyhow::Result<Started> {
         },
     );
     let mut started = Started::default();
-    for _ in 0..STARTS {
+    for _ in 0..starts {
         contender.end().await?;
         let first_answer = contender.start(&call).await?;
         started.first_answer.push(first_answer.as_secs_f64() * 1e3);
@@ -130,18 +151,26 @@ async fn start(contender: &mut Contender) -> anyhow::Result<Started> {
 }
 
 /// Wakes it, loads it, and stops it again.
-async fn measure(contender: &Contender, load: Loaded, seconds: f64) -> anyhow::Result<Sample> {
+async fn measure(
+    contender: &Contender,
+    load: (Loaded, &Headers),
+    seconds: f64,
+) -> anyhow::Result<Sample> {
     contender.wake();
     let sample = sample(contender, load, seconds).await;
     contender.stop();
     sample.with_context(|| format!("measuring {}", contender.name))
 }
 
-async fn sample(contender: &Contender, load: Loaded, seconds: f64) -> anyhow::Result<Sample> {
+async fn sample(
+    contender: &Contender,
+    (load, headers): (Loaded, &Headers),
+    seconds: f64,
+) -> anyhow::Result<Sample> {
     let (prompt, mut calls) = what(load);
     let target = Target {
         address: contender.address,
-        request: with_headers(contender, &prompt).bytes(contender.address),
+        request: with_headers(headers, &prompt).bytes(contender.address),
         stream: prompt.stream,
     };
     // Caches, and the contender's own connections to the mock, are warmed outside the measure.
@@ -154,6 +183,11 @@ async fn sample(contender: &Contender, load: Loaded, seconds: f64) -> anyhow::Re
     let (good, failed) = (report.good(), report.failed());
     anyhow::ensure!(failed == 0, "{failed} calls failed: {:?}", report.outcomes);
     anyhow::ensure!(good > 0, "no call was answered");
+    anyhow::ensure!(
+        !prompt.stream || report.chunks >= good * CHUNKS,
+        "{good} streams of {CHUNKS} chunks came as {} events: some were merged or lost",
+        report.chunks
+    );
     let (units, waits) = match prompt.stream {
         true => (report.chunks, &report.first_chunk),
         false => (good, &report.latency),
@@ -168,19 +202,18 @@ async fn sample(contender: &Contender, load: Loaded, seconds: f64) -> anyhow::Re
 /// What each load asks, and how; its length is the warm-up's.
 fn what(load: Loaded) -> (Prompt<'static>, Load) {
     let (size, connections, pace) = match load {
-        Loaded::Small => (1024, 32, Pace::Closed),
+        Loaded::Small | Loaded::Translated => (1024, 32, Pace::Closed),
         Loaded::Large => (100 * 1024, 32, Pace::Closed),
         // 20 at once, 25 ms apart: begun together they would stay in step, and the first chunk would measure the crowd.
-        Loaded::Streams => (1024, 24, Pace::Open { per_second: 40.0 }),
+        Loaded::Streams | Loaded::TranslatedStreams => (1024, 24, Pace::Open { per_second: 40.0 }),
         Loaded::Paced => (1024, 16, Pace::Open { per_second: 500.0 }),
     };
-    let stream = load == Loaded::Streams;
     let length = Length::Time(Duration::from_millis(200));
     let prompt = Prompt {
         key: KEY,
-        model: MODEL,
+        model: load.model(),
         size,
-        stream,
+        stream: load.is_streamed(),
     };
     (
         prompt,
@@ -192,9 +225,8 @@ fn what(load: Loaded) -> (Prompt<'static>, Load) {
     )
 }
 
-fn with_headers(contender: &Contender, prompt: &Prompt<'_>) -> purser_tests::sse_client::Call {
-    contender
-        .headers
+fn with_headers(headers: &Headers, prompt: &Prompt<'_>) -> purser_tests::sse_client::Call {
+    headers
         .iter()
         .fold(chat(prompt), |call, (name, value)| call.header(name, value))
 }

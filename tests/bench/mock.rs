@@ -137,7 +137,7 @@ async fn answer(socket: TcpStream, scripts: &Scripts) -> std::io::Result<()> {
             true => (&scripts.anthropic, &body[..]),
             false => (&scripts.openai, &body[body.len().saturating_sub(100)..]),
         };
-        if memchr::memmem::find(place, br#""stream":true"#).is_none() {
+        if !is_streamed(place) {
             wire.send(&script.plain).await?;
             continue;
         }
@@ -151,4 +151,10 @@ async fn answer(socket: TcpStream, scripts: &Scripts) -> std::io::Result<()> {
         wire.send(&script.ending).await?;
     }
     Ok(())
+}
+
+/// Python's `json.dumps` writes a space: LiteLLM does to Anthropic.
+fn is_streamed(body: &[u8]) -> bool {
+    let found = |flag: &[u8]| memchr::memmem::find(body, flag).is_some();
+    found(br#""stream":true"#) || found(br#""stream": true"#)
 }

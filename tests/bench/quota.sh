@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purser's check beside limitador's, and LiteLLM's where it is installed, in one run: three hundred requests at once over three proxies,
+# Purser's check beside limitador's and LiteLLM's, which peers.sh fetches, in one run: three hundred requests at once over three proxies,
 # bursts around the end of a window, and the time of a check at 500 a second. Called by whoever wants the table; writes it to
 # tests/figures/quota.md. Needs what tests/run.sh has built (target/cluster, target/toolchain). Ends with 1 where a bar is missed.
 set -euo pipefail
@@ -17,7 +17,13 @@ done
 
 echo "building (minutes when nothing is built yet)"
 cargo build --release --quiet -p purser-operator -p purser-tests --bins --bench quota
-CARGO_TARGET_DIR=$target/bench/quota cargo build --release --quiet --manifest-path tests/bench/quota/Cargo.toml
+tests/bench/peers.sh limitador litellm
+peers=$target/bench/quota/release/quota-peers
+if [[ -d $target/bench/limitador ]]; then
+    CARGO_TARGET_DIR=$target/bench/quota cargo build --release --quiet --locked --manifest-path tests/bench/quota/Cargo.toml \
+        --config "patch.crates-io.limitador.path='$target/bench/limitador'" ||
+        echo "limitador could not be built; the bench goes on without it" >&2
+fi
 
 folder=$(mktemp -d)
 redis=
@@ -41,8 +47,8 @@ missed=0
     echo "| who | 300 at once, 3 proxies | around a window's end | check, p50 | check, p99 |"
     echo "|---|---|---|---|---|"
     cargo bench --quiet -p purser-operator -p purser-tests --bench quota || echo missed >"$folder/missed"
-    "$target/bench/quota/release/quota-peers" "redis+unix://$folder/redis.sock"
-    python=$target/bench/litellm/bin/python # pip install "litellm[proxy]" into target/bench/litellm, where it is wanted
+    [[ ! -x $peers ]] || "$peers" "redis+unix://$folder/redis.sock"
+    python=$target/bench/litellm/bin/python
     if [[ -x $python ]]; then
         LITELLM_LOCAL_MODEL_COST_MAP=True "$python" tests/bench/quota/litellm_peer.py "$folder/redis.sock" || echo "LiteLLM could not be measured; the reason stands above" >&2
     fi

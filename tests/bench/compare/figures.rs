@@ -1,7 +1,8 @@
-//! What was measured, and what is printed of it: ratios within a round, their median, least and most. No I/O but reading the machine's name.
+//! What was measured, and its ratios: within a round, then their median, least and most. `tables` prints it. No I/O.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+
+use crate::contender::{MODEL, TRANSLATED};
 
 /// The loads, in the order of a round.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +15,10 @@ pub(crate) enum Loaded {
     Streams,
     /// 1 KB at 500 a second, open loop.
     Paced,
+    /// `Small`, of a model of another API.
+    Translated,
+    /// `Streams`, of a model of another API.
+    TranslatedStreams,
 }
 
 /// One contender under one load in one round.
@@ -38,15 +43,45 @@ pub(crate) struct Started {
 
 /// All of it.
 pub(crate) struct Figures {
-    rounds: usize,
-    names: Vec<&'static str>,
+    pub(crate) rounds: usize,
+    pub(crate) names: Vec<&'static str>,
     samples: BTreeMap<(&'static str, Loaded), Vec<Sample>>,
-    started: BTreeMap<&'static str, Started>,
-    loaded: BTreeMap<&'static str, f64>,
+    pub(crate) started: BTreeMap<&'static str, Started>,
+    pub(crate) loaded: BTreeMap<&'static str, f64>,
 }
 
+/// Someone under a load.
+pub(crate) type Who = (&'static str, Loaded);
+
 impl Loaded {
-    pub(crate) const ALL: [Self; 4] = [Self::Small, Self::Large, Self::Streams, Self::Paced];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Small,
+        Self::Large,
+        Self::Streams,
+        Self::Paced,
+        Self::Translated,
+        Self::TranslatedStreams,
+    ];
+
+    pub(crate) fn model(self) -> &'static str {
+        match self {
+            Self::Translated | Self::TranslatedStreams => TRANSLATED,
+            _ => MODEL,
+        }
+    }
+
+    pub(crate) fn is_streamed(self) -> bool {
+        matches!(self, Self::Streams | Self::TranslatedStreams)
+    }
+
+    /// The same without a translation.
+    pub(crate) fn untouched(self) -> Self {
+        match self {
+            Self::Translated => Self::Small,
+            Self::TranslatedStreams => Self::Streams,
+            other => other,
+        }
+    }
 }
 
 impl Figures {
@@ -72,153 +107,13 @@ impl Figures {
         self.loaded.insert(name, resident);
     }
 
-    pub(crate) fn markdown(&self) -> String {
-        let mut text = format!(
-            "# Purser beside its peers\n\nWritten by `tests/bench/run.sh`: {} rounds on {}. Median [least–most]; ratios are taken within a round.\n",
-            self.rounds,
-            machine()
-        );
-        for (title, load) in [
-            (
-                "CPU per request, 1 KB, closed loop, 32 connections",
-                Loaded::Small,
-            ),
-            (
-                "CPU per request, 100 KB, closed loop, 32 connections",
-                Loaded::Large,
-            ),
-            (
-                "CPU per SSE chunk, 20 streams of 100 chunks, 5 ms apart",
-                Loaded::Streams,
-            ),
-        ] {
-            let _ = write!(
-                text,
-                "\n## {title}\n\n| contender | calls/s | CPU µs | CPU ÷ floor |\n| --- | --- | --- | --- |\n"
-            );
-            for name in &self.names {
-                let cpu = if *name == "direct" {
-                    "".into()
-                } else {
-                    spread(&self.each(name, load, |own| own.cpu), 1)
-                };
-                let ratio = if *name == "direct" {
-                    "".into()
-                } else {
-                    spread(&self.over([name, "floor"], load, |own, _| own.cpu), 2)
-                };
-                let _ = writeln!(
-                    text,
-                    "| {name} | {} | {cpu} | {ratio} |",
-                    spread(&self.each(name, load, |own| own.rate), 0)
-                );
-            }
-        }
-        self.waits(&mut text);
-        self.memory(&mut text);
-        self.bars(&mut text);
-        text
-    }
-
-    fn waits(&self, text: &mut String) {
-        for (title, load) in [
-            ("Added first chunk, p50, 20 streams", Loaded::Streams),
-            (
-                "Added answer time, p50, 1 KB at 500/s, open loop",
-                Loaded::Paced,
-            ),
-        ] {
-            let _ = write!(
-                text,
-                "\n## {title}\n\nOver direct, in µs.\n\n| contender | added µs | ÷ floor | ÷ nginx |\n| --- | --- | --- | --- |\n"
-            );
-            for name in self.names.iter().filter(|name| **name != "direct") {
-                let added = spread(&self.each_added(name, load), 0);
-                let floor = spread(
-                    &self.over([name, "floor"], load, |own, direct| own.wait - direct.wait),
-                    2,
-                );
-                let nginx = spread(
-                    &self.over([name, "nginx"], load, |own, direct| own.wait - direct.wait),
-                    2,
-                );
-                let _ = writeln!(text, "| {name} | {added} | {floor} | {nginx} |");
-            }
-        }
-    }
-
-    fn memory(&self, text: &mut String) {
-        let _ = write!(
-            text,
-            "\n## Memory and start\n\nRSS in MiB over the process tree: after the first answer, and after all loads.\n\n"
-        );
-        let _ = write!(
-            text,
-            "| contender | idle RSS | loaded RSS | start to first answer, ms |\n| --- | --- | --- | --- |\n"
-        );
-        for name in self.names.iter().filter(|name| **name != "direct") {
-            let Some(started) = self.started.get(name) else {
-                continue;
-            };
-            let loaded = self
-                .loaded
-                .get(name)
-                .map(|mebibytes| format!("{mebibytes:.1}"))
-                .unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "| {name} | {} | {loaded} | {} |",
-                spread(&started.resident, 1),
-                spread(&started.first_answer, 0)
-            );
-        }
-    }
-
-    /// DESIGN 9, for Purser.
-    fn bars(&self, text: &mut String) {
-        let Some(started) = self.started.get("purser") else {
-            return;
-        };
-        let cpu = |load| median(&self.over(["purser", "floor"], load, |own, _| own.cpu));
-        let first_chunk = median(&self.over(
-            ["purser", "nginx"],
-            Loaded::Streams,
-            |own, direct| own.wait - direct.wait,
-        ));
-        let rows = [
-            ("CPU per request, 1 KB, ÷ floor", 1.3, cpu(Loaded::Small)),
-            ("CPU per SSE chunk ÷ floor", 1.1, cpu(Loaded::Streams)),
-            ("added first chunk ÷ nginx", 1.2, first_chunk),
-            ("idle RSS, MiB", 8.0, median(&started.resident)),
-            (
-                "start to first answer, ms",
-                50.0,
-                median(&started.first_answer),
-            ),
-        ];
-        let _ = write!(
-            text,
-            "\n## Purser's bars\n\n| what | bar | measured | |\n| --- | --- | --- | --- |\n"
-        );
-        for (what, bar, measured) in rows {
-            let verdict = match measured {
-                None => "not measured",
-                Some(measured) if measured <= bar => "holds",
-                Some(_) => "missed",
-            };
-            let measured = measured
-                .map(|measured| format!("{measured:.2}"))
-                .unwrap_or_default();
-            let _ = writeln!(text, "| {what} | ≤ {bar} | {measured} | {verdict} |");
-        }
-    }
-
-    fn each(&self, name: &'static str, load: Loaded, of: impl Fn(&Sample) -> f64) -> Vec<f64> {
+    pub(crate) fn each(&self, (name, load): Who, of: fn(&Sample) -> f64) -> Vec<f64> {
         self.rounds_of(name, load).iter().map(of).collect()
     }
 
-    fn each_added(&self, name: &'static str, load: Loaded) -> Vec<f64> {
-        let direct = self.rounds_of("direct", load);
+    /// What it adds to the time that the mock takes by itself, untranslated.
+    pub(crate) fn added(&self, (name, load): Who) -> Vec<f64> {
+        let direct = self.rounds_of("direct", load.untouched());
         self.rounds_of(name, load)
             .iter()
             .zip(direct)
@@ -226,19 +121,16 @@ impl Figures {
             .collect()
     }
 
-    /// The first one's figure (from its own sample and direct's) over the second one's, round by round; nothing where either is missing.
-    fn over(
-        &self,
-        [name, unit]: [&'static str; 2],
-        load: Loaded,
-        of: fn(&Sample, &Sample) -> f64,
-    ) -> Vec<f64> {
-        let unit = self.rounds_of(unit, load);
-        let direct = self.rounds_of("direct", load);
-        let rounds = self.rounds_of(name, load).iter().zip(unit).zip(direct);
-        rounds
-            .map(|((own, unit), direct)| of(own, direct) / of(unit, direct))
-            .collect()
+    /// The first one's figure over the second one's, round by round; nothing where either is missing.
+    pub(crate) fn over(&self, [one, unit]: [Who; 2], of: fn(&Sample) -> f64) -> Vec<f64> {
+        let (one, unit) = (self.each(one, of), self.each(unit, of));
+        one.iter().zip(unit).map(|(one, unit)| one / unit).collect()
+    }
+
+    /// The same of the time that they add.
+    pub(crate) fn added_over(&self, [one, unit]: [Who; 2]) -> Vec<f64> {
+        let (one, unit) = (self.added(one), self.added(unit));
+        one.iter().zip(unit).map(|(one, unit)| one / unit).collect()
     }
 
     fn rounds_of(&self, name: &'static str, load: Loaded) -> &[Sample] {
@@ -246,7 +138,7 @@ impl Figures {
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;
@@ -254,32 +146,13 @@ fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-fn spread(values: &[f64], digits: usize) -> String {
+pub(crate) fn spread(values: &[f64], digits: usize) -> String {
     let Some(middle) = median(values) else {
         return String::new();
     };
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     format!("{middle:.digits$} [{least:.digits$}–{most:.digits$}]")
-}
-
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let model = read("/proc/cpuinfo")
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    // This process is pinned to one core; the machine's own count stands in /proc.
-    let cores = read("/proc/cpuinfo")
-        .matches("processor\t")
-        .count()
-        .max(cores);
-    format!(
-        "{cores} cores ({}), Linux {}",
-        model.unwrap_or_default(),
-        read("/proc/sys/kernel/osrelease").trim()
-    )
 }
 
 #[cfg(test)]
@@ -302,13 +175,14 @@ mod tests {
                 );
             }
         }
+        let small = |names: [&'static str; 2]| names.map(|name| (name, Loaded::Small));
         assert_eq!(
-            figures.over(["purser", "floor"], Loaded::Small, |own, _| own.cpu),
+            figures.over(small(["purser", "floor"]), |own| own.cpu),
             [2.0, 1.5]
         );
         assert!(
             figures
-                .over(["purser", "nginx"], Loaded::Small, |own, _| own.cpu)
+                .over(small(["purser", "nginx"]), |own| own.cpu)
                 .is_empty(),
             "nginx did not run"
         );

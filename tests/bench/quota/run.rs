@@ -5,7 +5,7 @@ use super::measure::{LIMIT, Times, at_once, pace, row, straddling};
 use super::operator::World;
 use super::place::Place;
 use super::proxy::{metered, proxies, unmetered};
-use super::stores;
+use super::stores::Store;
 use purser_tests::postgres::Postgres;
 use purser_tests::redis::Redis;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const COMMITS: u32 = 2;
 struct Setting {
     name: &'static str,
     arguments: Vec<String>,
-    commit: Times,
+    store: Store,
 }
 
 /// Prints the table's lines of Purser; says whether a bar is missed.
@@ -32,7 +32,7 @@ pub(crate) async fn all() -> bool {
     let embedded = Setting {
         name: "embedded, SQLite",
         arguments: vec![format!("--data-dir={}", data.path().display())],
-        commit: stores::sqlite(&data.path().join("bare")),
+        store: Store::sqlite(&data.path().join("bare")),
     };
     let mut missed = measured(embedded).await;
     let (redis, postgres) = (
@@ -45,7 +45,7 @@ pub(crate) async fn all() -> bool {
             format!("--windows={}", redis.url()),
             format!("--ledger={}", postgres.url()),
         ],
-        commit: stores::postgres(&postgres.url()).await,
+        store: Store::postgres(&postgres.url()).await,
     };
     missed |= measured(together).await;
     missed
@@ -68,14 +68,17 @@ async fn measured(setting: Setting) -> bool {
         "| {who}, one key of 1,000,000 a minute | | | {} |",
         busy.cells()
     );
+    // Half of the bare commits before and half after, so that a disk that is busy with other things is so for both.
+    let mut commits = setting.store.commits().await;
     let pays = pace(&metered(&proxies), |_| "metered".to_owned()).await;
+    commits.extend(setting.store.commits().await);
+    let commit = Times::of(commits);
     println!("| {who}, metered | | | {} |", pays.cells());
     println!(
         "| {}: a bare commit | | | {} |",
         setting.name,
-        setting.commit.cells()
+        commit.cells()
     );
-    let commit = setting.commit;
     let slow = pays.p50 > commit.p50 * COMMITS || pays.p99 > commit.p99 * COMMITS;
     most > LIMIT || over.1 > LIMIT || free.p50 > P50 || free.p99 > P99 || slow
 }

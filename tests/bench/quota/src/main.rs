@@ -59,8 +59,8 @@ async fn over_redis(url: &str) -> Result<Ask, Box<dyn Error>> {
     Ok(Arc::new(move |proxy, key| {
         let proxies = Arc::clone(&proxies);
         Box::pin(async move {
-            let context = Context::default();
-            let checked = proxies[proxy].check_rate_limited_and_update(&key.into(), &context, 1);
+            let (context, namespace) = (Context::default(), key.into());
+            let checked = proxies[proxy].check_rate_limited_and_update(&namespace, &context, 1);
             checked.await.is_ok_and(|checked| !checked.limited)
         })
     }))
