@@ -162,6 +162,8 @@ prepare_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_HELM="$root/target/helm/helm"
+    export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
+    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_FIGURES="$root/tests/figures"
 }
 
@@ -177,8 +179,6 @@ prepare() {
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
-    export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
-    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
     export PURSER_TEST_BIN="$target/$folder"
     start_cluster
@@ -201,7 +201,6 @@ node_stage() {
         failed=$((failed + 1))
         return 0
     fi
-    export PURSER_TEST_NODE_PID=$node PURSER_TEST_NODE_OUT="$run/node.out"
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
     # One at a time: they share the node's only operator, and some of them stop it.
     run_tests "node tests" --package purser-tests --test node -- --test-threads=1
