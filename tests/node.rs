@@ -18,6 +18,8 @@ mod node {
 
     mod agents;
     mod changed;
+    mod console;
+    mod examples;
     mod lifecycle;
     mod outage;
     mod plan;
