@@ -25,5 +25,6 @@ mod node {
     mod plan;
     mod refused;
     mod replaced;
+    mod scaled;
     mod served;
 }
