@@ -25,6 +25,7 @@ mod node {
     mod plan;
     mod refused;
     mod replaced;
+    mod rights;
     mod scaled;
     mod served;
 }

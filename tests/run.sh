@@ -194,7 +194,8 @@ node_stage() {
     for image in pause application operator sidecar; do
         images+=(--image "$root/target/node/$image.tar")
     done
-    up node --node --dns "$root/target/cluster/coredns" "${images[@]}"
+    up node --node --dns "$root/target/cluster/coredns" "${images[@]}" -- \
+        --audit-policy-file="$root/tests/node/audit.yaml" --audit-log-path="$run/node.audit" --audit-log-maxsize=1000
     node=$up
     if ! until_ready node "$node"; then
         complain "the node did not start; the reason stands above"
@@ -203,7 +204,10 @@ node_stage() {
     fi
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
     # One at a time: they share the node's only operator, and some of them stop it.
-    run_tests "node tests" --package purser-tests --test node -- --test-threads=1
+    run_tests "node tests" --package purser-tests --test node -- --test-threads=1 --skip node::rights
+    # What all of them made the operator ask for.
+    export PURSER_TEST_NODE_AUDIT="$run/node.audit"
+    run_tests "node: the operator's rights" --package purser-tests --test node -- node::rights
     if ! kill -0 "$node" 2>/dev/null; then
         cat "$run/node.err" >&2
         give_up "the node ended before the tests did; the reason stands above"
