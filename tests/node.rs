@@ -1,6 +1,6 @@
 //! The sentence on a real node: kubelet and containerd run pods from the images and charts that ship, and an ordinary program with the
 //! official SDK is served by the sidecar beside it. tests/run.sh starts the node and names it in PURSER_TEST_NODE_KUBECTL.
-//! It must never reach past kubectl, helm and what pods print, but for the agents that a test restarts or the process that it kills.
+//! It must never reach past kubectl, helm and what pods print, but for the servers that a test ends and the containers that it kills (machine.rs).
 //! One test at a time: they share the one operator.
 #![allow(
     clippy::unwrap_used,
@@ -13,12 +13,19 @@ mod node {
     mod application;
     mod installed;
     mod kubectl;
+    mod machine;
+    mod metered;
 
     mod agents;
     mod changed;
+    mod console;
+    mod examples;
     mod lifecycle;
+    mod outage;
     mod plan;
     mod refused;
     mod replaced;
+    mod rights;
+    mod scaled;
     mod served;
 }

@@ -162,6 +162,8 @@ prepare_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_HELM="$root/target/helm/helm"
+    export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
+    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_FIGURES="$root/tests/figures"
 }
 
@@ -177,8 +179,6 @@ prepare() {
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
-    export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
-    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
     export PURSER_TEST_BIN="$target/$folder"
     start_cluster
@@ -194,17 +194,20 @@ node_stage() {
     for image in pause application operator sidecar; do
         images+=(--image "$root/target/node/$image.tar")
     done
-    up node --node --dns "$root/target/cluster/coredns" "${images[@]}"
+    up node --node --dns "$root/target/cluster/coredns" "${images[@]}" -- \
+        --audit-policy-file="$root/tests/node/audit.yaml" --audit-log-path="$run/node.audit" --audit-log-maxsize=1000
     node=$up
     if ! until_ready node "$node"; then
         complain "the node did not start; the reason stands above"
         failed=$((failed + 1))
         return 0
     fi
-    export PURSER_TEST_NODE_PID=$node PURSER_TEST_NODE_OUT="$run/node.out"
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
     # One at a time: they share the node's only operator, and some of them stop it.
-    run_tests "node tests" --package purser-tests --test node -- --test-threads=1
+    run_tests "node tests" --package purser-tests --test node -- --test-threads=1 --skip node::rights
+    # What all of them made the operator ask for.
+    export PURSER_TEST_NODE_AUDIT="$run/node.audit"
+    run_tests "node: the operator's rights" --package purser-tests --test node -- node::rights
     if ! kill -0 "$node" 2>/dev/null; then
         cat "$run/node.err" >&2
         give_up "the node ended before the tests did; the reason stands above"

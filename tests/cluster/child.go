@@ -28,6 +28,8 @@ type child struct {
 	dismissed atomic.Bool
 	// Closed once the process has been waited for; cmd.ProcessState is set by then.
 	gone chan struct{}
+	// Starts another in its place.
+	again func() (*child, error)
 }
 
 // startChild runs this same program in another role. It starts the file that is running now, even when a rebuild has
@@ -75,6 +77,15 @@ func (c *child) end() {
 			<-c.gone
 			return
 		}
+	}
+}
+
+func (c *child) isGone() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -13,11 +13,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +29,8 @@ type cluster struct {
 	children []*child
 	died     chan *child
 	node     *node
+	// Of a cluster without a node nobody can give any.
+	orders <-chan order
 }
 
 // run returns nil once `end` says that the cluster is no longer wanted, and an error when it cannot serve.
@@ -84,8 +84,6 @@ func (c *cluster) run(end <-chan string) error {
 
 // stay lasts until the cluster is no longer wanted, or a server ends by itself.
 func (c *cluster) stay(end <-chan string) error {
-	restart := make(chan os.Signal, 1)
-	signal.Notify(restart, syscall.SIGUSR1)
 	for {
 		select {
 		case why := <-end:
@@ -93,14 +91,8 @@ func (c *cluster) stay(end <-chan string) error {
 			return nil
 		case gone := <-c.died:
 			return unexpectedEnd(gone)
-		case <-restart:
-			if !c.withNode {
-				continue
-			}
-			if err := c.restartNode(); err != nil {
-				return err
-			}
-			fmt.Println("restarted the node's kubelet and containerd")
+		case given := <-c.orders:
+			given.done <- c.obey(given.words)
 		}
 	}
 }
@@ -167,22 +159,26 @@ func (c *cluster) startControllerManager(server string, known credentials) error
 }
 
 func (c *cluster) start(role string, args ...string) error {
-	started, err := startChild(c.folder, role, args...)
-	return c.watch(started, err)
+	return c.launch(func() (*child, error) { return startChild(c.folder, role, args...) })
 }
 
 // startProgram starts a program of the machine's, or of another module.
 func (c *cluster) startProgram(role, path string, args ...string) error {
-	started, err := startCommand(c.folder, role, exec.Command(path, args...))
-	return c.watch(started, err)
+	return c.launch(func() (*child, error) { return startCommand(c.folder, role, exec.Command(path, args...)) })
 }
 
-// watch reports the child when it ends by itself.
-func (c *cluster) watch(started *child, err error) error {
+// launch starts a child and reports it when it ends by itself. One that ran before keeps its place, which is when it ends.
+func (c *cluster) launch(begin func() (*child, error)) error {
+	started, err := begin()
 	if err != nil {
 		return err
 	}
-	c.children = append(c.children, started)
+	started.again = begin
+	if place := c.placeOf(started.role); place >= 0 {
+		c.children[place] = started
+	} else {
+		c.children = append(c.children, started)
+	}
 	go func() {
 		<-started.gone
 		if !started.dismissed.Load() {
@@ -192,14 +188,16 @@ func (c *cluster) watch(started *child, err error) error {
 	return nil
 }
 
-func (c *cluster) endRole(role string) {
-	for place, known := range c.children {
-		if known.role == role {
-			known.end()
-			c.children = slices.Delete(c.children, place, place+1)
-			return
-		}
+func (c *cluster) placeOf(role string) int {
+	return slices.IndexFunc(c.children, func(known *child) bool { return known.role == role })
+}
+
+// known is the child of that role, whether it runs or has ended.
+func (c *cluster) known(role string) *child {
+	if place := c.placeOf(role); place >= 0 {
+		return c.children[place]
 	}
+	return nil
 }
 
 func unexpectedEnd(gone *child) error {

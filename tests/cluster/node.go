@@ -1,6 +1,6 @@
 // This file owns the node of `up --node`: containerd, kubelet, scheduler, kube-proxy and CoreDNS beside the control plane, and the
 // bridge that its pods hang on.
-// `cluster` starts it after the API server, restarts kubelet and containerd on SIGUSR1, and ends it.
+// `cluster` starts it after the API server, restarts kubelet and containerd when it is told to (orders.go), and ends it.
 // It never uses a containerd, a bridge or a folder of the machine's own: names and paths are in node_place.go.
 package main
 
@@ -88,7 +88,12 @@ func (c *cluster) startNode(server string, known credentials) error {
 	if err := c.startProgram("coredns", c.node.dns, "-conf", place("Corefile")); err != nil {
 		return err
 	}
-	return c.startKubelet()
+	if err := c.startKubelet(); err != nil {
+		return err
+	}
+	orders, err := takeOrders()
+	c.orders = orders
+	return err
 }
 
 func (c *cluster) startRuntime() error {
@@ -114,7 +119,9 @@ func (c *cluster) startKubelet() error {
 // restartNode is what a node's reboot is to its agents: both end, containers stay, both start again.
 func (c *cluster) restartNode() error {
 	for _, role := range []string{"kubelet", "containerd"} {
-		c.endRole(role)
+		if agent := c.known(role); agent != nil {
+			agent.end()
+		}
 	}
 	if err := c.startRuntime(); err != nil {
 		return err

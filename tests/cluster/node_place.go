@@ -36,7 +36,7 @@ const (
 
 // place is where the node keeps a file or folder of this name.
 func place(name string) string {
-	if name == runtimeSocket || name == "state" {
+	if name == runtimeSocket || name == ordersSocket || name == "state" {
 		return filepath.Join(runtimeFolder, name)
 	}
 	return filepath.Join(nodeFolder, name)

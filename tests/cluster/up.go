@@ -17,7 +17,7 @@ import (
 const usage = `purser-cluster up --dir DIR [--controller-manager] [--node --dns COREDNS [--image FILE]...] [-- FLAG...]
 
 Starts etcd and kube-apiserver (and kube-controller-manager) on free loopback ports, with everything they write below DIR.
-With --node also a node that runs pods from the images in FILEs: one on a machine, as root; SIGUSR1 restarts its kubelet and containerd.
+With --node also a node that runs pods from the images in FILEs: one on a machine, as root. It takes orders (orders.go).
 Prints "ready DIR/kubeconfig" and stays until SIGTERM, SIGINT or SIGHUP, until its parent process is gone, or, when its
 standard input is a pipe, until that is closed. FLAGs are added to kube-apiserver's and win over its own.
 `

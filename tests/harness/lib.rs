@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod redis;
+pub mod rights;
 pub mod service;
 pub mod sse_client;
 pub mod wire;

@@ -58,6 +58,11 @@ impl Postgres {
         format!("postgres://{role}@{}/postgres", folder.replace('/', "%2F"))
     }
 
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
     /// Runs a statement as its superuser.
     pub fn run_sql(&self, statement: &str) -> anyhow::Result<()> {
         let mut psql = Command::new(self.programs.join("psql"));

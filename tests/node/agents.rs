@@ -2,12 +2,10 @@
 
 use super::application::{Application, Line, served};
 use super::installed::installed;
-use super::kubectl::{LOOK, SOON, apply, get, kubectl, until, variable};
+use super::kubectl::{apply, get, kubectl, until};
+use super::machine::{kill, order};
 use super::replaced::operators;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::process::Command;
-use std::time::Instant;
 
 const HELD: &str = "pod -n restarted held";
 
@@ -25,7 +23,7 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     )
     .await;
     operators(0).await;
-    restart_agents().await;
+    order("restart agents").await;
     let running = application
         .pods()
         .await
@@ -78,35 +76,9 @@ async fn hold(application: &Application) {
     apply(&[pod]).await;
 }
 
-/// `purser-cluster up` obeys SIGUSR1, and says when both run again.
-async fn restart_agents() {
-    let pid: i32 = variable("PURSER_TEST_NODE_PID")
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::USR1).unwrap();
-    let out = variable("PURSER_TEST_NODE_OUT");
-    let begun = Instant::now();
-    while !std::fs::read_to_string(&out).unwrap().contains("restarted") {
-        assert!(begun.elapsed() < SOON, "the agents did not start again");
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// By containerd's own command, as an operating system would.
 async fn a_killed_sidecar_comes_back(application: &Application) {
     let pod = get(HELD).await;
-    let id = pod["status"]["initContainerStatuses"][0]["containerID"]
-        .as_str()
-        .unwrap();
-    let id = id.trim_start_matches("containerd://");
-    let socket = "/run/purser-node/containerd.sock";
-    let mut kill = Command::new("ctr");
-    kill.args([
-        "-a", socket, "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id,
-    ]);
-    assert!(kill.status().unwrap().success());
+    kill(&pod["status"]["initContainerStatuses"][0]);
     let is_back = |pod: &Value| {
         let sidecar = &pod["status"]["initContainerStatuses"][0];
         sidecar["restartCount"] == 1 && sidecar["ready"] == true

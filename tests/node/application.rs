@@ -202,6 +202,16 @@ impl Application {
         }
     }
 
+    /// Waits until each of its pods has made calls after all that it had made, and sees that all were served.
+    pub(super) async fn go_on(&self, when: &str) {
+        for (pod, before) in self.all_printed().await {
+            let pod = pod.split('/').nth(1).unwrap();
+            let goes_on = |printed: &[Line]| printed.len() > before.len() + 40;
+            let printed = self.until_prints(pod, when, goes_on).await;
+            served(&printed, pod);
+        }
+    }
+
     /// Takes it away, and what belongs to it.
     pub(super) async fn end(self) {
         says(&format!("delete namespace {} --wait=false", self.namespace)).await;

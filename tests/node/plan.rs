@@ -10,10 +10,12 @@ const PODS: usize = 10;
 const RATE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not understood yet: on a starved machine 21 of 61 fell into 60 s, and a quarter of the calls found their kept connection closed after a 429"]
 async fn twenty_a_minute_is_at_most_twenty_in_any_sixty_seconds_over_ten_pods() {
     installed().await;
-    let plan = json!({"models": {"allow": ["*"]}, "limits": {"requestsPerMinute": RATE}});
+    // Under `Share` a starved machine may admit up to twice as much, once: an operator that stalls is one that is away.
+    let plan = json!({
+        "models": {"allow": ["*"]}, "limits": {"requestsPerMinute": RATE}, "whenQuotaUnreachable": "Deny",
+    });
     let application = Application::alone("pressed", plan).await;
     application.deploy(PODS, "press").await;
     // The pressure is the thing itself: two windows of it, and three minutes in a soak.

@@ -9,7 +9,8 @@ use std::process::Command;
 
 const PODS: usize = 3;
 
-async fn loaded(name: &str) -> Application {
+/// Three pods that call without end, on a plan that does not hold them up.
+pub(super) async fn loaded(name: &str) -> Application {
     installed().await;
     let plan = json!({
         "models": {"allow": ["*"]}, "limits": {"requestsPerMinute": 20_000}, "whenQuotaUnreachable": "Share",
@@ -35,33 +36,57 @@ pub(super) async fn operators(count: usize) {
     }
 }
 
+/// The output of pods, followed beyond their end.
+pub(super) struct Followed(Vec<(String, Process)>);
+
+impl Followed {
+    pub(super) async fn begin(application: &Application) -> Self {
+        let follow = |pod: String| {
+            let mut command = Command::new(variable("PURSER_TEST_NODE_KUBECTL"));
+            let line = [
+                "logs",
+                "-f",
+                "-n",
+                &application.namespace,
+                &pod,
+                "-c",
+                "app",
+            ];
+            let process = Process::start("kubectl logs", command.args(line)).unwrap();
+            (pod, process)
+        };
+        Followed(application.pods().await.into_iter().map(follow).collect())
+    }
+
+    /// What each printed until its own end: after its last call, and before its sidecar's.
+    pub(super) async fn ended(mut self) -> Vec<(String, Vec<Line>)> {
+        let mut all = Vec::new();
+        for (pod, process) in &mut self.0 {
+            let ended = async |process: &Process| {
+                let is_over = process.stdout().contains("\"ended\": true");
+                is_over.then_some(())
+            };
+            let waited = process.until("the program's own end", SOON, ended).await;
+            waited.unwrap();
+            all.push((pod.clone(), lines(&process.stdout())));
+        }
+        all
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_update_under_load_fails_no_call() {
     let application = loaded("rolling").await;
     let old = application.pods().await;
-    let mut followers: Vec<_> = old
-        .iter()
-        .map(|pod| {
-            let mut command = Command::new(variable("PURSER_TEST_NODE_KUBECTL"));
-            command.args(["logs", "-f", "-n", "rolling", pod, "-c", "app"]);
-            Process::start("kubectl logs", &mut command).unwrap()
-        })
-        .collect();
+    let followed = Followed::begin(&application).await;
     for pod in &old {
         let busy = |printed: &[Line]| printed.len() > 20;
         application.until_prints(pod, "many calls", busy).await;
     }
     says("rollout restart deployment/app -n rolling").await;
     application.until_rolled_out().await;
-    for (pod, follower) in old.iter().zip(&mut followers) {
-        // It ended by itself, after its last call, and its sidecar after it.
-        let ended =
-            async |follower: &Process| follower.stdout().contains("\"ended\": true").then_some(());
-        follower
-            .until("the program's own end", SOON, ended)
-            .await
-            .unwrap();
-        assert!(served(&lines(&follower.stdout()), pod) > 20);
+    for (pod, printed) in followed.ended().await {
+        assert!(served(&printed, &pod) > 20);
     }
     for pod in application
         .pods()
@@ -80,14 +105,8 @@ async fn a_rolling_update_under_load_fails_no_call() {
 async fn an_operator_that_is_scaled_to_none_and_back_under_load_fails_no_call() {
     let application = loaded("headless").await;
     operators(0).await;
-    for (round, count) in [("without an operator", 1), ("with one again", 1)] {
-        for (pod, before) in application.all_printed().await {
-            let pod = pod.split('/').nth(1).unwrap();
-            let busy = |printed: &[Line]| printed.len() > before.len() + 40;
-            let printed = application.until_prints(pod, round, busy).await;
-            served(&printed, pod);
-        }
-        operators(count).await;
-    }
+    application.go_on("without an operator").await;
+    operators(1).await;
+    application.go_on("with one again").await;
     application.end().await;
 }

@@ -1,0 +1,75 @@
+//! What happens to a node from outside Kubernetes: its servers end and start again, a container is killed by its operating system.
+//! Servers by the orders that `purser-cluster up` takes (tests/cluster/orders.go), containers by containerd's own command.
+
+use super::installed::installed;
+use super::kubectl::{LOOK, SOON, get, kubectl, until};
+use super::replaced::operators;
+use serde_json::Value;
+use std::process::Command;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+// tests/cluster/node_place.go names both.
+const ORDERS: &str = "/run/purser-node/orders.sock";
+const CONTAINERD: &str = "/run/purser-node/containerd.sock";
+
+/// Gives an order and waits until it is done.
+pub(super) async fn order(words: &str) {
+    let mut socket = UnixStream::connect(ORDERS).await.unwrap();
+    socket
+        .write_all(format!("{words}\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "done\n", "{words}");
+}
+
+/// Waits until the API server answers again.
+pub(super) async fn until_the_api_server_is_ready() {
+    let begun = Instant::now();
+    loop {
+        let said = kubectl(&["get", "--raw", "/readyz"], "").await;
+        if said.good {
+            return;
+        }
+        assert!(begun.elapsed() < SOON, "{}", said.err);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// SIGKILL to the container with this status of a pod, as for want of memory; its id.
+pub(super) fn kill(container: &Value) -> String {
+    let id = container["containerID"].as_str().unwrap();
+    let bare = id.trim_start_matches("containerd://");
+    let mut kill = Command::new("ctr");
+    kill.args(["-a", CONTAINERD, "-n", "k8s.io"]);
+    kill.args(["tasks", "kill", "-s", "SIGKILL", bare]);
+    assert!(kill.status().unwrap().success(), "{id}");
+    id.to_owned()
+}
+
+/// An operator that has not been killed yet: kubelet waits before it starts a container again that ended a moment ago.
+pub(super) async fn fresh_operator() {
+    installed().await;
+    operators(0).await;
+    operators(1).await;
+}
+
+/// Kills the operator and waits until another container of the same pod is ready.
+pub(super) async fn kill_the_operator() {
+    const OPERATOR: &str = "pods -n purser-system -l app.kubernetes.io/component=operator";
+    let pods = get(OPERATOR).await;
+    let killed = kill(&pods["items"][0]["status"]["containerStatuses"][0]);
+    let other = |pods: &Value| {
+        let container = &pods["items"][0]["status"]["containerStatuses"][0];
+        container["ready"] == true && container["containerID"] != killed.as_str()
+    };
+    until(
+        "another container of the operator is ready",
+        OPERATOR,
+        other,
+    )
+    .await;
+}
