@@ -29,7 +29,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Endpoint, Name, Standing};
+use purser_config::{Name, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
 use reading::{content_type, dialect, understand, unknown};
 use respond::Told;
@@ -189,19 +189,8 @@ impl Gateway {
                 Box::pin(self.carry(entered, body)).await.inspect_err(noted)
             }
             Route::Stored(stored) => {
-                let aim = Aim {
-                    endpoint: Endpoint::Responses,
-                    dialect: Dialect::OpenAI,
-                    named: None,
-                };
-                let entered = Entered {
-                    id,
-                    parts,
-                    caller,
-                    aim,
-                    began,
-                };
-                Box::pin(self.visit(entered, stored, body))
+                let who = (id, parts, caller, began);
+                Box::pin(self.visit(who, stored, body))
                     .await
                     .inspect_err(noted)
             }

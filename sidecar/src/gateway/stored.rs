@@ -4,34 +4,39 @@
 
 use super::respond::Told;
 use super::trip::Trip;
-use super::{Entered, Gateway, Refused, intake};
+use super::{Gateway, Refused, intake};
 use crate::call::Call;
 use crate::fit::Room;
 use crate::kept::keeper;
 use crate::letter::Letters;
 use crate::reject::Reject;
 use crate::relay::Body;
-use crate::snapshot::Serving;
+use crate::snapshot::{Caller, Serving};
 use crate::way::Way;
-use http::Response;
+use http::request::Parts;
+use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 use purser_config::Endpoint;
 use purser_dialects::kept::Stored;
 use purser_dialects::{Dialect, Scan};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The request's id, its head, who asks, and since when.
+type Who<'a> = (&'a HeaderValue, &'a mut Parts, &'a Arc<Caller>, Duration);
 
 impl Gateway {
     /// The walk from the window on.
     pub(super) async fn visit(
         &self,
-        entered: Entered<'_>,
+        who: Who<'_>,
         stored: Stored,
         body: &mut Incoming,
     ) -> Result<Response<Body>, Refused> {
-        let ((reservation, quota), intake) = self.reserve_and_read(entered.caller, body).await?;
+        let ((reservation, quota), intake) = self.reserve_and_read(who.2, body).await?;
         let told = Told::before_attempts(quota, true);
         let refused = |reject| Refused { reject, told };
-        let (mut call, held) = asked(entered, stored, intake);
+        let (mut call, held) = asked(who, stored, intake);
         let mut serving = keepers(&call).map_err(refused)?;
         call.keeping = keeper(&call, &mut serving).map_err(refused)?;
         let part = self.part();
@@ -51,18 +56,8 @@ impl Gateway {
 }
 
 /// Whatever its body says, only its path does.
-fn asked(
-    entered: Entered<'_>,
-    stored: Stored,
-    intake: intake::Intake,
-) -> (Box<Call>, intake::Held) {
-    let Entered {
-        id,
-        parts,
-        caller,
-        aim,
-        began,
-    } = entered;
+fn asked(who: Who<'_>, stored: Stored, intake: intake::Intake) -> (Box<Call>, intake::Held) {
+    let (id, parts, caller, began) = who;
     let stored = stored.with_query(parts.uri.query().unwrap_or_default());
     let scan = Scan {
         stream: stored.streams(),
@@ -71,8 +66,8 @@ fn asked(
     let call = Call {
         id: id.clone(),
         caller: Arc::clone(caller),
-        dialect: aim.dialect,
-        endpoint: aim.endpoint,
+        dialect: Dialect::OpenAI,
+        endpoint: Endpoint::Responses,
         named: None,
         body: Default::default(),
         scan,
