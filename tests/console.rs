@@ -14,6 +14,7 @@ mod console {
     mod setup;
 
     mod browser;
+    mod budget;
     mod documents;
     mod doors;
     mod fuzz;

@@ -65,6 +65,12 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) payment_secret: Vec<String>,
+    /// Where it is told, by a POST, that a key's credits are used to 50, 80 and 100 percent.
+    #[arg(long, env = "PURSER_BUDGET_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = purser_console::web_address)]
+    pub(crate) budget_webhook: Option<http::Uri>,
+    /// With what it is signed, in X-Signature: sha256=HMAC of the body.
+    #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
+    pub(crate) budget_secret: Option<String>,
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

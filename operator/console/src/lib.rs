@@ -9,11 +9,14 @@
 //! the server dispatches by it, `/openapi.json` and docs/management-api.md are made from it, and a test walks all of it without
 //! a credential.
 //!
+//! Beside it, with or without a listener: `alarm` tells of credits that run out, and `webhook` tells it a web address, through `outward`.
+//!
 //! Invariant: an API key is never a session, and a session token never a key; each refusal says which is which.
 //! Invariant: no cookie is set or read, so that no other site can act for a person.
 //! Invariant: nothing is kept here that an object says already; what is changed is an object or the ledger.
 //! Invariant: it never sees a Kubernetes client or a file: what it does to the world goes through `House`.
 
+mod alarm;
 mod answer;
 mod ask;
 pub mod bill;
@@ -23,6 +26,7 @@ mod house;
 mod ids;
 mod lockout;
 mod openapi;
+mod outward;
 mod page;
 mod password;
 mod query;
@@ -30,13 +34,17 @@ mod route;
 mod routes;
 mod secret;
 mod server;
+mod webhook;
 mod who;
 
+pub use alarm::{Alarm, Alarms};
 pub use console::Console;
 pub use house::{
     Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Reviewed, Seen, Tested,
     Written, version,
 };
 pub use ids::name_of;
+pub use outward::web_address;
 pub use routes::{Door, doors, table_markdown};
 pub use server::serve;
+pub use webhook::Webhook;
