@@ -21,5 +21,6 @@ mod console {
     mod keys;
     mod login;
     mod manifests;
+    mod oidc;
     mod seed;
 }

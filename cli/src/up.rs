@@ -153,7 +153,9 @@ async fn window(
         },
         turn: Mutex::default(),
     };
-    let console = Arc::new(Console::new(Arc::new(house)));
+    let sign_in = args.oidc.settings().map_err(anyhow::Error::msg)?;
+    let console = Console::new(Arc::new(house)).signing_in(sign_in);
+    let console = Arc::new(console);
     Ok((Some(Window { listener, console }), errands))
 }
 

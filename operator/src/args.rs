@@ -2,7 +2,7 @@
 
 use clap::{Args as Group, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
-use purser_console::Webhook;
+use purser_console::{OidcArgs, Webhook};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +80,9 @@ pub struct Run {
     /// With what it is signed, in X-Signature: sha256=HMAC of the body.
     #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
     pub budget_secret: Option<String>,
+    /// How people sign in who have no password here.
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,
