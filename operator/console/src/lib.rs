@@ -42,8 +42,7 @@ mod who;
 pub use alarm::{Alarm, Alarms};
 pub use console::Console;
 pub use house::{
-    Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Reviewed, Seen, Tested,
-    Written, version,
+    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written, version,
 };
 pub use ids::name_of;
 pub use oidc::{OidcArgs, Settings};
