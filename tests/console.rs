@@ -14,11 +14,13 @@ mod console {
     mod setup;
 
     mod browser;
+    mod budget;
     mod documents;
     mod doors;
     mod fuzz;
     mod keys;
     mod login;
     mod manifests;
+    mod oidc;
     mod seed;
 }

@@ -19,6 +19,7 @@ mod kubernetes {
     mod speaker;
     mod stream;
 
+    mod budget;
     mod console;
     mod contract;
     mod credit;

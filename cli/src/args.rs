@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use purser_config::Name;
+use purser_console::OidcArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve what manifests say, here, without a cluster.
-    Up(Up),
+    Up(Box<Up>),
     /// Say which objects a cluster and `purser up` would accept. Exit 0: all; 1: some are refused; 2: nothing could be read.
     Check(Check),
     /// Add credits to a key, or take some with a negative amount; once for ever by the entry's id.
@@ -65,6 +66,15 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) payment_secret: Vec<String>,
+    /// Where it is told, by a POST, that a key's credits are used to 50, 80 and 100 percent.
+    #[arg(long, env = "PURSER_BUDGET_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = purser_console::web_address)]
+    pub(crate) budget_webhook: Option<http::Uri>,
+    /// With what it is signed, in X-Signature: sha256=HMAC of the body.
+    #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
+    pub(crate) budget_secret: Option<String>,
+    /// How people sign in at the console who have no password there.
+    #[command(flatten)]
+    pub(crate) oidc: OidcArgs,
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -20,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Up(args) => up::up(args),
+        Command::Up(args) => up::up(*args),
         Command::Check(args) => check::check(&args),
         Command::Credit(args) => entry::credit(&args).map(|()| ExitCode::SUCCESS),
         Command::Renew(args) => entry::renew(&args).map(|()| ExitCode::SUCCESS),

@@ -10,6 +10,7 @@
 //! Invariant: what cannot be read never replaces what is in force.
 
 mod authority;
+mod budget;
 mod desk;
 mod drafts;
 mod house;
@@ -27,7 +28,7 @@ use authority::Local;
 use desk::{Desk, Errand};
 use house::LocalHouse;
 use keybook::Keybook;
-use purser_console::{Console, PaymentSecrets};
+use purser_console::{Console, PaymentSecrets, Webhook};
 use purser_sidecar::clock::Clock;
 use purser_sidecar::gateway::Gateway;
 use purser_sidecar::run::{self, Ending, Listen, Sidecar};
@@ -99,12 +100,16 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
         }
     };
     let every = Duration::from_millis(args.poll_ms.max(10));
+    let webhook = args.budget_webhook.clone();
+    let webhook = webhook.map(|to| Webhook::new(to, args.budget_secret.clone()));
+    let in_force = desk.seen();
     tokio::select! {
         () = sidecar.serve(ENDING, end) => {}
         () = desk.watch((sources, errands), seen, every) => {}
         () = look_after(console) => {}
         () = authority.sweep(&spool) => {}
         () = authority.follow() => {}
+        () = budget::watch(&authority, in_force, (clock, webhook)) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,7 +153,9 @@ async fn window(
         },
         turn: Mutex::default(),
     };
-    let console = Arc::new(Console::new(Arc::new(house)));
+    let sign_in = args.oidc.settings().map_err(anyhow::Error::msg)?;
+    let console = Console::new(Arc::new(house)).signing_in(sign_in);
+    let console = Arc::new(console);
     Ok((Some(Window { listener, console }), errands))
 }
 

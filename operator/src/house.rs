@@ -14,6 +14,7 @@ use crate::serve::{Census, Diagnosis, Hub};
 use kube::Client;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
+use purser_config::refusals::Refusal;
 use purser_console::{
     Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written,
 };
@@ -85,6 +86,10 @@ impl House for ClusterHouse {
         let names = channels.map(|channel| purser_console::name_of(&channel.metadata));
         let known = names.filter_map(|name| Some((name.clone(), health(&census, &name)?)));
         known.collect()
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        self.hub.refusals()
     }
 
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>> {

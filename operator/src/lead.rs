@@ -25,7 +25,7 @@ use chores::{mark_begun, prove, tell_others, tell_shares, turn_certificates};
 use effects::Effects;
 use kube::{Api, Client};
 use purser_compile::{Gateway, Options};
-use purser_console::{Console, PaymentSecrets};
+use purser_console::{Console, PaymentSecrets, Settings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -39,6 +39,8 @@ const OPENS_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) struct Lead {
     /// The settings.
     pub(crate) run: Run,
+    /// How people sign in who have no password here.
+    pub(crate) sign_in: Option<Settings>,
     /// The API server.
     pub(crate) client: Client,
     /// This process's clock.
@@ -105,7 +107,7 @@ impl Lead {
         tasks.spawn(reconciler.run());
         if let Some(console) = console {
             let house = self.house(&shared, publications.clone());
-            tasks.spawn(open(console, house));
+            tasks.spawn(open(console, house, self.sign_in.clone()));
         }
         let effects = self.effects(&shared);
         tasks.spawn(effects.run(publications, self.leads.clone()));
@@ -293,13 +295,15 @@ impl Lead {
             clock: self.clock,
             identity: self.identity.clone(),
             usage_every: self.run.usage_status_every,
+            webhook: self.run.webhook(),
         }
     }
 }
 
 /// Serves the console; its first lines say how its first user is made.
-async fn open(listener: TcpListener, house: ClusterHouse) {
-    let console = Arc::new(Console::new(Arc::new(house)));
+async fn open(listener: TcpListener, house: ClusterHouse, sign_in: Option<Settings>) {
+    let console = Console::new(Arc::new(house)).signing_in(sign_in);
+    let console = Arc::new(console);
     match console.setup_token().await {
         Ok(Some(token)) => {
             tracing::warn!(

@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     usage_batches: IntCounterVec,
     stream_rejections: IntCounterVec,
     injections: IntCounterVec,
+    budget_alarms: IntCounterVec,
     streams_ended: IntCounterVec,
 }
 
@@ -65,6 +66,19 @@ fn compile_duration() -> prometheus::Result<Histogram> {
         "Seconds of one compilation of the whole world",
     );
     Histogram::with_opts(options.buckets(vec![0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0]))
+}
+
+/// At zero from the start, so that the first one is an increase.
+fn budget_alarms(make: &Register) -> prometheus::Result<IntCounterVec> {
+    let alarms = make.counters(
+        "budget_alarms_total",
+        "Keys whose credits were found used so far, by percent",
+        "percent",
+    )?;
+    for percent in purser_console::bill::THRESHOLDS {
+        alarms.with_label_values(&[&percent.to_string()]);
+    }
+    Ok(alarms)
 }
 
 impl Metrics {
@@ -111,6 +125,7 @@ impl Metrics {
                 "Pods that the API server asked about, by what became of them",
                 "outcome",
             )?,
+            budget_alarms: budget_alarms(&make)?,
             streams_ended: make.counters(
                 "streams_ended_total",
                 "Streams that were broken off, by reason",
@@ -166,6 +181,12 @@ impl Metrics {
     /// A pod was asked about.
     pub(crate) fn injected(&self, outcome: &'static str) {
         self.injections.with_label_values(&[outcome]).inc();
+    }
+
+    /// A key's credits are used so far, and it was told.
+    pub(crate) fn alarmed(&self, percent: u8) {
+        let label = percent.to_string();
+        self.budget_alarms.with_label_values(&[&label]).inc();
     }
 
     /// A stream was broken off.

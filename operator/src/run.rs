@@ -44,6 +44,9 @@ pub enum Failure {
     /// Windows or ledger cannot be opened with these settings.
     #[error("opening what the authority keeps")]
     Stores(#[from] stores::Failure),
+    /// The identity provider's settings make no sense.
+    #[error("setting up the identity provider: {0}")]
+    SignIn(String),
     /// The Lease is gone.
     #[error("leading")]
     Lease(#[from] lease::Failure),
@@ -59,6 +62,7 @@ pub enum Failure {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let run = args.into_run();
     stores::check(&run)?;
+    let sign_in = run.oidc.settings().map_err(Failure::SignIn)?;
     let mut signals = Signals::listen()?;
     let client = Client::try_default().await?;
     let (clock, metrics, ready) = (Clock::System, Arc::new(Metrics::new()?), Ready::default());
@@ -85,6 +89,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     let lead = Lead {
         run,
+        sign_in,
         client,
         clock,
         metrics: Arc::clone(&metrics),

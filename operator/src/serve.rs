@@ -18,6 +18,7 @@ mod hub;
 mod lines;
 mod order;
 mod others;
+mod refusals;
 mod scope;
 mod token;
 mod work;

@@ -4,6 +4,7 @@
 //! often (`health`).
 //! Invariant: nothing of a key's value but its prefix is ever written.
 
+mod budget;
 mod condition;
 mod enforceable;
 mod health;
@@ -12,6 +13,7 @@ mod plan_change;
 mod report;
 mod usage;
 
+pub(crate) use budget::{Budgets, Read};
 pub(crate) use condition::Wanted;
 pub(crate) use enforceable::Teller;
 pub(crate) use usage::Usage;
@@ -38,6 +40,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// What was written is believed for so long; then the cluster's own word counts again.
@@ -59,6 +62,8 @@ pub(crate) struct Reporter {
     pub(crate) events: Recorder,
     /// What keys used.
     pub(crate) usage: Usage,
+    /// Where accounts go that were read, for whoever watches budgets.
+    pub(crate) budgets: watch::Sender<Option<Read>>,
     /// What was said before.
     pub(crate) memory: Memory,
 }
@@ -104,6 +109,7 @@ impl Reporter {
         self.tell_news(publication, news).await;
         let stale = self.usage.refresh(self.hub.authority(), self.hub.moment());
         let stale = stale.await;
+        budget::hand_over(&self.budgets, publication, self.usage.accounts());
         let mut reports = reports(publication, &census);
         self.memory
             .written

@@ -31,6 +31,15 @@ fn what_would_not_work_is_refused_and_named() {
         (json!({"inject": {"timeoutSeconds": 31}}), "timeoutSeconds"),
         (json!({"image": {"pullPolicy": "always"}}), "pullPolicy"),
         (json!({"stores": {"volume": {"siez": "1Gi"}}}), "siez"),
+        (
+            json!({"console": {"oidc": {"issuer": "https://login.example"}}}),
+            "clientId",
+        ),
+        (
+            json!({"console": {"oidc": {"grants": ["ops=admin"]}}}),
+            "grants",
+        ),
+        (json!({"budgets": {"webhook": {"url": "x"}}}), "url"),
         (json!({"watchNamespaces": ["Shop"]}), "watchNamespaces"),
         (json!({"watchNamespaces": "shop"}), "watchNamespaces"),
     ] {

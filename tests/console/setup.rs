@@ -7,6 +7,7 @@ use purser_tests::process::Process;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 pub(super) const SOON: Duration = Duration::from_secs(30);
@@ -47,6 +48,11 @@ pub(super) struct House {
 impl House {
     /// Over the demo and the manifests above.
     pub(super) async fn start() -> House {
+        Self::start_at("127.0.0.1:0", &[]).await
+    }
+
+    /// The same, its console at this address, with these variables.
+    pub(super) async fn start_at(console: &str, more: &[(&str, &str)]) -> House {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("all.yaml"), MANIFESTS).unwrap();
         let path = folder.path().display().to_string();
@@ -61,9 +67,11 @@ impl House {
             "--admin",
             here,
             "--console",
-            here,
+            console,
         ];
-        let mut process = Process::ours("purser", arguments).unwrap();
+        let mut command = Command::new(purser_tests::process::binary("purser").unwrap());
+        command.args(arguments).envs(more.iter().copied());
+        let mut process = Process::start("purser", &mut command).unwrap();
         let serves = format!("purser {} serves http://", env!("CARGO_PKG_VERSION"));
         let serves = process.until_prints(&serves, SOON).await.unwrap();
         let gateway = serves.split('/').next().unwrap().parse().unwrap();

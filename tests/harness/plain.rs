@@ -19,6 +19,8 @@ pub struct Answer {
     pub status: u16,
     /// Status line and headers, lower-case.
     pub head: String,
+    /// Name and value of the cookie that it sets, as a browser would send it back; empty: none.
+    pub cookie: String,
     /// Its body, as it came.
     pub text: String,
 }
@@ -41,6 +43,13 @@ impl Answer {
     }
 }
 
+fn cookie(head: &str) -> String {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    let set = lines.find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let value = set.map_or("", |(_, value)| value);
+    value.split(';').next().unwrap_or_default().to_owned()
+}
+
 /// Sends it; `line`: method and path; `head`: further headers, each with its end of line.
 pub fn send(address: SocketAddr, line: &str, head: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -57,6 +66,7 @@ pub fn send(address: SocketAddr, line: &str, head: &str, body: &str) -> Answer {
     Answer {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
         head: head.to_lowercase(),
+        cookie: cookie(head),
         text: body.to_owned(),
     }
 }

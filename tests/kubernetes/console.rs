@@ -3,6 +3,7 @@
 
 use super::cluster::{API, Cluster};
 use super::operator::{World, free_port};
+use super::place::Place;
 use purser_tests::plain::{Answer, send};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -158,4 +159,39 @@ async fn a_kubernetes_token_may_here_what_rbac_lets_it_do() {
     assert_eq!(list("eyJhbGciOiJub25lIn0.e30.").status, 401);
     let deeds = scene.ask("GET", "/api/audit/", None).data();
     assert_eq!(deeds["items"][0]["by"], "system:serviceaccount:shop:writer");
+}
+
+#[tokio::test]
+async fn why_a_sidecar_refused_a_call_is_read_at_the_operators_console() {
+    let scene = Scene::set().await;
+    let place = Place::new(&scene.world, "refused").await;
+    let [secret, key] = place.key("key", "plan");
+    let plan = place.plan("plan", "models: {allow: ['m']}");
+    place.apply(&[plan, secret, key]).await;
+    place.until_key("key", "True").await;
+    let sidecars = place.sidecars(2).await;
+    for sidecar in [&sidecars[0], &sidecars[0], &sidecars[1]] {
+        let judged = sidecar.judged("another", &place.value("key")).await;
+        assert_eq!(judged, (404, "model_not_found".to_owned()));
+    }
+    let whole = |told: &Value| told[0]["times"] == 3;
+    let told = scene.until("/api/log/refused", whole).await;
+    let named = format!("{}/key", place.namespace);
+    assert_eq!(
+        (&told[0]["token_name"], &told[0]["status"]),
+        (&json!(named), &json!(404))
+    );
+    assert!(
+        told[0]["content"].as_str().unwrap().contains("another"),
+        "{told}"
+    );
+    assert!(
+        told[0]["request_id"].as_str().unwrap().starts_with("req"),
+        "{told}"
+    );
+    // A sidecar that is gone is remembered, and another namespace's people see none of it.
+    drop(sidecars);
+    assert_eq!(scene.ask("GET", "/api/log/refused", None).data(), told);
+    let elsewhere = scene.ask("GET", "/api/log/refused?namespace=shop", None);
+    assert_eq!(elsewhere.data(), json!([]));
 }

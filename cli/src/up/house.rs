@@ -8,9 +8,10 @@ use super::sources::{Place, Sources};
 use crate::manifests::schema::Schemas;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
+use purser_config::refusals::Refusal;
 use purser_config::stream::ChannelHealth;
 use purser_console::{
-    Change, Health, House, Later, PaymentSecrets, Refusal, Refused, Seen, Tested, Written,
+    Change, Health, House, Later, PaymentSecrets, Refused, Seen, Tested, Written,
 };
 use purser_sidecar::gateway::Gateway;
 use std::collections::BTreeMap;
@@ -60,18 +61,7 @@ impl House for LocalHouse {
     }
 
     fn refusals(&self) -> Vec<Refusal> {
-        let lately = self.gateway.refusals.lately().into_iter();
-        let told = lately.map(|refusal| Refusal {
-            key: refusal.key,
-            code: refusal.code,
-            status: refusal.status,
-            message: refusal.message,
-            request: refusal.request,
-            times: refusal.times,
-            first_ms: refusal.first_ms,
-            last_ms: refusal.last_ms,
-        });
-        told.collect()
+        self.gateway.refusals.lately()
     }
 
     fn write(&self, change: Change) -> Later<'_, Result<Written, Refused>> {

@@ -40,12 +40,12 @@ export function query(members) {
   return text ? `?${text}` : "";
 }
 
-async function send(method, path, body, signal) {
+async function send(method, path, body, { signal, credentials = "omit" } = {}) {
   const headers = { accept: "application/json" };
   const token = session()?.token;
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
-  const init = { method, headers, signal, cache: "no-store", credentials: "omit" };
+  const init = { method, headers, signal, cache: "no-store", credentials };
   if (body !== undefined) init.body = JSON.stringify(body);
   try {
     return await fetch(path, init);
@@ -56,8 +56,8 @@ async function send(method, path, body, signal) {
 }
 
 /** Calls and returns the envelope's `data`. */
-export async function call(method, path, body, signal) {
-  const answer = await send(method, path, body, signal);
+export async function call(method, path, body, how) {
+  const answer = await send(method, path, body, how);
   const envelope = await answer.json().catch(() => null);
   if (answer.ok && envelope?.success) return envelope.data;
   throw refused(answer, envelope);
@@ -80,8 +80,10 @@ export async function told(path, members = {}) {
   return said;
 }
 
-export const get = (path, members = {}, signal) => call("GET", path + query(members), undefined, signal);
+export const get = (path, members = {}, signal) => call("GET", path + query(members), undefined, { signal });
 export const post = (path, body = {}) => call("POST", path, body);
+/** The same with the one cookie that there is: that of an attempt to sign in with the identity provider. */
+export const postBack = (path, body = {}) => call("POST", path, body, { credentials: "same-origin" });
 export const put = (path, body) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);
 

@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { get, keep, onEnd, session } from "./api.js";
 import { setUnit } from "./format.js";
 import { frame, mark } from "./shell.js";
-import { signIn } from "./views/signin.js";
+import { comeBack, returned, signIn } from "./views/signin.js";
 
 const VIEWS = ["overview", "keys", "plans", "channels", "log", "statements", "users", "audit", "account"];
 const app = document.getElementById("app");
@@ -125,7 +125,14 @@ async function start() {
     enter(sentence);
   });
   addEventListener("hashchange", show);
-  show();
+  const said = returned();
+  if (!said) return show();
+  try {
+    keep(await comeBack(said));
+    show();
+  } catch (error) {
+    enter(error.message);
+  }
 }
 
 start();

@@ -21,6 +21,8 @@ pub(crate) enum Reply {
     Bare(Value),
     /// Not JSON: its type, its file's name, its text.
     File(&'static str, &'static str, String),
+    /// Another, and what the browser is to keep: a header `Set-Cookie`.
+    Cookie(Box<Reply>, String),
 }
 
 /// A call that did not.
@@ -69,6 +71,13 @@ impl Reply {
                 &json!({"success": true, "message": "", "data": data}),
             ),
             Reply::Bare(value) => written(StatusCode::OK, &value),
+            Reply::Cookie(reply, cookie) => {
+                let mut response = reply.into_response();
+                if let Ok(cookie) = HeaderValue::try_from(cookie) {
+                    response.headers_mut().insert(header::SET_COOKIE, cookie);
+                }
+                response
+            }
             Reply::File(kind, name, text) => {
                 let mut response = Response::new(Full::from(text));
                 let headers = response.headers_mut();

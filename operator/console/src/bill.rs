@@ -4,7 +4,7 @@
 //! ```text
 //! sums, terms, prices --> statement --> JSON, csv, invoice
 //! header, body, secrets --> signature --> event --> ledger::Payment
-//! used, whole --> budget
+//! used, whole, account --> budget
 //! ```
 //!
 //! Invariant: values in, values out: no clock, no store, no network. Amounts are whole millionths, never floats.
@@ -18,7 +18,7 @@ mod money;
 mod signature;
 mod statement;
 
-pub use budget::{THRESHOLDS, due};
+pub use budget::{Stage, THRESHOLDS, due, stage};
 pub use csv::csv;
 pub use event::{Ignored, Unread, hmac_event, stripe_event};
 pub use invoice::{Address, Invoice, invoice};

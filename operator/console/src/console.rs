@@ -4,6 +4,7 @@
 use crate::answer::Failure;
 use crate::house::House;
 use crate::lockout::Ghosts;
+use crate::oidc::{Provider, Settings};
 use crate::password::Passwords;
 use crate::secret;
 use purser_authority::ledger::{Deed, Ledger};
@@ -18,6 +19,8 @@ pub struct Console {
     pub(crate) passwords: Passwords,
     /// Names that nobody has, and how often they were tried.
     pub(crate) ghosts: Ghosts,
+    /// With whom people sign in who have no password here.
+    pub(crate) provider: Option<Provider>,
     /// Makes the first administrator, once.
     setup: Mutex<Option<String>>,
     /// Whether a user was seen; there is always one afterwards.
@@ -32,8 +35,17 @@ impl Console {
             house,
             passwords: Passwords::default(),
             ghosts: Ghosts::default(),
+            provider: None,
             setup: Mutex::default(),
             has_users: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, where people may also sign in so.
+    pub fn signing_in(self, settings: Option<Settings>) -> Self {
+        Console {
+            provider: settings.map(Provider::new),
+            ..self
         }
     }
 

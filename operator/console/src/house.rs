@@ -4,6 +4,7 @@
 
 use purser_authority::ledger::{Ledger, Role};
 use purser_compile::{ObjectRef, Verdict};
+use purser_config::refusals::Refusal;
 use purser_config::stream::Ailment;
 use purser_config::{Configuration, Name, SecretText};
 use purser_crds::{ApiKey, Plan, ProviderChannel};
@@ -80,27 +81,6 @@ pub struct Health {
     pub works: bool,
     /// What is wrong, about which credential or model, and since when in unix milliseconds.
     pub troubles: Vec<(Ailment, Option<String>, u64)>,
-}
-
-/// Calls of one key that were refused for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Whose calls.
-    pub key: Name,
-    /// The answer's code.
-    pub code: &'static str,
-    /// The answer's status.
-    pub status: u16,
-    /// What the last one was told.
-    pub message: String,
-    /// The last one's request id.
-    pub request: String,
-    /// How many.
-    pub times: u64,
-    /// When the first one came, in unix milliseconds.
-    pub first_ms: u64,
-    /// When the last one came, in unix milliseconds.
-    pub last_ms: u64,
 }
 
 /// What is to become of an object.

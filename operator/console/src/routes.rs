@@ -28,6 +28,8 @@ routes! {
     GET    "/openapi.json" Anyone "this table as OpenAPI 3.1" => openapi::document, bare();
 
     POST   "/api/user/login" Anyone "a session for a name and a password" => user::login, body(user::Login), data(user::LoggedIn);
+    POST   "/api/user/oidc" Anyone "begins to sign in with the identity provider; the cookie of the answer belongs to the attempt" => user::begin_oidc, data(user::Begun);
+    POST   "/api/user/oidc/login" Anyone "a session for what the provider sent back, in the browser that began" => user::end_oidc, body(user::Returned), data(user::LoggedIn);
     POST   "/api/user/setup" Anyone "the first administrator, by the one-time token that is printed at the start" => user::setup, body(user::Setup), data(user::LoggedIn);
     GET    "/api/user/logout" Session "ends this session" => user::logout;
     GET    "/api/user/self" Session "oneself" => user::this, data(user::UserView);

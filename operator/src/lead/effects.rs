@@ -9,9 +9,10 @@ use crate::metrics::Metrics;
 use crate::reconcile::{Publication, effects};
 use crate::secrets::Secrets;
 use crate::serve::Hub;
-use crate::status::{self, Reporter, Usage};
+use crate::status::{self, Budgets, Read, Reporter, Usage};
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter as Source};
+use purser_console::Webhook;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(super) struct Effects {
     pub(super) clock: Clock,
     pub(super) identity: String,
     pub(super) usage_every: Duration,
+    pub(super) webhook: Option<Webhook>,
 }
 
 impl Effects {
@@ -40,9 +42,10 @@ impl Effects {
         while leads.wait_for(|leads| *leads).await.is_ok() {
             let mut publications = publications.clone();
             publications.mark_changed();
-            let report = Arc::clone(&self.report);
+            let (report, (accounts, read)) = (Arc::clone(&self.report), watch::channel(None));
             tokio::select! {
-                () = effects(publications, report, self.applier(), self.reporter()) => return,
+                () = effects(publications, report, self.applier(), self.reporter(accounts)) => return,
+                () = self.budgets().run(read) => return,
                 _ = leads.wait_for(|leads| !*leads) => {}
             }
         }
@@ -66,18 +69,33 @@ impl Effects {
         }
     }
 
-    fn reporter(&self) -> Reporter {
+    fn events(&self) -> Recorder {
         let source = Source {
             controller: "purser-operator".into(),
             instance: Some(self.identity.clone()),
         };
+        Recorder::new(self.client.clone(), source)
+    }
+
+    fn budgets(&self) -> Budgets {
+        Budgets {
+            ledger: self.hub.authority().ledger().clone(),
+            events: self.events(),
+            metrics: Arc::clone(&self.metrics),
+            webhook: self.webhook.clone(),
+            clock: self.clock,
+        }
+    }
+
+    fn reporter(&self, budgets: watch::Sender<Option<Read>>) -> Reporter {
         Reporter {
-            events: Recorder::new(self.client.clone(), source),
+            events: self.events(),
             client: self.client.clone(),
             hub: Arc::clone(&self.hub),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
             usage: Usage::new(self.usage_every),
+            budgets,
             memory: status::Memory::default(),
         }
     }

@@ -2,6 +2,7 @@
 //! before it obeys.
 
 use purser_config::quota::Reserve;
+use purser_config::refusals::MOST_TOLD;
 use purser_config::stream::{FromSidecar, Hello};
 use purser_config::usage::{Batch, MAX_FAILURES, MAX_METADATA, Record};
 
@@ -45,6 +46,7 @@ pub(super) fn too_much(message: &FromSidecar) -> Option<&'static str> {
             over(settles.len()).or(odd.then_some("an id"))
         }
         FromSidecar::Usage(batch) => of_batch(batch),
+        FromSidecar::Refused(told) => (told.len() > MOST_TOLD).then_some("refusals"),
         _ => None,
     }
 }

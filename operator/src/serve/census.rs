@@ -99,7 +99,7 @@ impl Census {
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by(|a, b| (&a.namespace, &a.hash).cmp(&(&b.namespace, &b.hash)));
         let diagnoses = self.diagnoses.clone().into_iter().collect();
-        Note { groups, diagnoses }
+        Note::of(groups, diagnoses)
     }
 
     /// Counts in what another replica told. Whoever runs another version than ours counts as not running it: that passes.

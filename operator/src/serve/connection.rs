@@ -222,6 +222,7 @@ impl Stream<'_> {
                 }
             }
             FromSidecar::Health(told) => self.hub.health(self.seat, told),
+            FromSidecar::Refused(told) => self.hub.refused(self.seat, told),
         }
         Ok(())
     }

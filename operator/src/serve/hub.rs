@@ -6,6 +6,7 @@
 //! Invariant: the authority is asked only while its tenure holds.
 
 mod fleet;
+mod refused;
 
 use crate::clock::Clock;
 use crate::lease::Tenure;
@@ -15,6 +16,7 @@ use crate::serve::doors::Doors;
 use crate::serve::health;
 use crate::serve::lines;
 use crate::serve::others::Note;
+use crate::serve::refusals::Refusals;
 use crate::serve::scope::{Scope, Scopes};
 use crate::serve::token::Caller;
 use bytes::Bytes;
@@ -75,6 +77,8 @@ pub(crate) struct Hub {
     fleet: Mutex<Fleet>,
     /// What other replicas last said of their sidecars.
     others: Mutex<Vec<Note>>,
+    /// What sidecars refused.
+    refusals: Mutex<Refusals>,
     published: watch::Sender<u64>,
     level: Level,
     /// What is surely in the latest publication.
@@ -102,6 +106,7 @@ impl Hub {
             scopes: Mutex::default(),
             fleet: Mutex::default(),
             others: Mutex::default(),
+            refusals: Mutex::default(),
             published: watch::Sender::new(0),
             level: Level::default(),
             reached: watch::Sender::default(),
@@ -336,11 +341,15 @@ impl Hub {
 
     /// What other replicas are to know of the sidecars here.
     pub(crate) fn note(&self) -> serde_json::Result<Note> {
-        Ok(self.own_census(&[])?.note())
+        let note = self.own_census(&[])?.note();
+        Ok(note.with(lock(&self.refusals).note()))
     }
 
     /// What other replicas said.
-    pub(crate) fn hear(&self, notes: Vec<Note>) {
+    pub(crate) fn hear(&self, mut notes: Vec<Note>) {
+        // Not compared below: a refused call is no reason to report anew.
+        let told = notes.iter_mut().flat_map(Note::take_refusals);
+        lock(&self.refusals).heard(told.collect());
         let mut others = lock(&self.others);
         if *others != notes {
             *others = notes;

@@ -2,6 +2,7 @@
 //! `hub` composes and hears it, the authority's store carries it.
 
 use crate::serve::health::Diagnosis;
+use crate::serve::refusals::Told;
 use purser_config::{Fault, Name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ pub(crate) struct Note {
     pub(super) groups: Vec<Group>,
     /// What they find of channels.
     pub(super) diagnoses: BTreeMap<Name, Diagnosis>,
+    /// What they refused lately.
+    #[serde(default)]
+    refusals: Vec<Told>,
 }
 
 /// Sidecars of a namespace that hold the same.
@@ -27,6 +31,25 @@ pub(super) struct Group {
 }
 
 impl Note {
+    /// Of these sidecars.
+    pub(super) fn of(groups: Vec<Group>, diagnoses: BTreeMap<Name, Diagnosis>) -> Self {
+        Note {
+            groups,
+            diagnoses,
+            refusals: Vec::new(),
+        }
+    }
+
+    /// The same with what they refused.
+    pub(super) fn with(self, refusals: Vec<Told>) -> Self {
+        Note { refusals, ..self }
+    }
+
+    /// What they refused, which is then no longer in it.
+    pub(super) fn take_refusals(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.refusals)
+    }
+
     /// Where its sidecars are.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().map(|group| group.namespace.as_str())

@@ -34,10 +34,13 @@ const HELD_BACK: [&str; 5] = [
     "lastUsed",
 ];
 
+/// What the ledger says of every account.
+pub(crate) type Accounts = BTreeMap<Name, AccountFacts>;
+
 /// See the file's page.
 pub(crate) struct Usage {
     every: Duration,
-    facts: BTreeMap<Name, AccountFacts>,
+    facts: Arc<Accounts>,
     left_today: BTreeMap<Name, u32>,
     begun: Arc<Activations>,
     unix_ms: u64,
@@ -52,7 +55,7 @@ impl Usage {
     pub(crate) fn new(every: Duration) -> Self {
         Usage {
             every,
-            facts: BTreeMap::new(),
+            facts: Arc::default(),
             left_today: BTreeMap::new(),
             begun: Arc::default(),
             unix_ms: 0,
@@ -86,7 +89,7 @@ impl Usage {
         };
         match accounts {
             Ok(facts) => {
-                self.facts = facts;
+                self.facts = Arc::new(facts);
                 self.left_today = authority.left_today(at).await;
             }
             Err(error) => {
@@ -94,6 +97,11 @@ impl Usage {
             }
         }
         Some(self.every)
+    }
+
+    /// The accounts as they were last read: another `Arc` with each time.
+    pub(crate) fn accounts(&self) -> &Arc<Accounts> {
+        &self.facts
     }
 
     /// What a key can spend, if it has an account.

@@ -11,7 +11,7 @@
 //!
 //! Invariant: plain data and its validation only. No clock, no I/O, no Kubernetes, no async.
 //! Invariant: what is a secret (`SecretText`) never prints itself.
-//! Invariant: times that cross the wire are ages or remaining times, except moments a person wrote (unix milliseconds).
+//! Invariant: times that cross the wire are ages or remaining times, except moments a person wrote or reads (unix milliseconds).
 
 pub mod bundle;
 pub mod calendar;
@@ -25,6 +25,7 @@ mod name;
 mod plan;
 pub mod price;
 pub mod quota;
+pub mod refusals;
 mod secret;
 pub mod stream;
 pub mod usage;

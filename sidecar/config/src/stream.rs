@@ -5,6 +5,7 @@
 //! [`SILENCE_MS`]. Lines longer than [`MAX_LINE`] end the connection.
 
 use crate::quota::{Ask, Grant, Hold, Reserve, Reserved, Return, Settle, Share, TokenUse, Use};
+use crate::refusals::Refusal;
 use crate::usage::Batch;
 use crate::{Configuration, Fault, Name, Resource};
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,9 @@ pub enum FromSidecar {
     /// How this process finds each channel that it has called: whole after each `Hello`, and again, whole, when it changed,
     /// at most once in [`PING_MS`].
     Health(Vec<ChannelHealth>),
+    /// Calls that this process refused: each key and code whole after each `Hello`, and again, whole, when one more was refused; at most
+    /// once in [`PING_MS`], and at most [`MOST_TOLD`](crate::refusals::MOST_TOLD) of them.
+    Refused(Vec<Refusal>),
     /// I am here.
     Ping,
 }

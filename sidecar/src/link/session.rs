@@ -33,6 +33,8 @@ struct Session<'a> {
     heard: Instant,
     /// How the channels were when that was last told.
     health: Option<Vec<Found>>,
+    /// How many refused calls were told.
+    refused: u64,
 }
 
 impl Link {
@@ -49,6 +51,7 @@ impl Link {
             shipped: 0,
             heard: Instant::now(),
             health: None,
+            refused: 0,
         };
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.memory.begin_anew();
@@ -159,8 +162,14 @@ impl Session<'_> {
         })
     }
 
-    /// Once in `PING_MS`: how the channels are, if that is news, else only that this process is here.
+    /// Once in `PING_MS`.
     async fn beat(&mut self) -> Result<(), LinkError> {
+        self.tell_health().await?;
+        self.tell_refused().await
+    }
+
+    /// How the channels are, if that is news, else only that this process is here.
+    async fn tell_health(&mut self) -> Result<(), LinkError> {
         let now = self.around.clock.now();
         let found = survey(&self.around.store, now);
         if self.health.as_ref() == Some(&found) {
@@ -169,6 +178,16 @@ impl Session<'_> {
         let told = found.iter().map(|one| one.told(now)).collect();
         self.health = Some(found);
         self.send(&FromSidecar::Health(told)).await
+    }
+
+    /// Calls that were refused since that was last told.
+    async fn tell_refused(&mut self) -> Result<(), LinkError> {
+        let (news, upto) = self.around.gateway.refusals.since(self.refused);
+        self.refused = upto;
+        match news.is_empty() {
+            true => Ok(()),
+            false => self.send(&FromSidecar::Refused(news)).await,
+        }
     }
 
     async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {

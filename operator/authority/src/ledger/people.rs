@@ -33,7 +33,7 @@ pub struct User {
     pub namespaces: Vec<String>,
     /// Whether it may not log in.
     pub disabled: bool,
-    /// What its password is checked against: a PHC string; empty: it has none.
+    /// What its password is checked against: a PHC string; empty: it has none; or by what somebody who vouches for it knows it.
     pub password: String,
     /// When it was made, in unix milliseconds.
     pub created_ms: u64,

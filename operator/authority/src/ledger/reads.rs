@@ -33,6 +33,8 @@ pub struct AccountFacts {
     pub credits_left: Micros,
     /// What is left of each grant that lasts: plan and period, and how much.
     pub grants: BTreeMap<(String, String), Micros>,
+    /// What each of these was when it was made, whatever its plan grants now.
+    pub granted: BTreeMap<(String, String), Micros>,
     /// What open reservations hold.
     pub credits_reserved: Micros,
     /// What calls cost, ever.
@@ -211,7 +213,9 @@ async fn accounts<S: Rows>(
         if row.ends_ms.is_none_or(|ends| wall_ms < ends) {
             let of = facts.entry(name(store, &row.key)?).or_default();
             of.credits_left += row.remaining;
-            of.grants.insert((row.plan, row.period), row.remaining);
+            let grant = (row.plan, row.period);
+            of.granted.insert(grant.clone(), row.amount);
+            of.grants.insert(grant, row.remaining);
         }
     }
     for ((key, plan), at_ms) in activations(store).await? {

@@ -1,7 +1,7 @@
 // Who are you: signing in, and the first start, when the one-time token that the server printed makes the first administrator.
 
 import { fill, h } from "../dom.js";
-import { post } from "../api.js";
+import { post, postBack } from "../api.js";
 import { field, form } from "../shown.js";
 import { themeSwitch } from "../shell.js";
 
@@ -14,6 +14,7 @@ export function signIn(app, status, sentence, done) {
   );
   card.append(h("h1", first ? "Set up Purser" : "Sign in to Purser"));
   card.append(h("p.muted", sentence || lead(first)), first ? setup(done) : login(done));
+  if (status.oidc_enabled) card.append(elsewhere(status.oidc_name));
   fill(app, h("main.doorway", card, h("p.small.muted", status.version ? `Purser ${status.version}` : "")));
   card.querySelector("input").focus();
 }
@@ -22,6 +23,26 @@ const lead = (first) =>
   first
     ? "Nobody can sign in yet. The server printed a one-time token when it started; whoever has it becomes the first administrator."
     : "Keys, plans, channels and what they cost.";
+
+/** The button that leads to the identity provider. */
+function elsewhere(provider) {
+  const go = async () => location.assign((await postBack("api/user/oidc")).url);
+  return form([h("p.muted.small", "or")], { action: `Sign in with ${provider}`, send: go });
+}
+
+/** What the identity provider sent this page back with, which the address forgets at once; null: nothing. */
+export function returned() {
+  const said = Object.fromEntries(new URLSearchParams(location.search));
+  if (!said.state) return null;
+  history.replaceState(null, "", location.pathname + location.hash);
+  return said;
+}
+
+/** The session for it. */
+export async function comeBack(said) {
+  if (said.error) throw new Error(`The identity provider says: ${said.error_description || said.error}`);
+  return postBack("api/user/oidc/login", { code: said.code, state: said.state, iss: said.iss });
+}
 
 const name = () =>
   field(

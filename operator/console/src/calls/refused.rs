@@ -2,8 +2,8 @@
 
 use crate::answer::{Outcome, Reply};
 use crate::ask::Ask;
-use crate::house::Refusal;
 use crate::ids;
+use purser_config::refusals::Refusal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub(crate) struct Told {
     namespace: String,
     status: u16,
     /// The code of the answer.
-    code: &'static str,
+    code: String,
     /// What the last one was told.
     content: String,
     /// The last one's.
@@ -63,7 +63,7 @@ fn told(refusal: Refusal) -> Told {
         token_id: ids::number("ApiKey", refusal.key.as_str()),
         namespace: refusal.key.namespace().to_owned(),
         status: refusal.status,
-        code: refusal.code,
+        code: refusal.code.into_owned(),
         content: refusal.message,
         request_id: refusal.request,
         times: refusal.times,

@@ -2,9 +2,11 @@
 //! administrator, and never keep or log a password.
 
 mod login;
+mod oidc;
 mod people;
 
 pub(crate) use login::{LoggedIn, Login, Setup, login, logout, setup};
+pub(crate) use oidc::{Begun, Returned, begin_oidc, end_oidc};
 pub(crate) use people::{
     ChangeSelf, Manage, NewUser, change_self, create, list, manage, read, this,
 };

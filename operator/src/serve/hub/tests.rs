@@ -176,3 +176,39 @@ async fn a_closed_connection_frees_a_share_at_once_only_where_no_pod_will_tell_o
     );
     assert!(!freed(Some("pod"), true).await, "its pod may still use it");
 }
+
+#[tokio::test]
+async fn what_a_sidecar_refused_is_told_to_other_replicas_and_is_no_reason_to_report_anew() {
+    use purser_config::refusals::Refusal;
+    let ((one, _kept), (other, _kept_too)) = (hub().await, hub().await);
+    let (seat, _lines) = one.join(&caller("pod"), &hello()).await.unwrap();
+    let refusal = Refusal {
+        key: Name::new("shop", "a"),
+        code: "plan_expired".into(),
+        status: 403,
+        message: "over".into(),
+        request: "req_1".into(),
+        times: 2,
+        first_ms: 1,
+        last_ms: 2,
+    };
+    one.refused(&seat, vec![refusal.clone()]);
+    let note = || {
+        let text = serde_json::to_string(&one.note().unwrap()).unwrap();
+        serde_json::from_str::<Note>(&text).unwrap()
+    };
+    let notified = other.report.notified();
+    other.hear(vec![note()]);
+    notified.await; // A sidecar is connected elsewhere: that is news.
+    assert_eq!(other.refusals(), std::slice::from_ref(&refusal));
+    let again = Refusal {
+        times: 3,
+        ..refusal
+    };
+    one.refused(&seat, vec![again.clone()]);
+    other.hear(vec![note()]);
+    assert_eq!(other.refusals(), [again]);
+    let quiet = std::time::Duration::from_millis(1);
+    let notified = tokio::time::timeout(quiet, other.report.notified()).await;
+    assert!(notified.is_err(), "nothing else is new");
+}

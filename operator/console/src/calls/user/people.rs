@@ -3,6 +3,7 @@
 use super::{UserView, fits, hashed, name, role};
 use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
+use crate::oidc::is_mark;
 use crate::who::nobody;
 use purser_authority::ledger::{Ledger, Role, User, UserRefused};
 use schemars::JsonSchema;
@@ -190,6 +191,10 @@ async fn set(ask: &Ask, user: &mut User, wanted: Manage) -> Result<(), Failure> 
         user.display_name = shown(name)?;
     }
     if let Some(password) = wanted.password {
+        if is_mark(&user.password) {
+            let why = "this person signs in with the identity provider, and has no password here";
+            return Err(Failure::new(409, why));
+        }
         user.password = hashed(&ask.console, &password).await?;
     }
     Ok(())
