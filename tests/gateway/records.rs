@@ -3,7 +3,7 @@
 
 use super::setup::SOON;
 use purser_authority::ledger::{Filter, Ledger};
-use purser_config::usage::{End, Failure, Fault, Record};
+use purser_config::usage::{End, Fault, Record};
 use purser_config::{Endpoint, Name};
 use purser_tests::process::Process;
 use purser_tests::provider::{Behaviour, Provider};
@@ -176,16 +176,9 @@ fn lost(one: &Record) -> Vec<(&str, Fault, Option<u16>)> {
         until = failure.at_ms + failure.took_ms;
     }
     assert!(until <= one.latency_ms, "{one:?}");
-    let each = |failure| {
-        let Failure {
-            channel,
-            fault,
-            status,
-            ..
-        } = failure;
-        (channel.as_str(), *fault, *status)
-    };
-    one.failures.iter().map(each).collect()
+    let lost = one.failures.iter();
+    lost.map(|failure| (failure.channel.as_str(), failure.fault, failure.status))
+        .collect()
 }
 
 /// What all of them have in common.
