@@ -164,6 +164,11 @@ impl Trial<'_> {
         Err(conclude(&self.outcomes, self.call.model(), retry))
     }
 
+    fn look_at_clock(&mut self) -> Duration {
+        self.now = self.failover.clock.now();
+        self.now
+    }
+
     /// A body that is not kept can be sent once.
     fn may_try(&self, serving: &Serving) -> bool {
         let most = match (self.call.replay, serving.substitute) {
@@ -189,8 +194,7 @@ impl Trial<'_> {
             if !may || !self.admit(serving, self.now).await? {
                 return Ok(None);
             }
-            self.now = self.failover.clock.now();
-            let now = self.now;
+            let now = self.look_at_clock();
             let Some(claim) = claim(self.call, serving, (now, force, first)) else {
                 return Ok(None);
             };
@@ -200,7 +204,7 @@ impl Trial<'_> {
             let sending = self.sending(serving, claim.credential);
             let attempt = attempt(self.call, serving, sending, (&self.failover.clock, now));
             let Attempted { outcome, answer } = Box::pin(attempt).await;
-            self.now = self.failover.clock.now();
+            self.look_at_clock();
             let used = claim.credential;
             let place = Place {
                 at,
@@ -226,7 +230,7 @@ impl Trial<'_> {
                     self.attempts -= u32::from(!charged);
                     repeats += 1;
                     tokio::time::sleep(after).await;
-                    self.now = self.failover.clock.now();
+                    self.look_at_clock();
                 }
             }
         }

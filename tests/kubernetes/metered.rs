@@ -173,6 +173,14 @@ async fn records_of_anothers_spool_or_key_are_refused_and_end_the_stream() {
     assert_eq!(one.ship(2, vec![record(&key, "foreign-4")]).await, 2);
 }
 
+/// On the key and on the operator's own page.
+async fn tells_of_damage(world: &World, place: &Place) {
+    let told = until_enforceable(place, ("False", "LedgerUnavailable")).await;
+    assert!(told.contains("it is damaged, or no ledger"), "{told}");
+    let page = world.page("/readyz").await;
+    assert!(page.contains("opening the ledger: "), "{page}");
+}
+
 #[tokio::test]
 async fn a_killed_operator_with_a_data_directory_forgets_nothing_and_waits_for_a_damaged_ledger() {
     let data = tempfile::tempdir().unwrap();
@@ -197,10 +205,7 @@ async fn a_killed_operator_with_a_data_directory_forgets_nothing_and_waits_for_a
     let (ledger, aside) = (data.path().join("ledger.sqlite"), data.path().join("aside"));
     damaged(&ledger, &aside);
     let mending = async {
-        let told = until_enforceable(&place, ("False", "LedgerUnavailable")).await;
-        assert!(told.contains("it is damaged, or no ledger"), "{told}");
-        let page = world.page("/readyz").await;
-        assert!(page.contains("opening the ledger: "), "{page}");
+        tells_of_damage(&world, &place).await;
         mended(&ledger, &aside);
     };
     tokio::join!(world.run(), mending);

@@ -149,5 +149,6 @@ fn call(caller: &Arc<Caller>) -> Call {
         as_array: false,
         letters: purser_sidecar::letter::Letters::default(),
         keeping: None,
+        stored: None,
     }
 }
