@@ -45,7 +45,7 @@ pub struct Failover {
 /// An answer, and who gave it after how many attempts.
 pub struct Won {
     /// What to relay.
-    pub answer: Answer,
+    pub answer: Box<Answer>,
     /// Whose it is.
     pub serving: Serving,
     /// Attempts made, this one included.
@@ -185,7 +185,7 @@ impl Trial<'_> {
         serving: &Serving,
         at: usize,
         pass: Pass,
-    ) -> Result<Option<(Answer, Bill)>, Reject> {
+    ) -> Result<Option<(Box<Answer>, Bill)>, Reject> {
         let (mut repeats, mut first) = (0, true);
         while self.may_try(serving) {
             let reach = &serving.reach;
@@ -329,7 +329,7 @@ impl Trial<'_> {
         });
     }
 
-    fn answered(&self, answer: Option<Answer>) -> Result<Answer, Reject> {
+    fn answered(&self, answer: Option<Box<Answer>>) -> Result<Box<Answer>, Reject> {
         answer.ok_or_else(|| Reject::BadUpstream("it had no body".into()))
     }
 

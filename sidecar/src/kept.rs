@@ -84,8 +84,10 @@ fn background(call: &Call) -> Result<(), Reject> {
 
 /// The account that made the thoughts of a conversation, which any other goes on with without them.
 fn preferred(call: &Call, serving: &[Serving]) -> Option<Box<Keeping>> {
-    let is_conversation = (call.dialect, call.endpoint) == (Dialect::OpenAI, Endpoint::Responses);
-    let seal = thinks_at(&call.body).filter(|_| is_conversation)?;
+    if (call.dialect, call.endpoint) != (Dialect::OpenAI, Endpoint::Responses) {
+        return None;
+    }
+    let seal = thinks_at(&call.body)?;
     let prefers = serving.iter().find_map(|one| account(one, &seal))?;
     Some(Box::new(Keeping {
         prefers: Some(prefers),

@@ -30,7 +30,7 @@ pub struct Attempted {
     /// For the judge.
     pub outcome: Outcome,
     /// For the caller, if the judge says so.
-    pub answer: Option<Answer>,
+    pub answer: Option<Box<Answer>>,
 }
 
 impl Attempted {

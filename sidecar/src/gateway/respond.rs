@@ -38,7 +38,7 @@ impl Told {
 
 /// An answer that was won, and for whom.
 pub(super) struct Answered<'a> {
-    pub(super) answer: Answer,
+    pub(super) answer: Box<Answer>,
     pub(super) serving: Serving,
     pub(super) told: Told,
     pub(super) call: &'a Call,
@@ -50,7 +50,7 @@ pub(super) struct Answered<'a> {
 pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
     let (status, headers) = head(&answered);
     let (answer, serving, call, clock, mut meter) = meter(answered, status);
-    let body = match answer {
+    let body = match *answer {
         Answer::Whole { body, usage, .. } => {
             meter.bill.content(status.as_u16(), meter.content);
             match usage.filter(|_| call.uses_tokens()) {
@@ -80,7 +80,7 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
                 id,
                 clock,
             };
-            Body::Relay(Box::new(Relay::new(*flow, setting)))
+            Body::Relay(Box::new(Relay::new(flow, setting)))
         }
     };
     with(status, headers, body)
@@ -95,6 +95,7 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
         call,
         ..
     } = answered;
+    let answer = answer.as_ref();
     let (status, mut headers) = match answer {
         Answer::Whole {
             status, headers, ..
@@ -134,7 +135,7 @@ fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
 fn meter<'a>(
     answered: Answered<'a>,
     status: StatusCode,
-) -> (Answer, Serving, &'a Call, Clock, Meter) {
+) -> (Box<Answer>, Serving, &'a Call, Clock, Meter) {
     let Answered {
         answer,
         serving,
@@ -151,7 +152,7 @@ fn meter<'a>(
         content: clock.now(),
         series: Arc::clone(&serving.series),
         status: status.as_u16(),
-        stream: matches!(&answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
+        stream: matches!(&*answer, Answer::Flowing(flow) if flow.kind == Kind::Events),
         bill,
         ended: false,
     };

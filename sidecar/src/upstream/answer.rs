@@ -32,7 +32,7 @@ pub enum Answer {
         usage: Option<Usage>,
     },
     /// An answer that has begun well.
-    Flowing(Box<Flow>),
+    Flowing(Flow),
     /// A 4xx of the provider, for the caller if the fault is the caller's.
     Refused { status: StatusCode, told: Told },
 }
@@ -166,7 +166,7 @@ async fn read_whole(
             };
             return Attempted {
                 outcome: Outcome::Answered,
-                answer: Some(Answer::Flowing(Box::new(flow))),
+                answer: Some(Box::new(Answer::Flowing(flow))),
             };
         }
     }
@@ -192,7 +192,7 @@ fn whole(
     };
     Attempted {
         outcome: Outcome::Answered,
-        answer: Some(answer),
+        answer: Some(Box::new(answer)),
     }
 }
 
@@ -230,7 +230,7 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
             };
             Attempted {
                 outcome: Outcome::Answered,
-                answer: Some(Answer::Flowing(Box::new(flow))),
+                answer: Some(Box::new(Answer::Flowing(flow))),
             }
         }
         Ok(None) => Attempted::failed(Outcome::Unusable("an empty answer".into())),

@@ -13,7 +13,7 @@ use purser_dialects::upstream_error::clean_failed;
 /// Seals the answer of this credential.
 pub(super) fn seal(attempted: &mut Attempted, call: &Call, (reach, credential): (&Reach, usize)) {
     let seal = seal_of(reach, credential);
-    match &mut attempted.answer {
+    match attempted.answer.as_deref_mut() {
         Some(Answer::Whole { body, .. }) => {
             let held = std::mem::take(body);
             let held = match call.stored {

@@ -58,7 +58,7 @@ pub(super) async fn read(
                 };
                 return Attempted {
                     outcome: Outcome::Answered,
-                    answer: Some(Answer::Flowing(Box::new(flow))),
+                    answer: Some(Box::new(Answer::Flowing(flow))),
                 };
             }
             other => return refused(other),
@@ -108,7 +108,7 @@ fn refused(verdict: Verdict) -> Attempted {
     });
     Attempted {
         outcome: Outcome::Failed(failed),
-        answer,
+        answer: answer.map(Box::new),
     }
 }
 

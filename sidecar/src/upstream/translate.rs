@@ -54,7 +54,7 @@ pub(super) async fn read_whole(
     };
     Attempted {
         outcome: Outcome::Answered,
-        answer: Some(answer),
+        answer: Some(Box::new(answer)),
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
     let answer = Answer::Refused { status, told };
     Attempted {
         outcome: Outcome::Failed(failed),
-        answer: Some(answer),
+        answer: Some(Box::new(answer)),
     }
 }
 

@@ -28,14 +28,15 @@ pub(super) fn escaped(mut text: &[u8]) -> Option<&[u8]> {
             }
             _ => return None,
         };
-        text = plain(text)?;
+        // What has escapes is prose, and long.
+        text = long(text)?;
     }
 }
 
 /// How many times eight bytes are read before a wider search is worth setting out: names and short values end here.
 const SHORT: usize = 3;
-/// Bytes that are looked at together, which the compiler turns into one vector.
-const WIDE: usize = 16;
+/// Bytes of the wider search, which the compiler turns into vector instructions.
+const WIDE: usize = 32;
 
 /// From the first quote, backslash or raw control character on.
 #[inline(never)]
@@ -62,33 +63,24 @@ fn eight(text: &[u8]) -> Option<Result<&[u8], &[u8]>> {
     text.get(found.trailing_zeros() as usize / 8..).map(Ok)
 }
 
-/// The same by two searches, each of which looks at many bytes in few instructions: for the end, and for what may not stand before it.
 #[inline(never)]
-fn long(text: &[u8]) -> Option<&[u8]> {
-    let end = memchr::memchr2(b'"', b'\\', text)?;
-    if has_control(text.get(..end)?) {
-        return one_by_one(text);
-    }
-    text.get(end..)
-}
-
-/// Whether a raw control character is among these bytes, none of which is a quote or a backslash.
-#[inline]
-fn has_control(bytes: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<WIDE>()) else {
-        return one_by_one(bytes).is_some();
-    };
-    let mut least: [u8; WIDE] = *first;
-    // What is left over by the last whole chunk is within the last bytes.
-    for chunk in bytes.as_chunks().0.iter().chain([last]) {
-        for (least, byte) in least.iter_mut().zip(chunk) {
-            *least = (*least).min(*byte);
+fn long(mut text: &[u8]) -> Option<&[u8]> {
+    while let Some((bytes, rest)) = text.split_first_chunk::<WIDE>() {
+        if bytes
+            .iter()
+            .fold(false, |any, byte| any | is_special(*byte))
+        {
+            break;
         }
+        text = rest;
     }
-    let (halves, _) = least.as_chunks();
-    halves
-        .iter()
-        .any(|half| special(u64::from_le_bytes(*half)) != 0)
+    loop {
+        text = match eight(text) {
+            Some(Ok(from)) => return Some(from),
+            Some(Err(rest)) => rest,
+            None => return one_by_one(text),
+        };
+    }
 }
 
 fn one_by_one(text: &[u8]) -> Option<&[u8]> {
