@@ -2,8 +2,9 @@
 //! and `relay`, settled once, however the call ends: a bill that is dropped settles itself. It must never be settled twice, and never
 //! hold a body.
 
-use crate::charge::{By, Ended, Stage, charge};
-use crate::clock::Clock;
+mod record;
+
+use crate::charge::Stage;
 use crate::ledger::{Drawn, Ledger};
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
@@ -11,7 +12,7 @@ use crate::spool::Intent;
 use http::HeaderValue;
 use purser_config::price::{Cost, Micros, Tokens};
 use purser_config::quota::{Settle, TokensLeft};
-use purser_config::usage::{End, Failure, MAX_FAILURES, Record, user_metadata};
+use purser_config::usage::{End, Failure, MAX_FAILURES};
 use purser_config::{Endpoint, Name, OnAbort};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub(crate) struct Open {
     relayed: u64,
     waste: BTreeMap<Name, Micros>,
     failures: Vec<Failure>,
+    ended: Duration,
 }
 
 impl Bill {
@@ -97,6 +99,7 @@ impl Bill {
             relayed: 0,
             waste: BTreeMap::new(),
             failures: Vec::new(),
+            ended: Duration::ZERO,
         })))
     }
 
@@ -224,9 +227,18 @@ impl Bill {
         }
     }
 
-    /// The end. Only the first counts.
+    /// The end, now. Only the first counts.
     pub fn end(&mut self, end: End) {
-        if let Some(open) = self.0.take() {
+        if let Some(open) = self.open() {
+            let now = open.ledger.clock.now();
+            self.end_at(end, now);
+        }
+    }
+
+    /// The end, at this moment of the sidecar's clock.
+    pub fn end_at(&mut self, end: End, now: Duration) {
+        if let Some(mut open) = self.0.take() {
+            open.ended = now;
             open.settle(end);
         }
     }
@@ -318,88 +330,4 @@ impl Open {
     fn id(&self) -> &str {
         self.facts.id.to_str().unwrap_or_default()
     }
-
-    fn into_record(self, end: End, tokens: Tokens, reported: bool) -> Record {
-        let clock = self.ledger.clock;
-        let (credits, reservation, unpaid) = self.charge(end, tokens, reported);
-        let served = self.serving.as_ref();
-        let used = served.filter(|_| !self.facts.stored);
-        let cost = used.and_then(|serving| serving.model().cost);
-        let channel = served.map(|serving| serving.reach.lane.name.clone());
-        let labels = self.facts.user.as_deref().map(user_metadata);
-        let labels = labels.unwrap_or_default();
-        let gave_content = self.stage > Stage::Attempted;
-        let tokens = if gave_content || reported {
-            tokens
-        } else {
-            Tokens::default()
-        };
-        Record {
-            id: self.id().to_owned(),
-            key: self.facts.caller.name.clone(),
-            plan: self.facts.caller.plan_name.to_string(),
-            reservation,
-            channel,
-            endpoint: self.facts.endpoint,
-            served: used
-                .map(|serving| serving.upstream_name().to_owned())
-                .unwrap_or_default(),
-            attempts: self.attempts,
-            status: self.status,
-            end,
-            stream: self.facts.stream,
-            estimated: !reported && tokens != Tokens::default(),
-            cost: cost
-                .filter(|_| gave_content)
-                .map_or(0, |cost| cost.of(&tokens)),
-            tokens,
-            credits,
-            waste: self.waste,
-            failures: self.failures,
-            unpaid,
-            began_ms: self.facts.began.1,
-            latency_ms: since(&clock, self.facts.began.0),
-            first_ms: self
-                .content
-                .map(|at| millis(at.saturating_sub(self.facts.began.0))),
-            user_metadata: labels,
-            asked: self.facts.asked,
-        }
-    }
-
-    /// What the key pays, by which reservation, and what it was worth beyond that.
-    fn charge(&self, end: End, tokens: Tokens, reported: bool) -> (Micros, Option<String>, Micros) {
-        let Some(paid) = &self.paid else {
-            return (0, None, 0);
-        };
-        let ended = Ended {
-            stage: self.stage,
-            by: match end {
-                End::ClientLeft => By::Caller,
-                _ => By::Provider,
-            },
-            tokens,
-            reported,
-            relayed: self.relayed,
-        };
-        let charge = charge(&ended, &paid.cost, paid.on_abort, paid.reserved);
-        let reservation = match &paid.drawn {
-            Some(drawn) => {
-                let unused = drawn.credits.saturating_sub(charge.credits);
-                self.ledger.put_back(&self.facts.caller.name, drawn, unused);
-                drawn.id.clone()
-            }
-            None => self.id().to_owned(),
-        };
-        (charge.credits, Some(reservation), charge.waste)
-    }
-}
-
-fn since(clock: &Clock, began: Duration) -> u64 {
-    millis(clock.now().saturating_sub(began))
-}
-
-/// A span as records say it.
-pub(crate) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -67,6 +67,11 @@ impl Clock {
     }
 }
 
+/// A span as records say it.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn system_ms() -> Option<u64> {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(wall.as_millis() as u64)

@@ -7,11 +7,11 @@ mod pay;
 
 pub use order::gone;
 
-use crate::bill::{Bill, millis};
+use crate::bill::Bill;
 use crate::budget::Budget;
 use crate::call::Call;
 use crate::circuit::Admission;
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, millis};
 use crate::lane::{Claim, Noted};
 use crate::ledger::{Ledger, Reservation};
 use crate::metrics::Metrics;

@@ -60,7 +60,7 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
                 }
                 None => {}
             }
-            meter.end(End::Done);
+            meter.end_at(End::Done, meter.content);
             Body::Whole(Some(body))
         }
         Answer::Refused { told, .. } => {

@@ -40,17 +40,20 @@ impl Meter {
         self.bill.used(usage.tokens());
     }
 
-    /// The end. Only the first counts.
+    /// The end, now. Only the first counts.
     pub fn end(&mut self, end: End) {
+        let now = self.clock.now();
+        self.end_at(end, now);
+    }
+
+    /// The end, at this moment of its clock.
+    pub fn end_at(&mut self, end: End, now: Duration) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let seconds = |at: Duration| at.saturating_sub(self.began).as_secs_f64();
-        self.metrics.ended(
-            &self.series,
-            seconds(self.clock.now()),
-            seconds(self.content),
-        );
+        self.metrics
+            .ended(&self.series, seconds(now), seconds(self.content));
         self.metrics.answered(&self.series, self.status);
         self.metrics.in_flight.dec();
         if self.stream {
@@ -60,6 +63,6 @@ impl Meter {
                 _ => "broken",
             });
         }
-        self.bill.end(end);
+        self.bill.end_at(end, now);
     }
 }
