@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use purser_config::Name;
-use purser_console::OidcArgs;
+use purser_console::{OidcArgs, WebhookArgs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -66,12 +66,9 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) payment_secret: Vec<String>,
-    /// Where it is told, by a POST, that a key's credits are used to 50, 80 and 100 percent.
-    #[arg(long, env = "PURSER_BUDGET_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = purser_console::web_address)]
-    pub(crate) budget_webhook: Option<http::Uri>,
-    /// With what it is signed, in X-Signature: sha256=HMAC of the body.
-    #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
-    pub(crate) budget_secret: Option<String>,
+    /// Who is told of credits that run out.
+    #[command(flatten)]
+    pub(crate) budget: WebhookArgs,
     /// How people sign in at the console who have no password there.
     #[command(flatten)]
     pub(crate) oidc: OidcArgs,

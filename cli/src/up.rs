@@ -28,7 +28,7 @@ use authority::Local;
 use desk::{Desk, Errand};
 use house::LocalHouse;
 use keybook::Keybook;
-use purser_console::{Console, PaymentSecrets, Webhook};
+use purser_console::{Console, PaymentSecrets};
 use purser_sidecar::clock::Clock;
 use purser_sidecar::gateway::Gateway;
 use purser_sidecar::run::{self, Ending, Listen, Sidecar};
@@ -100,8 +100,7 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
         }
     };
     let every = Duration::from_millis(args.poll_ms.max(10));
-    let webhook = args.budget_webhook.clone();
-    let webhook = webhook.map(|to| Webhook::new(to, args.budget_secret.clone()));
+    let webhook = args.budget.webhook();
     let in_force = desk.seen();
     tokio::select! {
         () = sidecar.serve(ENDING, end) => {}

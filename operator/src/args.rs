@@ -2,7 +2,7 @@
 
 use clap::{Args as Group, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
-use purser_console::{OidcArgs, Webhook};
+use purser_console::{OidcArgs, WebhookArgs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,12 +74,9 @@ pub struct Run {
         hide_env_values = true
     )]
     pub payment_secret: Vec<String>,
-    /// Where it is told, by a POST, that a key's credits are used to 50, 80 and 100 percent.
-    #[arg(long, env = "PURSER_BUDGET_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = purser_console::web_address)]
-    pub budget_webhook: Option<http::Uri>,
-    /// With what it is signed, in X-Signature: sha256=HMAC of the body.
-    #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
-    pub budget_secret: Option<String>,
+    /// Who is told of credits that run out.
+    #[command(flatten)]
+    pub budget: WebhookArgs,
     /// How people sign in who have no password here.
     #[command(flatten)]
     pub oidc: OidcArgs,
@@ -129,14 +126,6 @@ pub struct Run {
     /// How often a key's usage is written into its status at most, as 30s.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub usage_status_every: Duration,
-}
-
-impl Run {
-    /// Who is told of credits that run out.
-    pub(crate) fn webhook(&self) -> Option<Webhook> {
-        let to = self.budget_webhook.clone()?;
-        Some(Webhook::new(to, self.budget_secret.clone()))
-    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -295,7 +295,7 @@ impl Lead {
             clock: self.clock,
             identity: self.identity.clone(),
             usage_every: self.run.usage_status_every,
-            webhook: self.run.webhook(),
+            webhook: self.run.budget.webhook(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::snapshot::Caller;
 use bytes::Bytes;
 use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use purser_config::Endpoint;
+use purser_config::{Endpoint, Name};
 use purser_dialects::kept::Stored;
 use purser_dialects::translate::Path;
 use purser_dialects::{Dialect, Named, Scan, estimate};
@@ -70,6 +70,16 @@ impl Call {
     /// Whether its answer tells tokens that it used: an earlier answer's were told with that.
     pub fn uses_tokens(&self) -> bool {
         self.stored.is_none() && self.endpoint.reports_tokens()
+    }
+
+    /// The only one of a channel's credentials that may be used, where one keeps what the call names.
+    pub fn pinned(&self) -> Option<usize> {
+        self.keeping.as_ref()?.credential
+    }
+
+    /// The channel and the credential that are best, where others do as well.
+    pub fn preferred(&self) -> Option<&(Name, usize)> {
+        self.keeping.as_ref()?.prefers.as_ref()
     }
 
     /// What the path says beside the body.

@@ -222,7 +222,7 @@ impl Trial<'_> {
                 }
                 Action::Next
                     if ruling.scope == Scope::Credential
-                        && !is_pinned(self.call)
+                        && self.call.pinned().is_none()
                         && reach.lane.has_spare(used, self.now) => {}
                 Action::Next => return Ok(None),
                 Action::Same { after, charged } => {
@@ -342,12 +342,6 @@ impl Trial<'_> {
             .map(|one| wait_of(&one.reach, one.upstream_name(), now));
         waits.min().unwrap_or_default().max(Duration::from_secs(1))
     }
-}
-
-/// Whether only one credential may be sent.
-fn is_pinned(call: &Call) -> bool {
-    let keeping = call.keeping.as_deref();
-    keeping.is_some_and(|kept| kept.credential.is_some())
 }
 
 /// Whether the channel's circuit lets a call through now.

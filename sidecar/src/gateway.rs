@@ -243,11 +243,7 @@ impl Gateway {
             quota,
             held,
         };
-        if trip.call.scan.stream {
-            Box::pin(trip.run_stream()).await
-        } else {
-            Box::pin(trip.run()).await
-        }
+        trip.start().await
     }
 
     /// At the addresses in a call, and gets what a channel must be given.

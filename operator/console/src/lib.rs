@@ -46,7 +46,6 @@ pub use house::{
 };
 pub use ids::name_of;
 pub use oidc::{OidcArgs, Settings};
-pub use outward::web_address;
 pub use routes::{Door, doors, table_markdown};
 pub use server::serve;
-pub use webhook::Webhook;
+pub use webhook::{Webhook, WebhookArgs};

@@ -74,7 +74,7 @@ fn roots() -> RootCertStore {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn web_address(text: &str) -> Result<Uri, String> {
+pub(crate) fn web_address(text: &str) -> Result<Uri, String> {
     let wrong = || format!("{text:?} is no address such as https://host/path");
     let uri: Uri = text.parse().map_err(|_| wrong())?;
     let called = matches!(uri.scheme_str(), Some("http" | "https"));

@@ -3,7 +3,7 @@
 //! a redirect names.
 
 use crate::alarm::Alarm;
-use crate::outward::Outward;
+use crate::outward::{Outward, web_address};
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{Method, Request, Uri, header};
@@ -19,6 +19,25 @@ const WITHIN: Duration = Duration::from_secs(10);
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 /// The most tries under way at once; others wait.
 const AT_ONCE: usize = 8;
+
+/// The command line's part, of whoever tells.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct WebhookArgs {
+    /// Where it is told, by a POST, that a key's credits are used to 50, 80 and 100 percent.
+    #[arg(long, env = "PURSER_BUDGET_WEBHOOK", value_name = "URL", hide_env_values = true, value_parser = web_address)]
+    pub budget_webhook: Option<Uri>,
+    /// With what it is signed, in X-Signature: sha256=HMAC of the body.
+    #[arg(long, env = "PURSER_BUDGET_SECRET", hide_env_values = true)]
+    pub budget_secret: Option<String>,
+}
+
+impl WebhookArgs {
+    /// Who is told, if somebody is.
+    pub fn webhook(&self) -> Option<Webhook> {
+        let to = self.budget_webhook.clone()?;
+        Some(Webhook::new(to, self.budget_secret.clone()))
+    }
+}
 
 /// See the file's page.
 #[derive(Clone)]

@@ -55,8 +55,7 @@ impl Failover {
         });
         let order = route::order(&candidates, sticky).into_iter();
         let mut order: Vec<_> = order.filter_map(|at| serving.get(at)).collect();
-        let keeping = call.keeping.as_deref();
-        if let Some((channel, _)) = keeping.and_then(|kept| kept.prefers.as_ref()) {
+        if let Some((channel, _)) = call.preferred() {
             order.sort_by_key(|one| one.reach.lane.name != *channel);
         }
         order
@@ -70,13 +69,11 @@ pub(super) fn claim(
     (now, force, first): (Duration, bool, bool),
 ) -> Option<Claim> {
     let lane = &serving.reach.lane;
-    let keeping = call.keeping.as_deref();
-    let only = keeping.and_then(|kept| kept.credential);
-    let preferred = keeping.and_then(|kept| kept.prefers.as_ref());
+    let preferred = call.preferred();
     let preferred = preferred.filter(|(channel, _)| first && *channel == lane.name);
     let claim = |only| lane.claim((serving.upstream_name(), only), now, force).ok();
     let preferred = preferred.and_then(|(_, credential)| claim(Some(*credential)));
-    preferred.or_else(|| claim(only))
+    preferred.or_else(|| claim(call.pinned()))
 }
 
 fn candidate(serving: &Serving, now: Duration) -> Candidate {

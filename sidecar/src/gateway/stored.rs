@@ -48,10 +48,7 @@ impl Gateway {
             quota,
             held,
         };
-        match trip.call.scan.stream {
-            true => Box::pin(trip.run_stream()).await,
-            false => Box::pin(trip.run()).await,
-        }
+        trip.start().await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::relay::{Body, KEEP_ALIVE_EVERY, Manner, Search, Waiting};
 use crate::snapshot::Serving;
 use http::Response;
 use purser_config::Endpoint;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// What of the gateway goes along.
@@ -34,8 +35,19 @@ pub(super) struct Trip {
 }
 
 impl Trip {
+    /// Sets out, as a stream or not. Boxed, for a trip is large and is moved no more.
+    pub(super) fn start(
+        self,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Refused>> + Send>> {
+        if self.call.scan.stream {
+            Box::pin(self.run_stream())
+        } else {
+            Box::pin(self.run())
+        }
+    }
+
     /// Finds a channel that answers.
-    pub(super) async fn run(self) -> Result<Response<Body>, Refused> {
+    async fn run(self) -> Result<Response<Body>, Refused> {
         let Trip {
             part,
             call,
@@ -87,7 +99,7 @@ impl Trip {
     }
 
     /// The same for a stream, which must not be kept waiting in silence.
-    pub(super) async fn run_stream(self) -> Result<Response<Body>, Refused> {
+    async fn run_stream(self) -> Result<Response<Body>, Refused> {
         let (id, manner, quota) = (self.call.id.clone(), Manner::of(&self.call), self.quota);
         let metrics = Arc::clone(&self.part.metrics);
         let mut search = Box::pin(self.run());
