@@ -5,8 +5,9 @@ mod scene;
 
 use super::setup::{House, PASSWORD, SOON};
 use purser_tests::plain::send;
+use purser_tests::port::reserve;
 use purser_tests::process::Process;
-use scene::{BEGIN, HERE, Provider, SECRET, Scene, free_port, members, node};
+use scene::{BEGIN, HERE, Provider, SECRET, Scene, members, node};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -199,7 +200,7 @@ async fn a_provider_that_is_down_is_said_to_be_and_the_house_goes_on() {
 
     // And one that was never there.
     let nowhere = Provider {
-        issuer: format!("http://127.0.0.1:{}", free_port()),
+        issuer: format!("http://{}", reserve().unwrap()),
         process: Process::start("true", &mut Command::new("true")).unwrap(),
     };
     let scene = Scene::over(nowhere, "127.0.0.1:0".into()).await;

@@ -2,6 +2,7 @@
 
 use super::setup::{CREDENTIAL, KEY, SOON, Sidecar, channel, chat, configuration, serve};
 use purser_config::Channel;
+use purser_tests::port::reserve;
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
 
@@ -92,10 +93,7 @@ async fn without_a_configuration_it_lives_is_not_ready_and_says_why() {
 
 #[tokio::test]
 async fn the_port_for_others_shows_health_and_numbers_and_no_configuration() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let port = reserve().unwrap();
     let address = port.to_string();
     let (_sidecar, _providers) = world(Behaviour::healthy(), &["--metrics", &address]).await;
     for (path, status) in [

@@ -7,6 +7,7 @@ pub mod figures;
 pub mod helm;
 pub mod load;
 pub mod plain;
+pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod provider;

@@ -2,9 +2,10 @@
 //! RBAC lets them.
 
 use super::cluster::{API, Cluster};
-use super::operator::{World, free_port};
+use super::operator::World;
 use super::place::Place;
 use purser_tests::plain::{Answer, send};
+use purser_tests::port::reserve;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Scene {
-        let console = free_port();
+        let console = reserve().unwrap();
         let world = World::own(&[&format!("--listen-console={console}")]).await;
         world.cluster.says(&["create", "namespace", "shop"]).await;
         let applied = world.cluster.kubectl(&["apply", "-f", "-"], PLAN).await;

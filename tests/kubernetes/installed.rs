@@ -2,8 +2,9 @@
 //! webhook's address is the tests': no Service leads to a process outside, so its configuration names a URL instead.
 
 use super::cluster::Cluster;
-use super::operator::{NAMESPACE, World, free_port};
+use super::operator::{NAMESPACE, World};
 use purser_tests::helm::{Said, chart, helm};
+use purser_tests::port::reserve;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -45,7 +46,7 @@ impl Installed {
             let install = ["install", name, chart.as_str(), "--create-namespace"];
             run(&cluster, &install).await;
         }
-        let webhook = free_port();
+        let webhook = reserve().unwrap();
         let image = format!("--inject-image={IMAGE}");
         let listen = format!("--listen-webhook={webhook}");
         let world = Arc::new(World::on(cluster, &[&image, &listen]).await);

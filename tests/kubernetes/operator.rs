@@ -3,10 +3,11 @@
 
 use super::cluster::{Cluster, SOON};
 use base64::Engine as _;
+use purser_tests::port::reserve;
 use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::Call;
 use serde_json::{Value, json};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Weak};
@@ -91,9 +92,9 @@ impl World {
     async fn beside_by(&self, kubeconfig: PathBuf) -> Arc<Self> {
         let world = World {
             cluster: Arc::clone(&self.cluster),
-            stream: free_port(),
+            stream: reserve().unwrap(),
             ca: self.ca.clone(),
-            metrics: free_port(),
+            metrics: reserve().unwrap(),
             kubeconfig,
             identity: "purser-operator-1",
             more: self.more.clone(),
@@ -136,9 +137,9 @@ impl World {
             .await;
         let kubeconfig = account(&cluster).await;
         let world = World {
-            stream: free_port(),
+            stream: reserve().unwrap(),
             ca: cluster.folder().join("ca.crt"),
-            metrics: free_port(),
+            metrics: reserve().unwrap(),
             kubeconfig,
             identity: "purser-operator-0",
             more: more.iter().map(|&one| one.to_owned()).collect(),
@@ -231,10 +232,4 @@ pub(super) fn decoded(value: &Value) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD
         .decode(text)
         .unwrap()
-}
-
-/// One that nobody uses now: the operator's must stay the same when it is started again.
-pub(super) fn free_port() -> SocketAddr {
-    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
-    holder.local_addr().unwrap()
 }

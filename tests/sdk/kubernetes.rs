@@ -4,7 +4,8 @@
 
 use super::gateway::SOON;
 use super::kubectl::Kubectl;
-use super::model_server::{ModelServer, Promise, call_a_real_model, free_address};
+use super::model_server::{ModelServer, Promise, call_a_real_model};
+use purser_tests::port::reserve;
 use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::Call;
 use serde_json::Value;
@@ -72,7 +73,7 @@ fn keep(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 /// The operator, ready, and where sidecars connect to it. It looks after this namespace alone.
 async fn start_operator(kubectl: &Kubectl, own: &str) -> (Process, SocketAddr) {
-    let (stream, metrics) = (free_address(), free_address());
+    let (stream, metrics) = (reserve().unwrap(), reserve().unwrap());
     let mut command = Command::new(binary("purser-operator").unwrap());
     command.env("KUBECONFIG", &kubectl.kubeconfig);
     command.args(["--namespace", own, "--watch-namespaces", own]);
@@ -90,7 +91,7 @@ async fn start_sidecar(kubectl: &Kubectl, stream: SocketAddr, folder: &Path) -> 
     let ca = keep(folder, "ca.crt", &kubectl.secret("purser-ca", "ca.crt"));
     let token = kubectl.says("create token shop --audience purser.dev/operator");
     let token = keep(folder, "token", &token);
-    let admin = free_address();
+    let admin = reserve().unwrap();
     let mut command = Command::new(binary("purser-sidecar").unwrap());
     command.args(["--listen", "127.0.0.1:0", "--linger", "0"]);
     command.args(["--admin", &admin.to_string()]);

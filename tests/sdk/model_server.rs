@@ -3,10 +3,11 @@
 
 use super::caller::{Ask, Came, Sdk, tool};
 use super::errors::OVER_RATE;
+use purser_tests::port::reserve;
 use purser_tests::process::Process;
 use purser_tests::sse_client::Call;
 use serde_json::json;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(super) struct ModelServer {
 impl ModelServer {
     /// Starts it and waits until it answers.
     pub(super) async fn start() -> Self {
-        let address = free_address();
+        let address = reserve().unwrap();
         let (port, weights) = (
             address.port().to_string(),
             tool("PURSER_TEST_GGUF", "smollm2.gguf"),
@@ -51,12 +52,6 @@ impl ModelServer {
             _process: process,
         }
     }
-}
-
-/// A loopback address that nobody listens at.
-pub(super) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// What the caller is given, and what it is to find.

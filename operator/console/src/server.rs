@@ -28,6 +28,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest body, in bytes.
 const LONGEST: usize = 1 << 20;
+/// As much of a longer one is read before it is refused, in bytes.
+const THROWN_AWAY: usize = 64 << 20;
 
 /// Scripts, styles and calls of this very address alone; nobody may frame it.
 const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -131,26 +133,37 @@ async fn called(
     Ok(reply.into_response())
 }
 
-async fn read(body: Incoming, headers: &HeaderMap) -> Result<Bytes, Failure> {
-    let too_long = || {
-        Failure::new(
-            413,
-            "the body is longer than 1 MiB, which is the most that is read",
-        )
-    };
+async fn read(mut body: Incoming, headers: &HeaderMap) -> Result<Bytes, Failure> {
     let told = headers.get(header::CONTENT_LENGTH);
     let told = told.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|length| length > LONGEST) {
-        return Err(too_long());
-    }
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, LONGEST).collect()).await;
-    match read {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_long()),
-        Ok(Err(_)) => Err(Failure::new(400, "the body broke off")),
-        Err(_) => Err(Failure::new(
+    let reading = async {
+        if told.is_some_and(|length| length > LONGEST) {
+            return Err(too_long(body).await);
+        }
+        match Limited::new(&mut body, LONGEST).collect().await {
+            Ok(whole) => Ok(whole.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(too_long(body).await)
+            }
+            Err(_) => Err(Failure::new(400, "the body broke off")),
+        }
+    };
+    let read = tokio::time::timeout(BODY_TIMEOUT, reading).await;
+    read.unwrap_or_else(|_| {
+        Err(Failure::new(
             400,
             "the body was not sent whole within 30 seconds",
-        )),
-    }
+        ))
+    })
+}
+
+/// Most callers read no answer before they have sent all, and a connection that is closed on what they send resets
+/// them: so the rest is read and thrown away, as far as is bearable.
+async fn too_long(body: Incoming) -> Failure {
+    let mut rest = Limited::new(body, THROWN_AWAY);
+    while let Some(Ok(_)) = rest.frame().await {}
+    Failure::new(
+        413,
+        "the body is longer than 1 MiB, which is the most that is read",
+    )
 }

@@ -2,12 +2,13 @@
 //! provider's in its place, pass the answer on, or translate it. What is not on this machine is skipped with a word of why. `peers`
 //! knows how those of others are configured.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
+use purser_tests::port::reserve;
 use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::Call;
 
@@ -71,8 +72,7 @@ pub(crate) fn all(only: &[String], manifests: &Path) -> anyhow::Result<Vec<Conte
 
 impl Contender {
     pub(crate) fn new(name: &'static str) -> anyhow::Result<Self> {
-        // The port is free now; another program would have to take it within the second.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = reserve()?;
         Ok(Self {
             name,
             address,

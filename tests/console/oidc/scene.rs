@@ -2,10 +2,10 @@
 
 use super::super::setup::{Answer, House, SOON};
 use purser_tests::plain::send;
+use purser_tests::port::reserve;
 use purser_tests::process::Process;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,12 +19,6 @@ pub(super) fn node() -> PathBuf {
     let toolchain = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/toolchain/node");
     let named = std::env::var_os("PURSER_TEST_NODE_DIR");
     named.map_or_else(|| PathBuf::from(toolchain), PathBuf::from)
-}
-
-/// A port that was free a moment ago.
-pub(super) fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 /// A provider and where it is.
@@ -101,7 +95,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn real() -> Self {
-        let console = format!("127.0.0.1:{}", free_port());
+        let console = reserve().unwrap().to_string();
         let told = json!({"redirect": format!("http://{console}/")});
         let provider = Provider::start("provider.mjs", told).await;
         Self::over(provider, console).await
@@ -109,7 +103,7 @@ impl Scene {
 
     pub(super) async fn lying() -> Self {
         let provider = Provider::start("liar.mjs", json!({})).await;
-        let console = format!("127.0.0.1:{}", free_port());
+        let console = reserve().unwrap().to_string();
         Self::over(provider, console).await
     }
 
