@@ -85,4 +85,25 @@ async fn a_channel_is_made_tested_and_its_credential_never_told() {
     let told = house.admin("GET", "/api/channel/?keyword=gpt-4o", None);
     assert_eq!(told.data()["total"], 1);
     assert!(!told.text.contains("sk-provider"));
+
+    let wish = json!({"id": id, "key": "sk-replaced", "base_url": "http://127.0.0.1:8/v1"});
+    let changed = house.admin("PUT", "/api/channel/", Some(wish));
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert!(!changed.text.contains("sk-replaced"));
+    let file = house.file("providerchannel-shop-dead.yaml");
+    let replaced = file.contains("sk-replaced") && !file.contains("sk-provider");
+    assert!(replaced && file.contains("127.0.0.1:8"), "{file}");
+    let wish = json!({"id": "demo/steady", "key": "sk-mine"});
+    let first = house.admin("PUT", "/api/channel/", Some(wish));
+    assert_eq!(
+        first.status, 200,
+        "a channel without any is given one: {first:?}"
+    );
+    let gone = house.admin("DELETE", &format!("/api/channel/{id}"), None);
+    assert_eq!(gone.status, 200, "{gone:?}");
+    let file = house.file("providerchannel-shop-dead.yaml");
+    assert!(
+        !file.contains("sk-replaced"),
+        "its Secret goes with it: {file}"
+    );
 }

@@ -2,7 +2,7 @@
 //! RBAC lets them.
 
 use super::cluster::{API, Cluster};
-use super::operator::World;
+use super::operator::{World, decoded};
 use super::place::Place;
 use purser_tests::plain::{Answer, send};
 use purser_tests::port::reserve;
@@ -108,6 +108,28 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
         .await;
     let labels = &secret["metadata"]["labels"];
     assert_eq!(labels["purser.dev/credential"], "true");
+    let wish = json!({"id": "shop/one", "key": "sk-replaced"});
+    let changed = scene.ask("PUT", "/api/channel/", Some(wish.clone()));
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let path = "/api/v1/namespaces/shop/secrets/one-credential";
+    let secret = cluster.get(path).await;
+    assert_eq!(decoded(&secret["data"]["apiKey"]), b"sk-replaced");
+    let owner = &secret["metadata"]["ownerReferences"][0];
+    assert_eq!(
+        (&owner["kind"], &owner["name"]),
+        (&json!("ProviderChannel"), &json!("one"))
+    );
+    // One that somebody else wrote under that name stays as it is.
+    cluster.delete(path).await;
+    let theirs =
+        json!({"metadata": {"name": "one-credential"}, "stringData": {"apiKey": "sk-theirs"}});
+    cluster
+        .create("/api/v1/namespaces/shop/secrets", &theirs)
+        .await;
+    let refused = scene.ask("PUT", "/api/channel/", Some(wish));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let secret = cluster.get(path).await;
+    assert_eq!(decoded(&secret["data"]["apiKey"]), b"sk-theirs");
     let asked = |method| scene.ask(method, "/api/token/shop%2Fci", None).status;
     assert_eq!((asked("DELETE"), asked("GET")), (200, 404));
     let deeds = scene.ask("GET", "/api/audit/", None).data();

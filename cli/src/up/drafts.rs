@@ -9,7 +9,8 @@ use crate::manifests::files::File;
 use crate::manifests::name_of;
 use crate::manifests::schema::Schemas;
 use purser_compile::ObjectRef;
-use purser_console::{Change, Refused, version};
+use purser_config::Name;
+use purser_console::{Change, Refused, own_credential, version};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -51,18 +52,58 @@ pub(super) fn draft(
             let text = pen::replaced(&papers[at].file.text, &spot, &pen::written(&spot.value));
             (over(&papers[at], text), vec![name])
         }
-        Change::Delete { of } => {
-            let name = named(of);
-            let (at, spot) = found(&papers, &name)?;
-            let text = pen::removed(&papers[at].file.text, &spot);
-            (over(&papers[at], text), vec![name])
-        }
+        Change::Credential { channel, secret } => credential(&papers, channel, secret)?,
+        Change::Delete { of } => deleted(&papers, of)?,
         Change::Rotate { .. } => {
             return Err(Refused::Failed("a rotation writes no manifest".to_owned()));
         }
     };
     judge(&papers, (&drafts, &meant), (&before, schemas))?;
     Ok(drafts)
+}
+
+/// The Secret with its new value, else behind its channel.
+fn credential(
+    papers: &[Paper],
+    channel: &Name,
+    secret: &Value,
+) -> Result<(Draft, Vec<ObjectName>), Refused> {
+    let name = name_of(secret, "Secret");
+    let (at, text) = match found(papers, &name) {
+        Ok((at, mut spot)) => {
+            pen::merge(&mut spot.value, secret);
+            let text = pen::replaced(&papers[at].file.text, &spot, &pen::written(&spot.value));
+            (at, text)
+        }
+        Err(Refused::Gone(_)) => {
+            let of = ObjectRef::ProviderChannel(channel.clone());
+            let (at, _) = found(papers, &named(&of))?;
+            let text = pen::appended(&papers[at].file.text, &pen::written(secret));
+            (at, text)
+        }
+        Err(refused) => return Err(refused),
+    };
+    Ok((over(&papers[at], text), vec![name]))
+}
+
+/// Without the object, and without a channel's own Secret where that is in the same file.
+fn deleted(papers: &[Paper], of: &ObjectRef) -> Result<(Draft, Vec<ObjectName>), Refused> {
+    let name = named(of);
+    let (at, spot) = found(papers, &name)?;
+    let mut text = pen::removed(&papers[at].file.text, &spot);
+    let mut meant = vec![name];
+    if let ObjectRef::ProviderChannel(channel) = of {
+        let secret = ObjectName {
+            kind: "Secret".to_owned(),
+            namespace: channel.namespace().to_owned(),
+            name: own_credential(channel),
+        };
+        if let Ok(Some(spot)) = pen::find(&text, &secret) {
+            text = pen::removed(&text, &spot);
+            meant.push(secret);
+        }
+    }
+    Ok((over(&papers[at], text), meant))
 }
 
 fn over(paper: &Paper, text: String) -> Draft {

@@ -102,7 +102,14 @@ pub enum Change {
         /// Only while it is of this version.
         version: Option<String>,
     },
-    /// It goes.
+    /// The credential of a channel is replaced, or made: only where its Secret is the channel's own.
+    Credential {
+        /// Whose.
+        channel: Name,
+        /// The whole Secret.
+        secret: Value,
+    },
+    /// It goes, and a channel's own Secret with it.
     Delete {
         /// Which.
         of: ObjectRef,
@@ -169,6 +176,11 @@ pub struct Tested {
     pub message: String,
     /// How long that took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// What the Secret of a channel's own credential is called.
+pub fn own_credential(channel: &Name) -> String {
+    format!("{}-credential", channel.name())
 }
 
 /// The version of an object: the cluster's, or where there is none a digest of what it says.

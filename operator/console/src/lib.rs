@@ -42,7 +42,8 @@ mod who;
 pub use alarm::{Alarm, Alarms};
 pub use console::Console;
 pub use house::{
-    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written, version,
+    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written,
+    own_credential, version,
 };
 pub use ids::name_of;
 pub use oidc::{OidcArgs, Settings};

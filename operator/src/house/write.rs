@@ -4,6 +4,7 @@
 use super::ClusterHouse;
 use crate::apply::{Turned, turn};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Client, Resource, ResourceExt};
@@ -27,6 +28,7 @@ impl ClusterHouse {
         match change {
             Change::Create { object, secret } => self.created(object, secret).await,
             Change::Patch { of, patch, version } => self.patched(&of, patch, version).await,
+            Change::Credential { channel, secret } => self.credential(&channel, secret).await,
             Change::Delete { of } => self.deleted(&of).await,
             Change::Rotate { key, overlap_ms } => self.rotated(&key, overlap_ms).await,
         }
@@ -44,7 +46,12 @@ impl ClusterHouse {
         let made = api(&self.client, &of).create(&params, &object).await;
         let made = made.map_err(refused)?;
         if let Some(secret) = secret {
-            let secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
+            let mut secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
+            if let ObjectRef::ProviderChannel(channel) = &of {
+                // With it the cluster deletes its Secret.
+                secret.metadata.owner_references =
+                    owner(channel, made.metadata.uid.as_deref()).map(|owner| vec![owner]);
+            }
             let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
             secrets.create(&params, &secret).await.map_err(refused)?;
         }
@@ -75,6 +82,44 @@ impl ClusterHouse {
             .await;
         let made = made.map_err(refused)?;
         self.seen_as(of, made.metadata.generation).await;
+        Ok(Written::default())
+    }
+
+    /// What is known of a Secret that is there is whose it is, and no more.
+    async fn credential(&self, channel: &Name, secret: Value) -> Result<Written, Refused> {
+        let mut secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
+        let of = ObjectRef::ProviderChannel(channel.clone());
+        let found = api(&self.client, &of).get_metadata(channel.name()).await;
+        let uid = found.map_err(refused)?.metadata.uid;
+        let owner = owner(channel, uid.as_deref());
+        let name = secret.name_any();
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), channel.namespace());
+        let there = secrets.get_metadata_opt(&name).await.map_err(refused)?;
+        let Some(there) = there else {
+            secret.metadata.owner_references = owner.map(|owner| vec![owner]);
+            let params = PostParams {
+                field_manager: Some(MANAGER.to_owned()),
+                ..PostParams::default()
+            };
+            secrets.create(&params, &secret).await.map_err(refused)?;
+            return Ok(Written::default());
+        };
+        let owned = there
+            .owner_references()
+            .iter()
+            .any(|one| Some(&one.uid) == uid.as_ref());
+        if !owned {
+            return Err(Refused::Conflict(format!(
+                "Secret {name} is not ProviderChannel {channel}'s own; replace the credential in it where it is written"
+            )));
+        }
+        secret.metadata.resource_version = there.metadata.resource_version;
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patched = secrets.patch(&name, &params, &Patch::Merge(secret)).await;
+        patched.map_err(refused)?;
         Ok(Written::default())
     }
 
@@ -171,6 +216,17 @@ impl ClusterHouse {
         };
         Some(meta.generation.unwrap_or(0))
     }
+}
+
+/// Of a channel's own Secret.
+fn owner(channel: &Name, uid: Option<&str>) -> Option<OwnerReference> {
+    Some(OwnerReference {
+        api_version: ProviderChannel::api_version(&()).into_owned(),
+        kind: ProviderChannel::kind(&()).into_owned(),
+        name: channel.name().to_owned(),
+        uid: uid?.to_owned(),
+        ..OwnerReference::default()
+    })
 }
 
 fn api(client: &Client, of: &ObjectRef) -> Api<DynamicObject> {

@@ -6,12 +6,12 @@ use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
 use crate::calls::fits;
 use crate::calls::token::Id;
-use crate::house::Change;
+use crate::house::{Change, own_credential};
 use crate::ids;
 use crate::who::hidden;
 use purser_compile::ObjectRef;
 use purser_config::Name;
-use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA};
+use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, ProviderChannel};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -75,6 +75,8 @@ pub(crate) struct ChangedChannel {
     id: Id,
     /// As it was read: then nothing newer is overwritten.
     version: Option<String>,
+    /// The account's new key, in the place of one that was set here. It goes into a Secret and is never told again.
+    key: Option<String>,
     #[serde(flatten)]
     rest: Members,
 }
@@ -131,7 +133,11 @@ pub(crate) async fn create(ask: Ask) -> Outcome {
     spec.insert("provider".to_owned(), provider.into());
     let name = Name::new(&namespace, &wanted.name);
     let key = wanted.key.filter(|key| !key.is_empty());
-    let secret = key.map(|key| credential(&name, &mut spec, key));
+    let secret = key.map(|key| {
+        spec.insert("credentials".to_owned(), reference(&name));
+        let url = spec.get("baseURL").and_then(Value::as_str);
+        credential(&name, url, key)
+    });
     let object = json!({
         "apiVersion": "purser.dev/v1alpha1", "kind": "ProviderChannel",
         "metadata": {"name": wanted.name, "namespace": namespace}, "spec": spec,
@@ -149,17 +155,19 @@ fn named(name: Option<String>, number: Option<u16>) -> Result<String, Failure> {
     known.ok_or_else(|| Failure::new(422, "no provider here has this type; name it in provider"))
 }
 
-/// The Secret, which the spec then names; it may be sent to the channel's own host alone.
-fn credential(name: &Name, spec: &mut Map<String, Value>, key: String) -> Value {
-    let secret = format!("{}-credential", name.name());
-    let credentials = json!([{"secretRef": {"name": secret}}]);
-    spec.insert("credentials".to_owned(), credentials);
-    let host = spec.get("baseURL").and_then(Value::as_str).and_then(|url| {
+/// How a spec names the channel's own Secret.
+fn reference(name: &Name) -> Value {
+    json!([{"secretRef": {"name": own_credential(name)}}])
+}
+
+/// That Secret, which may be sent to the channel's own host alone.
+fn credential(name: &Name, url: Option<&str>, key: String) -> Value {
+    let host = url.and_then(|url| {
         let uri: http::Uri = url.parse().ok()?;
         Some(uri.host()?.to_owned())
     });
     let mut metadata = json!({
-        "name": secret, "namespace": name.namespace(), "labels": {CREDENTIAL_LABEL: "true"},
+        "name": own_credential(name), "namespace": name.namespace(), "labels": {CREDENTIAL_LABEL: "true"},
     });
     if let Some(host) = host {
         metadata["annotations"] = json!({HOSTS_ANNOTATION: host});
@@ -173,18 +181,56 @@ pub(crate) async fn update(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
     let channel = found(&seen, &wanted.id.text(), ask.person()?)?;
     let name = ids::name_of(&channel.metadata);
-    let spec = spec(wanted.rest);
-    let detail = Value::Object(spec.clone()).to_string();
+    let mut spec = spec(wanted.rest);
+    let key = wanted.key.filter(|key| !key.is_empty());
+    let secret = match key {
+        Some(key) => Some(replacement((channel, &name), &mut spec, key)?),
+        None => None,
+    };
+    let mut detail = Value::Object(spec.clone()).to_string();
     let change = Change::Patch {
         of: ObjectRef::ProviderChannel(name.clone()),
         patch: json!({"spec": spec}),
         version: wanted.version,
     };
     ask.console.house.write(change).await?;
+    if let Some(secret) = secret {
+        let channel = name.clone();
+        let change = Change::Credential { channel, secret };
+        ask.console.house.write(change).await?;
+        detail.push_str(", its credential");
+    }
     told(&ask, "change channel", (&name, &detail)).await
 }
 
-/// Deletes one. Its Secret stays: others may use it.
+/// The Secret in the place of what the channel has; one that was set elsewhere is replaced there.
+fn replacement(
+    (channel, name): (&ProviderChannel, &Name),
+    spec: &mut Map<String, Value>,
+    key: String,
+) -> Result<Value, Failure> {
+    let own = own_credential(name);
+    let mut credentials = channel.spec.credentials.iter();
+    if let Some(other) = credentials.find(|one| one.secret_ref.name != own) {
+        let secret = &other.secret_ref.name;
+        return Err(Failure::new(
+            409,
+            format!(
+                "the channel's credential is in Secret {secret}, which was not made here; replace it there"
+            ),
+        ));
+    }
+    if channel.spec.credentials.is_empty() {
+        spec.insert("credentials".to_owned(), reference(name));
+    }
+    let url = match spec.get("baseURL") {
+        Some(url) => url.as_str(),
+        None => channel.spec.base_url.as_deref(),
+    };
+    Ok(credential(name, url, key))
+}
+
+/// Deletes one, and the Secret of the credential that was set here.
 pub(crate) async fn delete(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
     let channel = found(&seen, &ask.id, ask.person()?)?;
