@@ -19,6 +19,7 @@ mod node {
     mod agents;
     mod changed;
     mod console;
+    mod events;
     mod examples;
     mod lifecycle;
     mod outage;

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Owns the one command that tests everything: which steps there are, in which order, and what counts as passed.
 # Called by a developer and by .ci/run:
-#   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server
+#   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
+#                        node stage, which is left out, and said to be, where the machine can be no node
 #   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
-#   tests/run.sh node    the node stage, which no other mode includes yet: containerd, kubelet, the images and charts as they ship; needs root on Debian
+#   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
 # The last line is "N passed, N failed". Must never leave a process behind, end one that it did not start, or use a
@@ -17,6 +18,7 @@ cd "$root"
 mode=${1:-default}
 passed=0 failed=0
 job='' cluster='' node='' run='' finished=''
+declare -A lanes=()
 
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
 
@@ -40,6 +42,11 @@ finish() {
     trap '' INT TERM HUP
     set +m
     [[ -z $job ]] || end_group "$job"
+    # Of the node's, this script ends what it started by itself, which takes a node its time.
+    local name
+    for name in "${!lanes[@]}"; do
+        end_group "${lanes[$name]}" 180
+    done
     # A node ends its pods, unmounts their volumes and takes its rules out of iptables.
     [[ -z $node ]] || end_group "$node" 120
     [[ -z $cluster ]] || end_group "$cluster"
@@ -184,6 +191,15 @@ prepare() {
     start_cluster
 }
 
+# Whether this machine can be a node; its images are built then, while nothing is timed.
+prepare_node() {
+    if ! step "node: the machine" tests/node/prepare.sh; then
+        complain "the node stage is left out, because this machine can be no node; the reason stands above"
+        return 1
+    fi
+    must "node: its images (${PURSER_PROFILE:-release})" tests/node/images.sh
+}
+
 # A machine that can be no node fails this stage, and says why.
 node_stage() {
     local bad=$failed image images=()
@@ -204,10 +220,10 @@ node_stage() {
     fi
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
     # One at a time: they share the node's only operator, and some of them stop it.
-    run_tests "node tests" --package purser-tests --test node -- --test-threads=1 --skip node::rights
+    run_tests "node tests" --workspace --test node -- --test-threads=1 --skip node::rights
     # What all of them made the operator ask for.
     export PURSER_TEST_NODE_AUDIT="$run/node.audit"
-    run_tests "node: the operator's rights" --package purser-tests --test node -- node::rights
+    run_tests "node: the operator's rights" --workspace --test node -- node::rights
     if ! kill -0 "$node" 2>/dev/null; then
         cat "$run/node.err" >&2
         give_up "the node ended before the tests did; the reason stands above"
@@ -219,18 +235,46 @@ cargo_test() {
     cargo test --no-fail-fast "$@" > >(tee "$run/tests.log") 2>&1
 }
 
-# run_tests NAME ARGUMENTS...: shows the output and adds what its "test result:" lines say.
-run_tests() {
-    local ok=0 bad=0 status=0
-    step "$1" cargo_test "${@:2}" || status=1
-    read -r ok bad < <(sed -nE 's/.*test result: .* ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' "$run/tests.log" |
+# count NAME LOG STATUS: adds what the log's "test result:" lines say.
+count() {
+    local ok=0 bad=0
+    read -r ok bad < <(sed -nE 's/.*test result: .* ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' "$2" |
         awk '{ ok += $1; bad += $2 } END { print ok + 0, bad + 0 }')
-    if ((status != 0 && bad == 0)); then
+    if (($3 != 0 && bad == 0)); then
         complain "'$1' failed although no test did: it did not compile, ended early or left processes; the reason stands above"
         bad=1
     fi
     passed=$((passed + ok))
     failed=$((failed + bad))
+}
+
+# run_tests NAME ARGUMENTS...: shows the output, and counts.
+run_tests() {
+    local status=0
+    step "$1" cargo_test "${@:2}" || status=1
+    count "$1" "$run/tests.log" "$status"
+}
+
+# begin_lane NAME COMMAND...: runs it beside the others, silently. Most tests of some suites wait, for a minute's window or for a kill.
+begin_lane() {
+    heading "beside the others: $1"
+    "${@:2}" >"$run/$1.log" 2>&1 </dev/null &
+    lanes[$1]=$!
+}
+
+# end_lane NAME: waits for it, shows its output, and counts.
+end_lane() {
+    local status=0
+    wait "${lanes[$1]}" || status=1
+    job=${lanes[$1]}
+    unset "lanes[$1]"
+    heading "what was run beside the others: $1"
+    cat "$run/$1.log"
+    if kill -0 -- "-$job" 2>/dev/null; then
+        end_stragglers "$1" || status=1
+    fi
+    job=''
+    count "$1" "$run/$1.log" "$status"
 }
 
 case $mode in
@@ -263,7 +307,18 @@ else
     prepare_tools
     prepare
     check "lints" cargo clippy --workspace --all-targets -- -D warnings
-    run_tests "all tests" --workspace
+    must "test programs" cargo test --workspace --no-run
+    must "test programs of the lanes" cargo test --workspace --test kill --test kubernetes --test sdk --test node --no-run
+    if prepare_node; then
+        begin_lane node tests/run.sh node
+    fi
+    begin_lane kill cargo test --workspace --no-fail-fast --test kill
+    # These two share the cluster, one after the other.
+    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk
+    run_tests "all other tests" --workspace
+    for lane in cluster kill node; do
+        [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
+    done
     if ! kill -0 "$cluster" 2>/dev/null; then
         cat "$run/cluster.err" >&2
         give_up "the test cluster ended before the tests did; the reason stands above"

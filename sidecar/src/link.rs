@@ -26,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(750);
 /// The same for credits, which a disk has to take, and for usage records.
 const RESERVE_WITHIN: Duration = Duration::from_secs(2);
 const KEEP_WITHIN: Duration = Duration::from_secs(10);
+/// The least that a question waits while a new process opens its first stream: its first call need not fail for that.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
 /// What was given back so short before a connection broke is given back again: nobody says that it arrived.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 const RECONNECT_LEAST: Duration = Duration::from_millis(100);
@@ -55,7 +57,33 @@ enum Over {
 pub struct Handle {
     questions: mpsc::UnboundedSender<Question>,
     over: mpsc::UnboundedSender<Over>,
-    connected: Arc<AtomicBool>,
+    reach: Arc<Reach>,
+}
+
+/// Whether the operator can be asked.
+#[derive(Default)]
+struct Reach {
+    connected: AtomicBool,
+    /// The first attempt is over, well or not.
+    tried: AtomicBool,
+}
+
+impl Reach {
+    fn put(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Release);
+        self.tried.store(true, Ordering::Release);
+    }
+
+    /// How long a question may wait for its answer, which has so long once there is a stream; none: nobody will answer.
+    fn patience(&self, within: Duration) -> Option<Duration> {
+        // In this order: whoever finds that it was tried finds what came of it.
+        let tried = self.tried.load(Ordering::Acquire);
+        match (self.connected.load(Ordering::Acquire), tried) {
+            (true, _) => Some(within),
+            (false, false) => Some(within.max(FIRST_WITHIN)),
+            (false, true) => None,
+        }
+    }
 }
 
 impl Handle {
@@ -64,9 +92,9 @@ impl Handle {
         within: Duration,
         ask: impl FnOnce(oneshot::Sender<A>) -> Question,
     ) -> Answer<A> {
-        if !self.connected.load(Ordering::Acquire) {
+        let Some(within) = self.reach.patience(within) else {
             return Box::pin(std::future::ready(Err(Unreachable)));
-        }
+        };
         let (answer, answered) = oneshot::channel();
         let sent = self.questions.send(ask(answer));
         Box::pin(async move {
@@ -102,7 +130,7 @@ impl Authority for Handle {
     }
 
     fn is_here(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
+        self.reach.connected.load(Ordering::Acquire)
     }
 
     fn is_remote(&self) -> bool {
@@ -116,7 +144,7 @@ pub struct Link {
     over: mpsc::UnboundedReceiver<Over>,
     /// Calls that were never sent, and when that was told: their credits must go back, whatever became of the connection.
     unsent: VecDeque<(Duration, Settle)>,
-    connected: Arc<AtomicBool>,
+    reach: Arc<Reach>,
     instance: String,
 }
 
@@ -138,19 +166,19 @@ pub struct Surroundings {
 pub fn new() -> (Handle, Link) {
     let (ask, questions) = mpsc::unbounded_channel();
     let (tell, over) = mpsc::unbounded_channel();
-    let connected = Arc::new(AtomicBool::new(false));
+    let reach = Arc::new(Reach::default());
     let instance = format!("{:016x}{:016x}", clock::draw(), clock::draw());
     (
         Handle {
             questions: ask,
             over: tell,
-            connected: Arc::clone(&connected),
+            reach: Arc::clone(&reach),
         },
         Link {
             questions,
             over,
             unsent: VecDeque::new(),
-            connected,
+            reach,
             instance,
         },
     )
@@ -166,7 +194,7 @@ impl Link {
                 Ok(()) => "the operator ended the stream".to_owned(),
                 Err(error) => chain(&error),
             };
-            self.connected.store(false, Ordering::Release);
+            self.reach.put(false);
             around.gateway.metrics.connected.set(0);
             self.forget_questions(around.clock.now());
             if around.clock.now() - began > RECONNECT_MOST {

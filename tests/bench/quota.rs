@@ -28,7 +28,8 @@ mod quota {
     mod stores;
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+// As the sidecar runs.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let missed = quota::run::all().await;
     std::process::exit(i32::from(missed));

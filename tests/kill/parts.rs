@@ -85,7 +85,7 @@ impl Parts {
             None => "--unconfirmed-after=2s",
         };
         let often = [after, "--usage-status-every=1s"];
-        let world = World::of_the_run(&[arguments, &often].concat()).await;
+        let world = World::own(&[arguments, &often].concat()).await;
         let place = Place::new(&world, name).await;
         let mut operators = vec![Arc::clone(&world)];
         if stores.redis.is_some() {

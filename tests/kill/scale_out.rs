@@ -9,18 +9,9 @@ use purser_tests::figures::{figure, soak};
 use purser_tests::postgres::Postgres;
 use purser_tests::redis::Redis;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, MutexGuard};
-
-/// One at a time: both have an operator on the run's cluster, and the machine's every core.
-static TURN: Mutex<()> = Mutex::const_new(());
-
-pub(super) async fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_killed_every_call_that_a_provider_saw_is_on_record_once_and_no_other_costs() {
-    let _turn = turn().await;
     let (redis, postgres) = (
         Redis::start().await.unwrap(),
         Postgres::start().await.unwrap(),

@@ -4,7 +4,7 @@ use super::callers::{Callers, Door};
 use super::oracle::{Watch, judge, now_ms};
 use super::parts::REST;
 use super::plans::{KEYS, Key, answers};
-use super::scale_out::{only_as_promised, turn};
+use super::scale_out::only_as_promised;
 use purser_authority::ledger::Ledger;
 use purser_tests::figures::{figure, soak};
 use purser_tests::process::Process;
@@ -65,7 +65,6 @@ async fn up(folder: &Path) -> (Process, SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purser_up_that_is_killed_again_and_again_loses_no_call_and_charges_none_twice() {
-    let _turn = turn().await;
     let kills = if soak() { 60 } else { 6 };
     let provider = Provider::start(answers()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();

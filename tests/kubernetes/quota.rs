@@ -62,3 +62,42 @@ async fn what_a_killed_sidecar_might_still_use_is_withheld_until_its_pod_is_gone
     ));
     assert!(taken < Duration::from_secs(3), "{taken:?}");
 }
+
+#[tokio::test]
+async fn the_first_call_of_a_new_sidecar_waits_for_its_stream() {
+    let world = World::shared().await;
+    let place = Place::new(&world, "first").await;
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let plan =
+        "limits: {requestsPerMinute: 30}, whenQuotaUnreachable: Deny, models: {allow: ['*']}";
+    let [secret, key] = place.key("one", "strict");
+    let channel = place.channel("live", &provider.url(), "{name: m}");
+    place
+        .apply(&[place.plan("strict", plan), channel, secret, key])
+        .await;
+    place.until_key("one", "True").await;
+    let folder = tempfile::tempdir().unwrap();
+    place.mounted_secret(folder.path()).await;
+    let config = format!("--config={}", folder.path().display());
+    let operator = format!("--operator=https://{}", slow_road(world.stream).await);
+    let sidecar = place.sidecar("newcomer", &[&config, &operator]).await;
+    let judged = sidecar.judged("m", &place.value("one")).await;
+    assert_eq!(judged, (200, String::new()));
+}
+
+/// A way to this address on which the first byte takes a while.
+async fn slow_road(to: SocketAddr) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut sidecar, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let mut operator = tokio::net::TcpStream::connect(to).await.unwrap();
+                // Either may go at any time.
+                let _ = tokio::io::copy_bidirectional(&mut sidecar, &mut operator).await;
+            });
+        }
+    });
+    address
+}

@@ -155,11 +155,15 @@ impl Application {
             .collect()
     }
 
-    /// What one container of a pod printed so far; nothing where it has not started, or the kubelet has and does not know the pod yet.
+    /// What one container of a pod printed so far; nothing where it has not started, the kubelet has not, or it has and does not know the pod yet.
     pub(super) async fn printed(&self, pod: &str, container: &str) -> Vec<Line> {
         let words = ["logs", "-n", &self.namespace, pod, "-c", container];
         let said = kubectl(&words, "").await;
-        let waits = ["waiting to start", "could not find the requested resource"];
+        let waits = [
+            "waiting to start",
+            "could not find the requested resource",
+            "connection refused",
+        ];
         let waits = waits.iter().any(|why| said.err.contains(why));
         assert!(said.good || waits, "logs of {pod}: {}", said.err);
         lines(&said.out)

@@ -13,7 +13,6 @@ use purser_config::stream::{
 };
 use purser_config::usage::Batch;
 use purser_config::{Configuration, Name, Resource};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until};
 
@@ -55,7 +54,7 @@ impl Link {
         };
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.memory.begin_anew();
-        self.connected.store(true, Ordering::Release);
+        self.reach.put(true);
         session.send(&session.hello(&self.instance)).await?;
         self.tell_again(&session).await?;
         let mut buffer = BytesMut::new();

@@ -34,6 +34,8 @@ pub(crate) async fn all() -> bool {
         arguments: vec![format!("--data-dir={}", data.path().display())],
         store: Store::sqlite(&data.path().join("bare")),
     };
+    let bare = Times::of(Store::loopback().commits().await);
+    println!("| a bare round trip by TCP | | | {} |", bare.cells());
     let mut missed = measured(embedded).await;
     let (redis, postgres) = (
         Redis::start().await.unwrap(),
