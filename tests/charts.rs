@@ -1,5 +1,6 @@
 //! The charts without a cluster: what Helm makes of them for six sets of values (`charts/cases`), which values it refuses, and that
-//! their copies are copies. tests/run.sh builds Helm. What an API server says of the same is in `kubernetes/injection.rs`.
+//! their copies are copies; and alerts and dashboards without a Prometheus. tests/run.sh builds Helm and brings promtool. What an API
+//! server says of the same is in `kubernetes/injection.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,8 +9,11 @@
 )]
 
 mod charts {
+    mod alerts;
     mod copies;
+    mod dashboards;
     mod rendered;
     mod rights;
+    mod series;
     mod values;
 }

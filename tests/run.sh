@@ -169,6 +169,7 @@ prepare_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_HELM="$root/target/helm/helm"
+    export PURSER_TEST_PROMTOOL="$root/target/toolchain/bin/promtool"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
     export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
     export PURSER_TEST_FIGURES="$root/tests/figures"

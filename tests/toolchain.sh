@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns target/toolchain: what the tests need beside Rust and Go (Debian packages, a Python and a Node project with the SDKs,
-# a browser for the console, a real model server and its weights, Redis, PostgreSQL, and nginx for the bench).
+# a browser for the console, a real model server and its weights, Redis, PostgreSQL, promtool, and nginx for the bench).
 # Called by tests/run.sh, or by hand; says what it does and how long that took, and nothing when there is nothing to do.
 # Must never start, restart or enable a service, touch another Python or Node, or install a version that is not pinned.
 set -euo pipefail
@@ -46,7 +46,7 @@ apt_download() {
     apt-get download -qq -o APT::Sandbox::User=root "$@"
 }
 
-# None of these packages brings a service. nginx, Redis and PostgreSQL would, and are not installed: see `server_programs`.
+# None of these packages brings a service. nginx, Redis, Prometheus and PostgreSQL would, and are not installed: see `server_programs`.
 debian_packages() {
     local missing=()
     command -v curl >/dev/null || missing+=(curl ca-certificates)
@@ -137,12 +137,13 @@ node_packages() {
     echo "$stamp" >"$out/node/stamp"
 }
 
-# The tests need these servers' programs, not their services. Installing the packages would enable and start one, so the programs are
-# unpacked here instead, and the machine stays as it was.
+# The tests need these programs, not their services. Installing the packages would enable and start one, so the programs are unpacked
+# here instead, and the machine stays as it was. promtool comes with Prometheus itself, which no test starts.
 server_programs() {
     mkdir -p "$out/bin"
     server_program nginx usr/sbin/nginx -v nginx
     server_program redis-server usr/bin/redis-server --version redis-server redis-tools libjemalloc2 liblua5.1-0 lua-bitop lua-cjson liblzf1 libatomic1
+    server_program promtool usr/bin/promtool --version prometheus
     postgres_programs
 }
 

@@ -20,6 +20,9 @@ const MOST_CONNECTIONS: usize = 64;
 /// What parts suffer from, in words for whoever runs them.
 pub(crate) type Troubles = BTreeMap<Part, String>;
 
+/// What parts are of, as a metric's label.
+pub(crate) const STORES: [&str; 2] = ["ledger", "windows"];
+
 /// A part that can keep others from working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Part {
@@ -40,6 +43,14 @@ impl Part {
             Part::OpeningLedger => "opening the ledger",
             Part::Windows => "windows",
             Part::Ledger => "ledger",
+        }
+    }
+
+    /// One of `STORES`.
+    pub(crate) fn store(self) -> &'static str {
+        match self {
+            Part::OpeningLedger | Part::Ledger => "ledger",
+            Part::OpeningWindows | Part::Windows => "windows",
         }
     }
 }
@@ -132,10 +143,13 @@ fn answer(method: &Method, path: &str, metrics: &Metrics, ready: &Ready) -> Resp
             let (status, page) = ready.page();
             (status, page.into())
         }
-        (&Method::GET, "/metrics") => match metrics.text() {
-            Ok(text) => (StatusCode::OK, text.into()),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
-        },
+        (&Method::GET, "/metrics") => {
+            metrics.suffer(&ready.troubles());
+            match metrics.text() {
+                Ok(text) => (StatusCode::OK, text.into()),
+                Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            }
+        }
         (&Method::GET, _) => (
             StatusCode::NOT_FOUND,
             "here are /healthz, /readyz and /metrics\n".into(),
@@ -180,6 +194,15 @@ mod tests {
         let (status, page) = ready.page();
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(page.contains("ledger: its disk is full"), "{page}");
+        let metrics = Metrics::new().unwrap();
+        answer(&Method::GET, "/metrics", &metrics, &ready);
+        let counted = String::from_utf8(metrics.text().unwrap()).unwrap();
+        for line in [
+            "store_at_fault{store=\"ledger\"} 1",
+            "store_at_fault{store=\"windows\"} 0",
+        ] {
+            assert!(counted.contains(line), "{counted}");
+        }
         ready.set(true);
         assert_eq!(ready.page().0, StatusCode::OK);
         ready.suffers(Part::Ledger, None);

@@ -212,6 +212,8 @@ fn new_leaf(authority: &Pair, names: &[String], now: u64) -> Result<CertifiedKey
 struct Current {
     leaf: Arc<CertifiedKey>,
     bundle: Arc<str>,
+    /// When the first of the leaf and its CA ends, in unix seconds.
+    ends: u64,
 }
 
 /// The operator's certificates.
@@ -246,6 +248,11 @@ impl Certificates {
         Arc::clone(&self.current.load().bundle)
     }
 
+    /// Until when what is presented is good, in unix seconds.
+    pub(crate) fn ends(&self) -> u64 {
+        self.current.load().ends
+    }
+
     /// A new leaf, and a new state of the CA when its time has come. Says whether the bundle changed.
     pub(crate) async fn turn(&self) -> Result<bool, Failure> {
         let mut authorities = stored(&self.api).await?;
@@ -272,10 +279,12 @@ impl Certificates {
 }
 
 fn current(authorities: &Authorities, names: &[String]) -> Result<Current, Failure> {
-    let leaf = Arc::new(new_leaf(&authorities.current, names, unix_now())?);
+    let now = unix_now();
+    let leaf = Arc::new(new_leaf(&authorities.current, names, now)?);
     Ok(Current {
         leaf,
         bundle: authorities.bundle().into(),
+        ends: (now + LEAF_LIFE).min(authorities.current.made + CA_LIFE),
     })
 }
 

@@ -153,6 +153,7 @@ impl Lead {
     fn look_after(&self, shared: &Shared, tasks: &mut JoinSet<()>) {
         tasks.spawn(turn_certificates(
             Arc::clone(&shared.certificates),
+            Arc::clone(&self.metrics),
             Arc::clone(&shared.report),
         ));
         tasks.spawn(tell_shares(Arc::clone(&shared.hub)));

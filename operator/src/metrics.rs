@@ -1,5 +1,6 @@
 //! What the operator counts. One struct, no globals; `admin` prints it. Labels come from closed sets only.
 
+use crate::admin::{STORES, Troubles};
 use crate::serve::Census;
 use prometheus::core::Collector;
 use prometheus::{
@@ -28,6 +29,9 @@ pub(crate) struct Metrics {
     applies: IntCounterVec,
     statuses: IntCounterVec,
     sidecars: IntGauge,
+    sidecars_behind: IntGauge,
+    certificate_ends: IntGauge,
+    stores_at_fault: IntGaugeVec,
     usage_batches: IntCounterVec,
     stream_rejections: IntCounterVec,
     injections: IntCounterVec,
@@ -53,6 +57,10 @@ impl Register {
 
     fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.keep(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.keep(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
     fn counters(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
@@ -99,10 +107,7 @@ impl Metrics {
                 "held_back",
                 "Objects that vanished in a relist and are kept until forced",
             )?,
-            objects: make.keep(IntGaugeVec::new(
-                Opts::new("objects", "Objects by kind and verdict"),
-                &["kind", "verdict"],
-            ))?,
+            objects: make.gauges("objects", "Objects by verdict", &["kind", "verdict"])?,
             applies: make.counters(
                 "applies_total",
                 "Writes of compiled secrets by outcome",
@@ -110,25 +115,23 @@ impl Metrics {
             )?,
             statuses: make.counters("statuses_total", "Writes of status by outcome", "outcome")?,
             sidecars: make.gauge("sidecars", "Sidecars that are connected")?,
-            usage_batches: make.counters(
-                "usage_batches_total",
-                "Batches of usage records by what became of them",
-                "outcome",
+            sidecars_behind: make.gauge("sidecars_behind", "Of these, those on another version")?,
+            certificate_ends: make.gauge(
+                "certificate_expires_timestamp_seconds",
+                "When the certificate that is presented ends",
             )?,
+            stores_at_fault: make.gauges("store_at_fault", "1 while it fails", &["store"])?,
+            usage_batches: make.counters("usage_batches_total", "Batches of usage", "outcome")?,
             stream_rejections: make.counters(
                 "stream_rejections_total",
                 "Streams that were not opened, by reason",
                 "reason",
             )?,
-            injections: make.counters(
-                "injections_total",
-                "Pods that the API server asked about, by what became of them",
-                "outcome",
-            )?,
+            injections: make.counters("injections_total", "Pods it was asked about", "outcome")?,
             budget_alarms: budget_alarms(&make)?,
             streams_ended: make.counters(
                 "streams_ended_total",
-                "Streams that were broken off, by reason",
+                "Streams broken off, by reason",
                 "reason",
             )?,
             registry,
@@ -156,6 +159,24 @@ impl Metrics {
     pub(crate) fn counted(&self, census: &Census) {
         self.sidecars
             .set(i64::try_from(census.total()).unwrap_or(i64::MAX));
+        self.sidecars_behind
+            .set(i64::try_from(census.behind()).unwrap_or(i64::MAX));
+    }
+
+    /// Until when the certificate that is presented is good, in unix seconds.
+    pub(crate) fn presents_until(&self, ends: u64) {
+        self.certificate_ends
+            .set(i64::try_from(ends).unwrap_or(i64::MAX));
+    }
+
+    /// Which stores suffer now.
+    pub(crate) fn suffer(&self, troubles: &Troubles) {
+        for store in STORES {
+            let suffers = troubles.keys().any(|part| part.store() == store);
+            self.stores_at_fault
+                .with_label_values(&[store])
+                .set(i64::from(suffers));
+        }
     }
 
     /// A compiled Secret was written, or not.

@@ -45,6 +45,13 @@ const SECONDS: [f64; 12] = [
     0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0,
 ];
 
+/// Of a key, by which it is over a limit.
+const LIMITS: [&str; 3] = [
+    "rate_limit_exceeded",
+    "concurrent_requests",
+    "insufficient_quota",
+];
+
 /// Makes metrics and registers them under the prefix `purser_`.
 struct Maker(Registry);
 
@@ -79,6 +86,15 @@ impl Maker {
         Ok(made)
     }
 
+    /// Refusals for which somebody is woken are at zero from the start, so that the first one is an increase.
+    fn rejects(&self) -> prometheus::Result<IntCounterVec> {
+        let made = self.counters("rejects_total", "Calls that were refused", &["reason"])?;
+        for reason in LIMITS {
+            made.with_label_values(&[reason]);
+        }
+        Ok(made)
+    }
+
     fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
         let made = HistogramVec::new(
             HistogramOpts::new(name, help).buckets(SECONDS.into()),
@@ -97,16 +113,17 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let make = Maker(Registry::new_custom(Some("purser".into()), None)?);
         let by_channel = &["plan", "channel", "status"];
+        let by_lane = &["plan", "channel"];
         let whole = "From the head of a request to the end of its answer";
         let first = "From the head of a request to the first content of its answer";
         Ok(Metrics {
             requests: make.counters("requests_total", "Answered calls", by_channel)?,
-            rejects: make.counters("rejects_total", "Calls that were refused", &["reason"])?,
+            rejects: make.rejects()?,
             attempts: make.counters("attempts_total", "Attempts", &["channel", "outcome"])?,
             tokens: make.counters("tokens_total", "Tokens reported", &["plan", "direction"])?,
             streams: make.counters("stream_ends_total", "How streams ended", &["end"])?,
-            duration: make.seconds("request_duration_seconds", whole, &["plan"])?,
-            first_content: make.seconds("first_content_seconds", first, &["plan"])?,
+            duration: make.seconds("request_duration_seconds", whole, by_lane)?,
+            first_content: make.seconds("first_content_seconds", first, by_lane)?,
             in_flight: make.gauge("requests_in_flight", "Calls that are being answered")?,
             config_loads: make.gauge("config_loads", "Configurations put in force")?,
             config_faults: make.gauge("config_faults", "Resources refused last")?,
@@ -169,8 +186,12 @@ impl Metrics {
             attempted: self
                 .attempts
                 .with_label_values(&[channel.as_str(), "answered"]),
-            duration: self.duration.with_label_values(&[plan]),
-            first_content: self.first_content.with_label_values(&[plan]),
+            duration: self
+                .duration
+                .with_label_values(&[&**plan, channel.as_str()]),
+            first_content: self
+                .first_content
+                .with_label_values(&[&**plan, channel.as_str()]),
             input: self.tokens.with_label_values(&[&**plan, "input"]),
             output: self.tokens.with_label_values(&[&**plan, "output"]),
         })

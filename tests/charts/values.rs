@@ -40,6 +40,14 @@ fn what_would_not_work_is_refused_and_named() {
             "grants",
         ),
         (json!({"budgets": {"webhook": {"url": "x"}}}), "url"),
+        (
+            json!({"metrics": {"rules": {"thresholds": {"noLeaderSeconds": 9}}}}),
+            "noLeaderSeconds",
+        ),
+        (
+            json!({"metrics": {"rules": {"thresholds": {"certificateHours": 48}}}}),
+            "certificateHours",
+        ),
         (json!({"watchNamespaces": ["Shop"]}), "watchNamespaces"),
         (json!({"watchNamespaces": "shop"}), "watchNamespaces"),
     ] {

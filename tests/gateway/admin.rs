@@ -49,7 +49,7 @@ async fn the_pages_tell_what_is_in_force_and_what_happened() {
         r#"purser_attempts_total{channel="shop/one",outcome="failed"} 5"#,
         r#"purser_stream_ends_total{end="done"} 5"#,
         r#"purser_tokens_total{direction="input",plan="open"}"#,
-        r#"purser_request_duration_seconds_count{plan="open"} 10"#,
+        r#"purser_request_duration_seconds_count{channel="shop/other",plan="open"} 10"#,
         r#"purser_channel_shut{channel="shop/one"} 1"#,
         r#"purser_channel_shut{channel="shop/other"} 0"#,
         "purser_requests_in_flight 0",

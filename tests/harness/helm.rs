@@ -17,7 +17,7 @@ pub const CASES: [&str; 6] = [
 /// The Kubernetes that the charts are rendered for: that of the test cluster.
 pub const FOR: &str = "--kube-version=1.35.4";
 
-/// What Helm said.
+/// What a program said.
 #[derive(Debug)]
 pub struct Said {
     /// Whether it did what it was told.

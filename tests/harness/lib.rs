@@ -10,6 +10,7 @@ pub mod plain;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod promtool;
 pub mod provider;
 pub mod redis;
 pub mod rights;

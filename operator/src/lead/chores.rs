@@ -3,6 +3,7 @@
 
 use super::OPENS_AGAIN;
 use crate::certificate::{self, Certificates};
+use crate::metrics::Metrics;
 use crate::serve::{Hub, Note};
 use crate::watch::{Dirty, Watched};
 use purser_authority::Activations;
@@ -15,8 +16,13 @@ const PROVES_AGAIN: Duration = Duration::from_millis(100);
 /// How often replicas tell each other who is connected, and look what others wrote into the ledger.
 const TELLS_OTHERS: Duration = Duration::from_secs(1);
 
-pub(super) async fn turn_certificates(certificates: Arc<Certificates>, report: Arc<Notify>) {
+pub(super) async fn turn_certificates(
+    certificates: Arc<Certificates>,
+    metrics: Arc<Metrics>,
+    report: Arc<Notify>,
+) {
     loop {
+        metrics.presents_until(certificates.ends());
         tokio::time::sleep(certificate::TURN).await;
         match certificates.turn().await {
             Ok(true) => report.notify_one(), // The bundle lies in the compiled Secrets.

@@ -127,6 +127,20 @@ impl Census {
         self.total
     }
 
+    /// How many of them do not run their namespace's version as it is now.
+    pub(crate) fn behind(&self) -> usize {
+        let differs = |scope: &Scope, group: &&Group| {
+            let held = group.holds.as_ref().map(|held| &held.version.hash);
+            held != Some(&scope.version.hash)
+        };
+        let places = self.namespaces.values();
+        let behind = places.map(|(scope, groups)| {
+            let groups = groups.iter().filter(|group| differs(scope, group));
+            groups.map(|group| group.count).sum::<usize>()
+        });
+        behind.sum()
+    }
+
     /// What the sidecars that use this channel find.
     pub(crate) fn diagnosis(&self, channel: &Name) -> Diagnosis {
         self.diagnoses.get(channel).cloned().unwrap_or_default()
@@ -281,6 +295,7 @@ mod tests {
             census.tally(&Resource::Key(Name::new("other", "a"))),
             Tally::default()
         );
+        assert_eq!((census.behind(), census.total()), (2, 4));
     }
 
     #[test]
