@@ -10,7 +10,7 @@ use kube::core::ApiResource;
 use kube::{Client, Resource, ResourceExt};
 use purser_compile::{ObjectRef, Rotation, Step};
 use purser_config::{Name, SecretText};
-use purser_console::{Change, Refused, Written};
+use purser_console::{Change, House, Refused, Written, name_of};
 use purser_crds::{ApiKey, KEY_DATA, Plan, ProviderChannel};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -88,9 +88,11 @@ impl ClusterHouse {
     /// What is known of a Secret that is there is whose it is, and no more.
     async fn credential(&self, channel: &Name, secret: Value) -> Result<Written, Refused> {
         let mut secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
-        let of = ObjectRef::ProviderChannel(channel.clone());
-        let found = api(&self.client, &of).get_metadata(channel.name()).await;
-        let uid = found.map_err(refused)?.metadata.uid;
+        let seen = self.seen();
+        let mut channels = seen.channels.iter();
+        let found = channels.find(|one| name_of(&one.metadata) == *channel);
+        let gone = || Refused::Gone(format!("there is no ProviderChannel {channel}"));
+        let uid = found.ok_or_else(gone)?.metadata.uid.clone();
         let owner = owner(channel, uid.as_deref());
         let name = secret.name_any();
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), channel.namespace());
