@@ -184,6 +184,19 @@ impl Application {
         found
     }
 
+    /// The same, once they are known: an API server whose store has just come back may know of none.
+    pub(super) async fn all_at_work(&self) -> BTreeMap<String, Vec<Line>> {
+        let begun = Instant::now();
+        loop {
+            let printed = self.all_printed().await;
+            if !printed.is_empty() {
+                return printed;
+            }
+            assert!(begun.elapsed() < SOON, "no pod of {} is known", self.name);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Waits until a pod's application printed what is looked for.
     pub(super) async fn until_prints(
         &self,
@@ -208,7 +221,7 @@ impl Application {
 
     /// Waits until each of its pods has made calls after all that it had made, and sees that all were served.
     pub(super) async fn go_on(&self, when: &str) {
-        for (pod, before) in self.all_printed().await {
+        for (pod, before) in self.all_at_work().await {
             let pod = pod.split('/').nth(1).unwrap();
             let goes_on = |printed: &[Line]| printed.len() > before.len() + 40;
             let printed = self.until_prints(pod, when, goes_on).await;

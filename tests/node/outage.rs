@@ -19,7 +19,7 @@ fn now() -> f64 {
 async fn all_served(application: &Application, when: &str, since: f64) -> (usize, f64) {
     application.go_on(when).await;
     let (mut calls, mut longest) = (0, 0_f64);
-    for (pod, printed) in application.all_printed().await {
+    for (pod, printed) in application.all_at_work().await {
         served(&printed, &pod);
         let times: Vec<f64> = printed.iter().map(Line::at).collect();
         calls += times.iter().filter(|&&at| at > since).count();
