@@ -23,6 +23,7 @@ mod kubernetes {
     mod console;
     mod contract;
     mod credit;
+    mod crowd;
     mod exact;
     mod health;
     mod injection;
@@ -35,6 +36,7 @@ mod kubernetes {
     mod quota;
     mod rate;
     mod recreated;
+    mod references;
     mod refusals;
     mod restart;
     mod rotation;

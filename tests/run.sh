@@ -278,52 +278,58 @@ end_lane() {
     count "$1" "$run/$1.log" "$status"
 }
 
-case $mode in
-    default | soak | node | quick | sim) ;;
-    *)
-        complain "there is no mode '$mode'; use none, soak, node, quick or sim"
-        exit 2
-        ;;
-esac
-trap finish EXIT
-trap 'complain "interrupted: ending what was started"; exit 1' INT TERM HUP
-command -v cargo >/dev/null || give_up "there is no \`cargo\` in PATH; install Rust (https://rustup.rs) and run again"
-# Incremental state helps the next build of the same tree; in CI there is none.
-[[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
+# Read whole before it begins: who edits this file while it runs changes the next run.
+main() {
+    local lane
+    case $mode in
+        default | soak | node | quick | sim) ;;
+        *)
+            complain "there is no mode '$mode'; use none, soak, node, quick or sim"
+            exit 2
+            ;;
+    esac
+    trap finish EXIT
+    trap 'complain "interrupted: ending what was started"; exit 1' INT TERM HUP
+    command -v cargo >/dev/null || give_up "there is no \`cargo\` in PATH; install Rust (https://rustup.rs) and run again"
+    # Incremental state helps the next build of the same tree; in CI there is none.
+    [[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0
 
-fresh_folder
-[[ $mode == sim || $mode == node ]] || check "formatting" cargo fmt --all --check
-if [[ $mode == sim ]]; then
-    mkdir -p tests/figures
-    export PURSER_TEST_FIGURES="$root/tests/figures" PURSER_SIM_SEEDS=${PURSER_SIM_SEEDS:-10000}
-    run_tests "simulation, $PURSER_SIM_SEEDS seeds" --release --package purser-tests --test sim
-elif [[ $mode == quick ]]; then
-    check "lints" cargo clippy --workspace --all-targets -- -D warnings
-    run_tests "unit and golden tests" --workspace --exclude purser-tests
-    run_tests "house tests" --package purser-tests --lib --test house
-elif [[ $mode == node ]]; then
-    prepare_tools
-    node_stage
-else
-    prepare_tools
-    prepare
-    check "lints" cargo clippy --workspace --all-targets -- -D warnings
-    must "test programs" cargo test --workspace --no-run
-    must "test programs of the lanes" cargo test --workspace --test kill --test kubernetes --test sdk --test node --no-run
-    if prepare_node; then
-        begin_lane node tests/run.sh node
+    fresh_folder
+    [[ $mode == sim || $mode == node ]] || check "formatting" cargo fmt --all --check
+    if [[ $mode == sim ]]; then
+        mkdir -p tests/figures
+        export PURSER_TEST_FIGURES="$root/tests/figures" PURSER_SIM_SEEDS=${PURSER_SIM_SEEDS:-10000}
+        run_tests "simulation, $PURSER_SIM_SEEDS seeds" --release --package purser-tests --test sim
+    elif [[ $mode == quick ]]; then
+        check "lints" cargo clippy --workspace --all-targets -- -D warnings
+        run_tests "unit and golden tests" --workspace --exclude purser-tests
+        run_tests "house tests" --package purser-tests --lib --test house
+    elif [[ $mode == node ]]; then
+        prepare_tools
+        node_stage
+    else
+        prepare_tools
+        prepare
+        check "lints" cargo clippy --workspace --all-targets -- -D warnings
+        must "test programs" cargo test --workspace --no-run
+        must "test programs of the lanes" cargo test --workspace --test kill --test kubernetes --test scale --test sdk --test node --no-run
+        if prepare_node; then
+            begin_lane node tests/run.sh node
+        fi
+        begin_lane kill cargo test --workspace --no-fail-fast --test kill
+        # Two of these share the cluster, one after the other.
+        begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
+        run_tests "all other tests" --workspace
+        for lane in cluster kill node; do
+            [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
+        done
+        if ! kill -0 "$cluster" 2>/dev/null; then
+            cat "$run/cluster.err" >&2
+            give_up "the test cluster ended before the tests did; the reason stands above"
+        fi
     fi
-    begin_lane kill cargo test --workspace --no-fail-fast --test kill
-    # These two share the cluster, one after the other.
-    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk
-    run_tests "all other tests" --workspace
-    for lane in cluster kill node; do
-        [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
-    done
-    if ! kill -0 "$cluster" 2>/dev/null; then
-        cat "$run/cluster.err" >&2
-        give_up "the test cluster ended before the tests did; the reason stands above"
-    fi
-fi
-heading "done"
-finished=yes
+    heading "done"
+    finished=yes
+}
+
+main; exit

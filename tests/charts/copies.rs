@@ -3,19 +3,15 @@
 use purser_tests::helm::chart;
 
 #[test]
-fn the_guard_of_credits_is_the_operators() {
-    let read = |path: String| std::fs::read_to_string(path).unwrap();
-    let own = read(
-        concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../operator/credit-policy.yaml"
-        )
-        .into(),
-    );
-    let copy = format!("{}/templates/credit-policy.yaml", chart("purser"));
-    assert!(!own.contains("{{"), "Helm would read a template");
-    assert!(
-        read(copy) == own,
-        "old: cp operator/credit-policy.yaml charts/purser/templates/credit-policy.yaml"
-    );
+fn the_guards_of_credits_and_of_secrets_are_the_operators() {
+    for name in ["credit-policy.yaml", "secret-policy.yaml"] {
+        let own = format!("{}/../operator/{name}", env!("CARGO_MANIFEST_DIR"));
+        let own = std::fs::read_to_string(own).unwrap();
+        let copy = format!("{}/templates/{name}", chart("purser"));
+        assert!(!own.contains("{{"), "Helm would read a template");
+        assert!(
+            std::fs::read_to_string(copy).unwrap_or_default() == own,
+            "old: cp operator/{name} charts/purser/templates/{name}"
+        );
+    }
 }

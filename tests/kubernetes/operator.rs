@@ -108,7 +108,12 @@ impl World {
 
     async fn start(cluster: Cluster, how: (&[&str], &[&str])) -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        for path in ["crds", "operator/rbac.yaml", "operator/credit-policy.yaml"] {
+        for path in [
+            "crds",
+            "operator/rbac.yaml",
+            "operator/credit-policy.yaml",
+            "operator/secret-policy.yaml",
+        ] {
             cluster
                 .says(&["apply", "-f", &format!("{root}/{path}")])
                 .await;
@@ -178,6 +183,13 @@ impl World {
             .unwrap();
         *self.operator.lock().unwrap() = Some(process);
         begun.elapsed()
+    }
+
+    /// The operator's process.
+    #[allow(dead_code, reason = "not every root asks")]
+    pub(super) fn pid(&self) -> u32 {
+        let process = self.operator.lock().unwrap();
+        process.as_ref().expect("an operator that runs").pid()
     }
 
     /// SIGKILL.

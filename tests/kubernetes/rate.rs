@@ -111,7 +111,10 @@ async fn no_minute_of_any_plan_holds_more_than_its_limit_over_ten_and_fifty_side
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
     let place = place_of(&world, &provider).await;
     let sidecars = fifty(&place).await;
-    let memory: u64 = sidecars.iter().map(resident_kib).sum();
+    let memory: u64 = sidecars
+        .iter()
+        .map(|one| resident_kib(one.process.pid()))
+        .sum();
     let steady = Duration::from_secs(if soak() { 300 } else { 130 });
     let parts = offers(&place, &sidecars)
         .into_iter()
@@ -125,7 +128,7 @@ async fn no_minute_of_any_plan_holds_more_than_its_limit_over_ten_and_fifty_side
     let total: usize = admitted.values().map(Vec::len).sum();
     assert_eq!(provider.calls(), total as u64, "nothing is sent unchecked");
     figure(&format!(
-        "50 sidecars, {} KiB of memory each, 8 keys, {} calls in {} s, {total} admitted",
+        "50 sidecars, {} KiB of memory each before the first call, 8 keys, {} calls in {} s, {total} admitted",
         memory / 50,
         all.iter().map(|part| part.made.len()).sum::<usize>(),
         steady.as_secs()
@@ -252,8 +255,9 @@ fn least_part(part: &Part, admitted: &[(usize, Between)]) -> f64 {
     least as f64 / admitted.len().max(1) as f64
 }
 
-fn resident_kib(sidecar: &Sidecar) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sidecar.process.pid()));
+/// What a process holds of the machine's memory.
+pub(super) fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
     let status = status.unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let digits = line.unwrap_or_default().trim().trim_end_matches(" kB");

@@ -97,8 +97,7 @@ impl Stream {
     pub(super) async fn until(&mut self, so: impl Fn(&FromOperator) -> bool) -> FromOperator {
         let waiting = async {
             loop {
-                self.say(&FromSidecar::Ping);
-                let message = self.next().await;
+                let message = self.heard().await;
                 if so(&message) {
                     return message;
                 }
@@ -107,6 +106,12 @@ impl Stream {
         tokio::time::timeout(SOON, waiting)
             .await
             .expect("a message that did not come")
+    }
+
+    /// The next message. Says first that this side is here, as every sidecar does that is silent.
+    pub(super) async fn heard(&mut self) -> FromOperator {
+        self.say(&FromSidecar::Ping);
+        self.next().await
     }
 
     /// Waits until the operator ends it.
