@@ -111,6 +111,7 @@ fn config_of(
         headers,
         limits,
         ca_pem,
+        via_gateway: false,
     })
 }
 

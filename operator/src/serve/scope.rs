@@ -202,6 +202,7 @@ mod tests {
             plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
+            via_gateway: false,
         };
         let keys = names
             .iter()

@@ -77,6 +77,7 @@ async fn hub() -> (Hub, tempfile::TempDir) {
         plan_expires_at_ms: None,
         service_accounts: vec![],
         channels: vec![],
+        via_gateway: false,
     };
     let keys = [(Name::new("shop", "a"), key)].into();
     let plans = [("free".to_owned(), plan)].into();
