@@ -39,6 +39,15 @@ fn what_would_not_work_is_refused_and_named() {
             json!({"console": {"oidc": {"grants": ["ops=admin"]}}}),
             "grants",
         ),
+        (json!({"gateway": {"replica": 3}}), "replica"),
+        (
+            json!({"gateway": {"autoscaling": {"targetCPUUtilizationPercentage": 0}}}),
+            "targetCPUUtilizationPercentage",
+        ),
+        (
+            json!({"gateway": {"autoscaling": {"enabled": true}, "resources": {"requests": {"cpu": null}}}}),
+            "cpu",
+        ),
         (json!({"budgets": {"webhook": {"url": "x"}}}), "url"),
         (
             json!({"metrics": {"rules": {"thresholds": {"noLeaderSeconds": 9}}}}),
