@@ -1,4 +1,4 @@
-//! The charts without a cluster: what Helm makes of them for six sets of values (`charts/cases`), which values it refuses, and that
+//! The charts without a cluster: what Helm makes of them for seven sets of values (`charts/cases`), which values it refuses, and that
 //! their copies are copies; and alerts and dashboards without a Prometheus. tests/run.sh builds Helm and brings promtool. What an API
 //! server says of the same is in `kubernetes/injection.rs`.
 #![allow(

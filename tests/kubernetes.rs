@@ -41,6 +41,7 @@ mod kubernetes {
     mod restart;
     mod rotation;
     mod secrets;
+    mod shared;
     mod slots;
     mod stale;
     mod status;

@@ -29,4 +29,5 @@ mod node {
     mod rights;
     mod scaled;
     mod served;
+    mod shared;
 }

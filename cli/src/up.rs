@@ -83,6 +83,7 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
         gateway: args.listen,
         admin: args.admin,
         metrics: None,
+        shared: None,
     };
     let spool = Arc::clone(&gateway.ledger.spool);
     let sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;

@@ -81,6 +81,8 @@ pub(crate) struct Applier {
     pub(crate) metrics: Arc<Metrics>,
     /// For the pauses.
     pub(crate) clock: Clock,
+    /// Where the shared gateway runs: it reads there whom to believe, as injected pods do.
+    pub(crate) gateway_in: Option<String>,
     /// Does what annotations ask for.
     pub(crate) creditor: Creditor,
     /// What was done before.
@@ -108,7 +110,8 @@ impl Applier {
             watched: _,
         } = &*publication;
         let now = self.clock.now();
-        let audiences = objects.audiences();
+        let mut audiences = objects.audiences();
+        audiences.extend(self.gateway_in.clone());
         let (mut next, mut news) = self.make_keys(&publication).await;
         self.let_go(&publication).await;
         let (turned, due) = self.turn_keys(&publication).await;
@@ -119,7 +122,7 @@ impl Applier {
         for namespace in objects
             .namespaces
             .keys()
-            .filter(|name| publication.watches(name))
+            .filter(|name| publication.watches(name) || Some(*name) == self.gateway_in.as_ref())
         {
             self.memory
                 .places

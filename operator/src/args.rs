@@ -1,5 +1,6 @@
 //! What the command line says. Read once by `main`; `run` turns it into the parts' own settings.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as Group, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
 use purser_console::{OidcArgs, WebhookArgs};
@@ -120,12 +121,27 @@ pub struct Run {
     /// Where injected sidecars find this operator; https://purser-operator.NAMESPACE.svc:8443 when absent.
     #[arg(long, env = "PURSER_STREAM_URL")]
     pub stream_url: Option<String>,
+    /// The ServiceAccount, in the operator's own namespace, that the shared gateway runs under; without it there is no gateway.
+    #[arg(long, env = "PURSER_GATEWAY_ACCOUNT", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub gateway_account: Option<String>,
+    /// Where sidecars find the shared gateway; https://purser-gateway.NAMESPACE.svc:8100 when absent.
+    #[arg(long, env = "PURSER_GATEWAY_URL", value_name = "URL", value_parser = origin)]
+    pub gateway_url: Option<http::Uri>,
     /// How long a sidecar must have been silent before calls of which nobody knows the end are resolved, as 15m.
     #[arg(long, default_value = "15m", value_parser = duration)]
     pub unconfirmed_after: Duration,
     /// How often a key's usage is written into its status at most, as 30s.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub usage_status_every: Duration,
+}
+
+fn origin(text: &str) -> Result<http::Uri, String> {
+    let url: Option<http::Uri> = text.parse().ok();
+    let fits = |url: &http::Uri| {
+        url.scheme_str() == Some("https") && url.host().is_some() && url.path() == "/"
+    };
+    url.filter(fits)
+        .ok_or_else(|| format!("{text:?} is not an address such as https://host:8100"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -149,6 +165,14 @@ mod tests {
             &["purser-operator", "run", "--namespace=a"],
         ] {
             assert_eq!(Args::parse_from(line).into_run().namespace, "a");
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_called_over_tls_and_has_no_path() {
+        assert!(origin("https://gate.ops.svc:8100").is_ok());
+        for text in ["http://gate:8100", "gate:8100", "https://gate/v1", ""] {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

@@ -1,21 +1,20 @@
 //! The operator's own certificates: a CA kept in a Secret, and the stream's leaf, kept in memory and replaced without a gap.
-//! `run` starts it, `serve` presents the leaf, `apply` hands the bundle to sidecars.
+//! `run` starts it, `serve` presents the leaf and hands the shared gateway its own, `apply` hands the bundle to sidecars.
 //!
 //! A new CA is in the bundle a day before it signs, and the old one stays in it a day after: whoever reads the bundle
 //! within a day never meets a certificate that it cannot check.
 //!
 //! Invariant: a CA that exists is followed, never overwritten, except by the next turn of `turned`.
 
+mod leaf;
+
 use arc_swap::ArcSwap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, PostParams};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
-use rustls::pki_types::PrivateKeyDer;
+use purser_config::stream;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::BTreeMap;
@@ -189,28 +188,11 @@ fn new_authority(now: u64) -> Result<Pair, Failure> {
     })
 }
 
-fn new_leaf(authority: &Pair, names: &[String], now: u64) -> Result<CertifiedKey, Failure> {
-    let issuer = Issuer::new(
-        ca_params(authority.made),
-        KeyPair::from_pem(&authority.key)?,
-    );
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(names)?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "purser operator");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    params.not_before = moment(now.saturating_sub(3_600)).into();
-    params.not_after = moment(now + LEAF_LIFE).into();
-    let certificate = params.signed_by(&key, &issuer)?;
-    let key = rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::from(key))?;
-    Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
-}
-
 /// What is presented and told now.
 struct Current {
     leaf: Arc<CertifiedKey>,
+    /// What signs.
+    authority: Pair,
     bundle: Arc<str>,
     /// When the first of the leaf and its CA ends, in unix seconds.
     ends: u64,
@@ -248,6 +230,11 @@ impl Certificates {
         Arc::clone(&self.current.load().bundle)
     }
 
+    /// A leaf for the shared gateway, of the CA that signs now. Asks nobody: a gateway that starts must not need the API server.
+    pub(crate) fn issue(&self, names: &[String]) -> Result<stream::Certificate, Failure> {
+        leaf::gateways(&self.current.load().authority, names, unix_now())
+    }
+
     /// Until when what is presented is good, in unix seconds.
     pub(crate) fn ends(&self) -> u64 {
         self.current.load().ends
@@ -280,9 +267,10 @@ impl Certificates {
 
 fn current(authorities: &Authorities, names: &[String]) -> Result<Current, Failure> {
     let now = unix_now();
-    let leaf = Arc::new(new_leaf(&authorities.current, names, now)?);
+    let leaf = Arc::new(leaf::own(&authorities.current, names, now)?);
     Ok(Current {
         leaf,
+        authority: authorities.current.clone(),
         bundle: authorities.bundle().into(),
         ends: (now + LEAF_LIFE).min(authorities.current.made + CA_LIFE),
     })
@@ -373,12 +361,26 @@ mod tests {
         };
         let read = Authorities::read(&kept.data()).unwrap();
         assert!(kept == read);
-        let leaf = new_leaf(
+        let leaf = leaf::own(
             &read.current,
             &["localhost".into(), "127.0.0.1".into()],
             unix_now(),
         )
         .unwrap();
         assert_eq!(leaf.cert.len(), 1);
+    }
+
+    #[test]
+    fn the_gateways_leaf_is_its_own_and_can_be_presented_until_the_next() {
+        use rustls::pki_types::pem::PemObject;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let authority = new_authority(unix_now()).unwrap();
+        let names = ["gate.ops.svc".to_owned(), "::1".to_owned()];
+        let leaf = leaf::gateways(&authority, &names, unix_now()).unwrap();
+        let chain = CertificateDer::pem_slice_iter(leaf.chain_pem.as_bytes());
+        assert_eq!(chain.map(Result::unwrap).count(), 1);
+        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.reveal().as_bytes()).unwrap();
+        assert!(rustls::crypto::ring::sign::any_supported_type(&key).is_ok());
+        assert!(leaf.renew_after_ms < LEAF_LIFE * 1_000 / 2);
     }
 }

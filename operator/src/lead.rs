@@ -8,6 +8,7 @@ use crate::admin::{Part, Ready};
 use crate::args::Run;
 use crate::certificate::Certificates;
 use crate::clock::Clock;
+use crate::gateway::SharedGateway;
 use crate::house::{ClusterHouse, Publications, Reviews};
 use crate::inject;
 use crate::lease::Tenure;
@@ -112,7 +113,7 @@ impl Lead {
         let effects = self.effects(&shared);
         tasks.spawn(effects.run(publications, self.leads.clone()));
         self.look_after(&shared, &mut tasks);
-        tasks.spawn(self.server(&shared).run(streams, shared.certificates));
+        tasks.spawn(self.server(&shared).run(streams));
         self.ready.set(true);
         tracing::info!("serving");
         let _closes = Closes {
@@ -183,6 +184,7 @@ impl Lead {
             pull_policy: self.run.inject_pull_policy.clone(),
             operator: operator
                 .unwrap_or_else(|| format!("https://purser-operator.{namespace}.svc:8443")),
+            gateway: SharedGateway::of(&self.run).map(|gateway| gateway.url),
             native: has_native_sidecars(&version.major, &version.minor),
         };
         let metrics = Arc::clone(&self.metrics);
@@ -250,7 +252,10 @@ impl Lead {
             guards: Guards::new(self.run.force),
             secrets: shared.secrets.clone(),
             options: Options {
-                gateway: Gateway::Absent,
+                gateway: match self.run.gateway_account {
+                    Some(_) => Gateway::Apart,
+                    None => Gateway::Absent,
+                },
             },
             hub: Arc::clone(&shared.hub),
             metrics: Arc::clone(&self.metrics),
@@ -261,12 +266,15 @@ impl Lead {
 
     fn server(&self, shared: &Shared) -> Arc<Server> {
         let (hub, metrics) = (Arc::clone(&shared.hub), Arc::clone(&self.metrics));
-        let reviewer = Reviewer::new(self.client.clone());
+        let gateway = SharedGateway::of(&self.run);
+        let reviewer = Reviewer::new(self.client.clone(), gateway.clone());
         Arc::new(Server {
             hub,
             reviewer,
             metrics,
             clock: self.clock,
+            certificates: Arc::clone(&shared.certificates),
+            gateway,
         })
     }
 
@@ -297,6 +305,7 @@ impl Lead {
             identity: self.identity.clone(),
             usage_every: self.run.usage_status_every,
             webhook: self.run.budget.webhook(),
+            gateway_in: SharedGateway::of(&self.run).map(|gateway| gateway.namespace),
         }
     }
 }

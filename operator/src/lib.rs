@@ -13,6 +13,8 @@
 //! the authority keeps and `sweep` looks after it, `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation`
 //! puts together what streams ask, without them.
 //!
+//! `gateway` is what is known of the shared gateway, which is told everything and serves the keys that sidecars hand over.
+//!
 //! `house` is what the management API asks of the cluster, where a console is wanted.
 //!
 //! Invariant: one writer for each kind of effect: `apply` (Secrets), `credit` (annotations that are entries of the ledger), `status`
@@ -27,6 +29,7 @@ mod args;
 mod certificate;
 mod clock;
 mod credit;
+mod gateway;
 mod guard;
 mod house;
 mod inject;

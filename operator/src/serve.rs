@@ -1,12 +1,15 @@
-//! The stream's server: TLS and HTTP/2, `POST /v1/stream`. Judges who calls, then hands each stream to `connection`.
+//! The stream's server: TLS and HTTP/2, `POST /v1/stream`. Judges who calls, then hands each stream to `connection`, which tells the shared
+//! gateway everything and anybody else its namespace's part.
 //!
 //! ```text
 //! accept -> TLS -> HTTP/2 -> token: whose? -> connection: Hello, Snapshot, Change … -> hub
 //!                                             work: Ask, Reserve, Settle, Usage -> authority
 //!                                             scope: what a namespace may know, in which version; change: what differs
+//!                                             beside: what the shared gateway asks beside its stream
 //! ```
 //! Invariant: nothing is read from a body, and no configuration is sent, before the token was judged.
 
+mod beside;
 mod bounds;
 mod census;
 mod change;
@@ -33,7 +36,9 @@ pub(crate) use scope::Scopes;
 pub(crate) use scope::{Scope, hex};
 pub(crate) use token::{Caller, Reviewer};
 
+use crate::certificate::Certificates;
 use crate::clock::Clock;
+use crate::gateway::SharedGateway;
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use futures::stream::poll_fn;
@@ -43,7 +48,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::PATH;
+use purser_config::stream::{CERTIFICATE_PATH, PATH, REVIEW_PATH};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,15 +75,16 @@ pub(crate) struct Server {
     pub(crate) metrics: Arc<Metrics>,
     /// For the verdicts' age.
     pub(crate) clock: Clock,
+    /// Signs for the shared gateway.
+    pub(crate) certificates: Arc<Certificates>,
+    /// The shared gateway, if there is one.
+    pub(crate) gateway: Option<SharedGateway>,
 }
 
 impl Server {
     /// Accepts until the process ends.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        listener: TcpListener,
-        certificates: Arc<dyn rustls::server::ResolvesServerCert>,
-    ) {
+    pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) {
+        let certificates: Arc<Certificates> = Arc::clone(&self.certificates);
         let mut tls = rustls::ServerConfig::builder()
             .with_no_client_auth()
             .with_cert_resolver(certificates);
@@ -145,6 +151,9 @@ impl Server {
             Ok(caller) => caller,
             Err(response) => return Ok(*response),
         };
+        if request.uri().path() != PATH {
+            return Ok(self.beside(&caller, request).await);
+        }
         let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
         open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
@@ -165,21 +174,21 @@ impl Server {
         Ok(answer_with(StatusCode::OK, "application/jsonl", body))
     }
 
-    /// Whose stream this is to be, or the answer that says why it is not opened.
+    /// Who asks, or the answer that says why it is not heard.
     async fn admit(&self, request: &Request<Incoming>) -> Result<Caller, Box<Response<Body>>> {
         let refuse = |status, code, message: &str| Box::new(self.refuse(status, code, message));
-        if request.uri().path() != PATH {
+        if ![PATH, REVIEW_PATH, CERTIFICATE_PATH].contains(&request.uri().path()) {
             return Err(refuse(
                 StatusCode::NOT_FOUND,
                 "unknown_url",
-                "the only path here is /v1/stream",
+                "a sidecar's path here is /v1/stream",
             ));
         }
         if request.method() != Method::POST {
             let mut response = refuse(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "the stream is opened by POST",
+                "all that is asked here is asked by POST",
             );
             response
                 .headers_mut()

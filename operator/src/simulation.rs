@@ -90,6 +90,7 @@ impl Operator {
             namespace: pod.namespace,
             service_account: "sidecar".to_owned(),
             pod: Some(pod.uid),
+            gateway: false,
         };
         match carry((&self.hub, &self.metrics), caller, body, out).await {
             Ok(()) => "closed".to_owned(),

@@ -44,6 +44,12 @@ pub struct Args {
         default_value = "/var/run/secrets/purser.dev/token"
     )]
     pub token: PathBuf,
+    /// The shared gateway, https://host:port, for keys that reach channels of other namespaces.
+    #[arg(long, env = "PURSER_GATEWAY", requires = "operator")]
+    pub gateway: Option<http::Uri>,
+    /// Be the shared gateway: where sidecars connect, by TLS and with their pods' tokens.
+    #[arg(long, env = "PURSER_SHARED", requires = "operator")]
+    pub shared: Option<SocketAddr>,
     /// The ApiKey of this pod, NAMESPACE/NAME, for callers without a credential of their own.
     #[arg(long, env = "PURSER_API_KEY_NAME")]
     pub own_key: Option<purser_config::Name>,

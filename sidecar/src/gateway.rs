@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::Failover;
 use crate::fit::fit;
+use crate::handover::Handover;
 use crate::identity::{Peer, identify};
 use crate::images::Images;
 use crate::intake::{self, Intake};
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub refusals: Refusals,
     /// Images at addresses.
     pub images: Images,
+    /// The way to the shared gateway.
+    pub handover: Handover,
     /// Time.
     pub clock: Clock,
     /// Whose pod this is.
@@ -115,6 +118,7 @@ impl Gateway {
             metrics,
             refusals: Refusals::default(),
             images: Images::default(),
+            handover: Handover::default(),
             clock,
             own: RwLock::default(),
             bodies: Arc::default(),
@@ -176,6 +180,11 @@ impl Gateway {
         self.admit(caller)
             .map_err(Refused::from)
             .inspect_err(noted)?;
+        if caller.via_gateway {
+            let intake = intake::read(body, &self.bodies).await?;
+            let handed = self.handover.carry(parts, &caller.name, intake.bytes);
+            return handed.await.map_err(Refused::from).inspect_err(noted);
+        }
         match route {
             Route::Call(aim) => {
                 let entered = Entered {

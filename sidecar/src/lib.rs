@@ -15,6 +15,9 @@
 //! 7. **relay** ([`relay`]): the first content byte is the commit point; after it, an honest end.
 //! 8. **settle** ([`relay::Meter`]): a guard in the body counts the call when it ends or is dropped.
 //!
+//! A key that reaches channels of other namespaces is served by the shared gateway: [`handover`] takes its calls there, and there
+//! [`shared`] is the door.
+//!
 //! Where configuration comes from: [`source`] (a folder, a file) and [`link`] (the operator); both put it into [`store`].
 //!
 //! Invariant: an upstream address comes from configuration only; never from a body, a query or a header.
@@ -35,6 +38,7 @@ pub mod dial;
 pub mod failover;
 pub mod fit;
 pub mod gateway;
+pub mod handover;
 pub mod identity;
 pub mod images;
 pub mod inquiry;
@@ -55,6 +59,7 @@ pub mod relay;
 pub mod route;
 pub mod run;
 pub mod server;
+pub mod shared;
 pub mod snapshot;
 pub mod source;
 pub mod spool;

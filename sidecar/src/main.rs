@@ -6,6 +6,7 @@ use purser_sidecar::args::{Args, Command};
 use purser_sidecar::clock::Clock;
 use purser_sidecar::ledger::{Authority, Memory};
 use purser_sidecar::run::{self, Listen, Sidecar};
+use purser_sidecar::shared::Shared;
 use purser_sidecar::source::{Cache, Source};
 use purser_sidecar::spool::Spool;
 use purser_sidecar::store::Store;
@@ -70,10 +71,19 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         gateway: args.listen,
         admin: args.admin,
         metrics: args.metrics,
+        shared: args.shared,
     };
     let mut sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;
     sidecar.head_timeout = Duration::from_secs(args.head_timeout);
     if let Some(endpoint) = operator(&args)? {
+        if let Some(uri) = args.gateway.clone() {
+            let remote = link::Endpoint {
+                uri,
+                ..endpoint.clone()
+            };
+            gateway.handover.to(remote);
+        }
+        sidecar.door = args.shared.map(|_| Arc::new(Shared::new(endpoint.clone())));
         let store = Arc::clone(&gateway.store);
         tokio::spawn(link.run(link::Surroundings {
             operator: Arc::new(endpoint),

@@ -4,6 +4,8 @@ use http::HeaderName;
 
 /// The id of a request.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// At the shared gateway: whose call it is, `namespace/name` of an ApiKey.
+pub static KEY: HeaderName = HeaderName::from_static("x-purser-key");
 /// Which channel answered.
 pub static CHANNEL: HeaderName = HeaderName::from_static("x-purser-channel");
 /// Which model answered.

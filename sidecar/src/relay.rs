@@ -37,6 +37,8 @@ pub enum Body {
     Relay(Box<Relay>),
     /// A stream that waits for its first content, and says so every 15 s.
     Waiting(Box<Waiting>),
+    /// The shared gateway's own answer.
+    Handed(Box<hyper::body::Incoming>),
 }
 
 /// An answer that broke after its first content and cannot say so within itself: the connection is ended.
@@ -67,6 +69,11 @@ impl HttpBody for Body {
                         .poll(context)
                         .map(|next| next.map(|next| next.map(Frame::data)));
                 }
+                Body::Handed(body) => {
+                    let aborted = |error: hyper::Error| Aborted(error.to_string());
+                    let next = Pin::new(&mut **body).poll_frame(context);
+                    return next.map(|next| next.map(|next| next.map_err(aborted)));
+                }
                 Body::Waiting(waiting) => match waiting.poll(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(waiting::Step::Bytes(bytes)) => {
@@ -79,7 +86,11 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Body::Whole(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+        match self {
+            Body::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Body::Handed(body) => body.is_end_stream(),
+            _ => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -87,6 +98,7 @@ impl HttpBody for Body {
             Body::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Body::Handed(body) => body.size_hint(),
             _ => SizeHint::default(),
         }
     }

@@ -5,7 +5,8 @@ use crate::clock::Clock;
 use crate::gateway::Gateway;
 use crate::ledger::{Authority, Ledger, Memory};
 use crate::metrics::Metrics;
-use crate::server::{self, Phase};
+use crate::server::{self, Door, Phase};
+use crate::shared::Shared;
 use crate::spool::Spool;
 use crate::store::Store;
 use anyhow::Context;
@@ -28,6 +29,8 @@ pub struct Listen {
     pub admin: SocketAddr,
     /// `/metrics`, `/healthz` and `/readyz` for the pod's address.
     pub metrics: Option<SocketAddr>,
+    /// Sidecars, of a process that is the shared gateway.
+    pub shared: Option<SocketAddr>,
 }
 
 /// How to end.
@@ -48,6 +51,9 @@ pub struct Sidecar {
     callers: TcpListener,
     admin: TcpListener,
     metrics: Option<TcpListener>,
+    shared: Option<TcpListener>,
+    /// Who lets sidecars in.
+    pub door: Option<Arc<Shared>>,
 }
 
 /// Joins the rooms over this authority.
@@ -79,6 +85,10 @@ impl Sidecar {
             Some(address) => Some(bind_for_others(address).await?),
             None => None,
         };
+        let shared = match listen.shared {
+            Some(address) => Some(bind(address, "sidecars").await?),
+            None => None,
+        };
         let (callers, admin) = (
             bind(listen.gateway, "callers").await?,
             bind(listen.admin, "administration").await?,
@@ -89,6 +99,8 @@ impl Sidecar {
             callers,
             admin,
             metrics,
+            shared,
+            door: None,
         })
     }
 
@@ -111,6 +123,8 @@ impl Sidecar {
             callers,
             admin,
             metrics,
+            shared,
+            door,
         } = self;
         let shown = Admin {
             store: Arc::clone(&gateway.store),
@@ -129,17 +143,28 @@ impl Sidecar {
             ..shown
         };
         open.extend(metrics.map(|listener| tokio::spawn(admin::serve(listener, public))));
-        let serving = server::serve(callers, gateway, phases, head_timeout);
+        let pods = async {
+            if let Some((listener, door)) = shared.zip(door) {
+                let known = Arc::clone(&door);
+                let keep = tokio::spawn(async move { known.keep().await });
+                let serves = (Arc::clone(&gateway), Door::Pods(door));
+                server::serve(listener, serves, phases.clone(), head_timeout).await;
+                keep.abort();
+            }
+        };
+        let serves = (Arc::clone(&gateway), Door::Callers);
+        let callers = server::serve(callers, serves, phases.clone(), head_timeout);
+        let serving = async { tokio::join!(callers, pods) };
         tokio::pin!(serving);
         tokio::select! {
-            () = &mut serving => {}
+            _ = &mut serving => {}
             () = end => {
                 tracing::info!(linger = ?ending.linger, grace = ?ending.grace, "ending: not ready any more, finishing what is under way");
                 phase.send_replace(Phase::Leaving);
                 let drained = async {
                     tokio::select! {
                         () = tokio::time::sleep(ending.linger) => {}
-                        () = &mut serving => return,
+                        _ = &mut serving => return,
                     }
                     phase.send_replace(Phase::Draining);
                     serving.await;

@@ -9,12 +9,13 @@ mod opening;
 use crate::gateway::Gateway;
 use crate::identity::Peer;
 use crate::relay::Body;
+use crate::shared::Shared;
 use guarded::Guarded;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use opening::{Opening, Prefixed};
+use opening::Opening;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +44,19 @@ pub enum Phase {
     Draining,
 }
 
+/// Who comes in by a port.
+#[derive(Clone)]
+pub enum Door {
+    /// Callers, with keys.
+    Callers,
+    /// Sidecars, with their pods' tokens.
+    Pods(Arc<Shared>),
+}
+
 /// Accepts until the phase is `Draining`, then waits for what is under way. A head may take `head`.
 pub async fn serve(
     listener: TcpListener,
-    gateway: Arc<Gateway>,
+    (gateway, door): (Arc<Gateway>, Door),
     mut phase: watch::Receiver<Phase>,
     head: Duration,
 ) {
@@ -71,8 +81,12 @@ pub async fn serve(
             continue;
         };
         let (gateway, phase, alive) = (Arc::clone(&gateway), phase.clone(), alive.clone());
+        let door = door.clone();
         tokio::spawn(async move {
-            connection(stream, gateway, phase, head).await;
+            match door {
+                Door::Callers => connection(stream, gateway, phase, head).await,
+                Door::Pods(shared) => pod(stream, (gateway, shared), phase).await,
+            }
             drop((permit, alive));
         });
     }
@@ -107,6 +121,32 @@ async fn connection(
     }
 }
 
+/// A sidecar's, for all of its calls.
+async fn pod(
+    stream: TcpStream,
+    (gateway, shared): (Arc<Gateway>, Arc<Shared>),
+    mut phase: watch::Receiver<Phase>,
+) {
+    let _ = stream.set_nodelay(true);
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(OPENING_TIMEOUT, shared.tls(stream)) => opened,
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
+    };
+    let Ok(Some(stream)) = opened else {
+        return;
+    };
+    let peer = Arc::new(Peer::new(false));
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let (gateway, shared) = (Arc::clone(&gateway), Arc::clone(&shared));
+        let peer = Arc::clone(&peer);
+        async move {
+            shared.vouch(&mut request).await;
+            Ok::<Response<Body>, Infallible>(gateway.handle(request, peer).await)
+        }
+    });
+    http2(stream, answer, phase).await;
+}
+
 async fn http1<I, S>(stream: Guarded<I>, answer: S, phase: watch::Receiver<Phase>, head: Duration)
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -120,8 +160,9 @@ where
     ending::finish(connection, phase).await;
 }
 
-async fn http2<S>(stream: Prefixed, answer: S, phase: watch::Receiver<Phase>)
+async fn http2<I, S>(stream: I, answer: S, phase: watch::Receiver<Phase>)
 where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible> + Send,
     S::Future: Send + 'static,
 {

@@ -43,6 +43,8 @@ pub struct Caller {
     pub plan_name: Arc<str>,
     /// The plan, when the standing is good.
     pub plan: Option<Arc<Plan>>,
+    /// Whether the shared gateway serves its calls.
+    pub via_gateway: bool,
     /// ServiceAccounts whose pods are this key.
     pub service_accounts: Vec<String>,
     /// Which models it may call, and who serves them.
@@ -158,6 +160,7 @@ impl Caller {
                 |(name, _)| Arc::clone(name),
             ),
             plan: plan.map(|(_, plan)| Arc::clone(plan)),
+            via_gateway: key.via_gateway,
             service_accounts: key.service_accounts.clone(),
             table,
         }

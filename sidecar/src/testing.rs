@@ -36,6 +36,7 @@ pub(crate) fn key(value: &str, plan: &str, channels: &[&str]) -> Key {
             .iter()
             .map(|name| name.parse::<Name>().unwrap())
             .collect(),
+        via_gateway: false,
     }
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn channel(base_url: &str, models: &[&str]) -> Channel {
         },
         headers: vec![],
         ca_pem: None,
+        via_gateway: false,
         limits: Default::default(),
     }
 }

@@ -52,6 +52,23 @@ fn with_some_namespaces_named_it_touches_no_secret_or_key_of_another() {
 }
 
 #[test]
+fn for_the_shared_gateway_it_may_write_the_compiled_secret_at_home_and_nothing_more() {
+    let (without, with) = (rendered("some-namespaces"), rendered("shared-gateway"));
+    for (kind, namespace) in [("ClusterRole", None), ("Role", Some("north"))] {
+        let before = rights(&without, kind, namespace);
+        assert_eq!(rights(&with, kind, namespace), before, "{kind}");
+    }
+    let at_home = |chart: &[Value]| rights(chart, "Role", Some(OWN));
+    let more = &at_home(&with) - &at_home(&without);
+    let compiled = |[group, resource, name, verb]: &Right| {
+        let secret = (group.as_str(), resource.as_str()) == ("", "secrets");
+        secret && name.starts_with("purser-config") && verb != "*"
+    };
+    assert!(more.iter().all(compiled), "{more:?}");
+    assert_eq!(more.len(), 8 * 3, "eight parts, read, written and deleted");
+}
+
+#[test]
 fn without_injection_it_may_not_touch_webhooks() {
     let chart = rendered("without-injection");
     let cluster = rights(&chart, "ClusterRole", None);

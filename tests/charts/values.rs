@@ -51,16 +51,33 @@ fn what_would_not_work_is_refused_and_named() {
         (json!({"watchNamespaces": ["Shop"]}), "watchNamespaces"),
         (json!({"watchNamespaces": "shop"}), "watchNamespaces"),
     ] {
-        let said = rendered_with(&values);
-        assert!(!said.good, "{values} was not refused");
-        assert!(
-            said.err
-                .contains("don't meet the specifications of the schema"),
-            "{values}: {}",
-            said.err
-        );
-        assert!(said.err.contains(why), "{values}: {}", said.err);
+        assert_refused(&values, why);
     }
+}
+
+#[test]
+fn a_gateway_that_would_not_work_is_refused_and_named() {
+    for (values, why) in [
+        (json!({"gateway": {"replica": 3}}), "replica"),
+        (
+            json!({"gateway": {"autoscaling": {"targetCPUUtilizationPercentage": 0}}}),
+            "targetCPUUtilizationPercentage",
+        ),
+        (
+            json!({"gateway": {"autoscaling": {"enabled": true}, "resources": {"requests": {"cpu": null}}}}),
+            "cpu",
+        ),
+    ] {
+        assert_refused(&values, why);
+    }
+}
+
+fn assert_refused(values: &Value, why: &str) {
+    let said = rendered_with(values);
+    assert!(!said.good, "{values} was not refused");
+    let by_schema = "don't meet the specifications of the schema";
+    assert!(said.err.contains(by_schema), "{values}: {}", said.err);
+    assert!(said.err.contains(why), "{values}: {}", said.err);
 }
 
 #[test]

@@ -213,6 +213,7 @@ pub(super) fn key(value: &str, channels: Vec<Name>) -> Key {
         plan_expires_at_ms: None,
         service_accounts: vec![],
         channels,
+        via_gateway: false,
     }
 }
 
@@ -244,6 +245,7 @@ pub(super) fn channel(provider: &Provider) -> Channel {
         },
         headers: vec![],
         ca_pem: None,
+        via_gateway: false,
         limits: Default::default(),
     }
 }

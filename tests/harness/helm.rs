@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The sets of values in tests/charts/cases.
-pub const CASES: [&str; 6] = [
+pub const CASES: [&str; 7] = [
     "default",
     "everything",
     "ledger-elsewhere",
     "scale-out",
+    "shared-gateway",
     "some-namespaces",
     "without-injection",
 ];

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-const CREDENTIAL: &str = "sk-canary-provider-1111111111111111111111111111";
+pub(super) const CREDENTIAL: &str = "sk-canary-provider-1111111111111111111111111111";
 
 /// A provider of one namespace whose channel asks for a credential.
-async fn credentialed(place: &Place, url: &str, offer: &str) {
+pub(super) async fn credentialed(place: &Place, url: &str, offer: &str) {
     let secret = format!(
         "apiVersion: v1\nkind: Secret\nmetadata: {{name: cred, namespace: {}, labels: {{purser.dev/credential: 'true'}}}}\nstringData: {{apiKey: {CREDENTIAL}}}",
         place.namespace
@@ -81,7 +81,7 @@ async fn a_namespace_is_told_nothing_of_another_ones_keys_or_credentials() {
 }
 
 /// The configuration in a namespace's compiled Secret, unpacked, once it holds this.
-async fn compiled(place: &Place, expected: &str) -> String {
+pub(super) async fn compiled(place: &Place, expected: &str) -> String {
     let begun = Instant::now();
     loop {
         let folder = tempfile::tempdir().unwrap();

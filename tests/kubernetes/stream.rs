@@ -6,12 +6,14 @@ use super::operator::World;
 use bytes::{Bytes, BytesMut};
 use http::Request;
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body, Frame, Incoming};
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use purser_config::stream::{FromOperator, FromSidecar, Hello, PATH, Version};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -29,14 +31,7 @@ pub(super) struct Stream {
 impl Stream {
     /// Opens one with this token; else the status and the body that refuse it.
     pub(super) async fn open(world: &World, token: &str) -> Result<Self, (u16, String)> {
-        let tls = TlsConnector::from(Arc::new(trusting(world)));
-        let socket = TcpStream::connect(world.stream).await.unwrap();
-        let name = ServerName::try_from("127.0.0.1").unwrap();
-        let socket = tls.connect(name, socket).await.unwrap();
-        let http =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket));
-        let (mut sender, connection) = http.await.unwrap();
-        tokio::spawn(connection);
+        let mut sender = http2(world, world.stream).await;
         let (lines, mut waiting) = mpsc::unbounded_channel::<Bytes>();
         let frames = futures::stream::poll_fn(move |context| {
             let line = waiting.poll_recv(context);
@@ -138,6 +133,21 @@ impl Stream {
             }
         }
     }
+}
+
+/// A connection to what has a certificate of the operator's CA.
+pub(super) async fn http2<B>(world: &World, address: SocketAddr) -> SendRequest<B>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let tls = TlsConnector::from(Arc::new(trusting(world)));
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let socket = tls.connect(name, socket).await.unwrap();
+    let http = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket));
+    let (sender, connection) = http.await.unwrap();
+    tokio::spawn(connection);
+    sender
 }
 
 fn trusting(world: &World) -> ClientConfig {

@@ -10,6 +10,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 app.kubernetes.io/name: purser
 app.kubernetes.io/component: operator
 {{- end }}
+{{- define "purser.gateway" -}}
+app.kubernetes.io/name: purser
+app.kubernetes.io/component: gateway
+{{- end }}
 {{- define "purser.shared" -}}
 {{- if and .Values.stores.redis.secret .Values.stores.postgres.secret }}true{{ end }}
 {{- end }}

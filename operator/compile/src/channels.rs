@@ -5,7 +5,8 @@ use crate::address::Address;
 use crate::credentials::Reach;
 use crate::fault::{Faults, refuse};
 use crate::objects::{TWIN, Written, bad_name, by_name, is_name, name_of};
-use crate::{ObjectRef, Options, Verdict, World, models, selector, times, unenforced};
+use crate::unenforced::is_shared;
+use crate::{Gateway, ObjectRef, Options, Verdict, World, models, selector, times, unenforced};
 use purser_config::{self as config, Key, Name};
 use purser_crds::{ChannelNamespacesFrom, Provider, ProviderChannel, ProviderChannelSpec, Via};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,9 @@ pub(crate) fn decide(world: &World, options: Options) -> BTreeMap<Name, DecidedC
     let named = by_name(&world.channels, |channel| name_of(&channel.metadata));
     let decided = named.into_iter().map(|(name, written)| {
         let mut channel = decide_one(world, &name, &written);
+        if let Some(decided) = &mut channel.decided {
+            decided.via_gateway = options.gateway == Gateway::Apart && is_shared(channel.spec);
+        }
         channel.verdict.not_yet_enforced = unenforced::of_channel(channel.spec, options);
         (name, channel)
     });
@@ -111,6 +115,7 @@ fn config_of(
         headers,
         limits,
         ca_pem,
+        via_gateway: false,
     })
 }
 

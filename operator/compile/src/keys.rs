@@ -147,6 +147,7 @@ impl<'a> Hall<'a> {
             plan_expires_at_ms,
             service_accounts,
             channels,
+            via_gateway: false,
         }
     }
 

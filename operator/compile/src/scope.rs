@@ -1,23 +1,23 @@
 //! Cuts one namespace's part out of a configuration: what its sidecars may know. Called by whoever publishes. Security rests on
 //! it: a credential that is not in the part cannot be read there.
 
-use purser_config::{Configuration, Name};
-use std::collections::BTreeSet;
+use purser_config::{Channel, Configuration, Key, Name};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys of `namespace`, the plans that they name, the channels that serve them, and nothing else.
 ///
-/// A channel of another namespace is in it, credentials included, only when a key's list names it. Compiled with
-/// `Gateway::Absent` that happens only for `via: Sidecar`. What was compiled with `Gateway::SameProcess` must not be cut:
-/// there, lists name channels that only the gateway may hold.
+/// A channel of another namespace is in it, credentials included, only when it is used `via: Sidecar`. A key that may use one `via: Gateway`
+/// is the shared gateway's, with all its channels: here its calls are handed over, or one that failed half-way would be counted twice.
+/// What was compiled with `Gateway::SameProcess` must not be cut: there, lists name channels that only the gateway may hold.
 pub fn scoped_to(configuration: &Configuration, namespace: &str) -> Configuration {
-    let in_namespace = |name: &Name| name.namespace() == namespace;
-    let keys: Vec<_> = configuration
+    let keys: BTreeMap<Name, Key> = configuration
         .keys
         .iter()
-        .filter(|(name, _)| in_namespace(name))
+        .filter(|(name, _)| name.namespace() == namespace)
+        .map(|(name, key)| (name.clone(), told(key, namespace, &configuration.channels)))
         .collect();
-    let plans: BTreeSet<&str> = keys.iter().map(|(_, key)| key.plan.as_str()).collect();
-    let channels: BTreeSet<&Name> = keys.iter().flat_map(|(_, key)| &key.channels).collect();
+    let plans: BTreeSet<&str> = keys.values().map(|key| key.plan.as_str()).collect();
+    let channels: BTreeSet<&Name> = keys.values().flat_map(|key| &key.channels).collect();
     Configuration {
         plans: plans
             .into_iter()
@@ -27,11 +27,33 @@ pub fn scoped_to(configuration: &Configuration, namespace: &str) -> Configuratio
         channels: channels
             .into_iter()
             .filter_map(|name| configuration.channels.get_key_value(name))
-            .map(|(name, channel)| (name.clone(), channel.clone()))
+            .map(|(name, channel)| (name.clone(), held(channel)))
             .collect(),
-        keys: keys
-            .into_iter()
-            .map(|(name, key)| (name.clone(), key.clone()))
-            .collect(),
+        keys,
+    }
+}
+
+/// A key as its namespace is told it.
+fn told(key: &Key, namespace: &str, channels: &BTreeMap<Name, Channel>) -> Key {
+    let out_of_reach = |name: &Name| {
+        let others = name.namespace() != namespace;
+        others
+            && channels
+                .get(name)
+                .is_some_and(|channel| channel.via_gateway)
+    };
+    let mut key = key.clone();
+    if key.channels.iter().any(out_of_reach) {
+        key.via_gateway = true;
+        key.channels.clear();
+    }
+    key
+}
+
+/// A channel as whoever may hold it is told it: how others reach it is no concern of theirs.
+fn held(channel: &Channel) -> Channel {
+    Channel {
+        via_gateway: false,
+        ..channel.clone()
     }
 }

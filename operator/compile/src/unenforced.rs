@@ -20,12 +20,16 @@ pub(crate) fn of_plan(plan: &PlanSpec) -> Vec<String> {
     ])
 }
 
+/// Whether other namespaces are to reach the channel through the shared gateway alone.
+pub(crate) fn is_shared(channel: &ProviderChannelSpec) -> bool {
+    let namespaces = &channel.namespaces;
+    namespaces.from != ChannelNamespacesFrom::Same && namespaces.via == Via::Gateway
+}
+
 /// Of a channel.
 pub(crate) fn of_channel(channel: &ProviderChannelSpec, options: Options) -> Vec<String> {
-    let namespaces = &channel.namespaces;
-    let shared = namespaces.from != ChannelNamespacesFrom::Same && namespaces.via == Via::Gateway;
     listed([(
-        shared && options.gateway == Gateway::Absent,
+        is_shared(channel) && options.gateway == Gateway::Absent,
         "spec.namespaces.via",
     )])
 }

@@ -48,6 +48,8 @@ pub enum Gateway {
     Absent,
     /// This process is also the gateway (`purser up`): such channels are used directly.
     SameProcess,
+    /// It is a process of its own, which is told everything; what others are told names no such channel.
+    Apart,
 }
 
 /// What was decided.

@@ -1,5 +1,6 @@
 //! Every folder of `cases/` is one world and what is decided about it: `input.yaml`, and the `configuration.json` and
-//! `verdicts.yaml` that must come of it; `options.yaml` where a case needs others than a cluster's.
+//! `verdicts.yaml` that must come of it; `options.yaml` where a case needs others than a cluster's; with a gateway apart, `parts.json`
+//! is what each namespace is told.
 //! `UPDATE_GOLDEN=1 cargo test -p purser-compile` writes what comes out; read the difference before it is kept.
 
 #![allow(
@@ -12,7 +13,9 @@
 #[path = "golden/reader.rs"]
 mod reader;
 
-use purser_compile::{Compiled, compile};
+use purser_compile::{Compiled, Gateway, compile, scoped_to};
+use purser_config::{Configuration, Name};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +40,8 @@ fn check(case: &Path) -> Result<(), String> {
             case.display()
         ));
     }
-    for (name, text) in written(&compiled) {
+    let told = (options.gateway == Gateway::Apart).then(|| ("parts.json", json(&parts(&compiled))));
+    for (name, text) in written(&compiled).into_iter().chain(told) {
         let path = case.join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, &text).unwrap();
@@ -51,14 +55,24 @@ fn check(case: &Path) -> Result<(), String> {
 }
 
 fn written(compiled: &Compiled) -> [(&'static str, String); 2] {
-    let configuration = format!(
-        "{}\n",
-        serde_json::to_string_pretty(&compiled.configuration).unwrap()
-    );
     [
-        ("configuration.json", configuration),
+        ("configuration.json", json(&compiled.configuration)),
         ("verdicts.yaml", reader::verdicts(compiled)),
     ]
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    format!("{}\n", serde_json::to_string_pretty(value).unwrap())
+}
+
+/// What each namespace that has a key is told.
+fn parts(compiled: &Compiled) -> BTreeMap<String, Configuration> {
+    let names = compiled.configuration.keys.keys();
+    let part = |name: &Name| {
+        let part = scoped_to(&compiled.configuration, name.namespace());
+        (name.namespace().to_owned(), part)
+    };
+    names.map(part).collect()
 }
 
 #[test]
@@ -95,19 +109,13 @@ fn the_order_of_arrival_changes_nothing() {
 fn what_one_namespace_is_told_is_whole_and_no_more() {
     for case in cases() {
         let (world, options) = reader::read(&case);
-        if options.gateway != purser_compile::Gateway::Absent {
+        if options.gateway == Gateway::SameProcess {
             continue;
         }
         let compiled = compile(&world, options);
-        for namespace in compiled
-            .configuration
-            .keys
-            .keys()
-            .map(|name| name.namespace().to_owned())
-        {
-            let part = purser_compile::scoped_to(&compiled.configuration, &namespace);
+        for (namespace, part) in parts(&compiled) {
             assert_eq!(purser_config::check(&part), vec![], "{}", case.display());
-            let own = |name: &&purser_config::Name| name.namespace() == namespace;
+            let own = |name: &&Name| name.namespace() == namespace;
             assert!(
                 part.keys
                     .keys()
@@ -134,6 +142,35 @@ fn what_one_namespace_is_told_is_whole_and_no_more() {
             }
         }
     }
+}
+
+#[test]
+fn no_credential_of_a_channel_via_gateway_is_told_to_another_namespace() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/offer-through-the-gateway");
+    let (world, options) = reader::read(&case);
+    let compiled = compile(&world, options);
+    let parts = parts(&compiled);
+    for namespace in ["shop", "dark"] {
+        let part = &parts[namespace];
+        assert!(
+            !json(part).contains("provider-secret-shared"),
+            "{namespace}"
+        );
+        let handed = |name: &str| {
+            let key = &part.keys[&Name::new(namespace, name)];
+            assert!(!key.via_gateway || key.channels.is_empty(), "{name}");
+            key.via_gateway
+        };
+        assert!(handed(&format!("wide-{namespace}")), "{namespace}");
+    }
+    assert!(json(&parts["models"]).contains("provider-secret-shared"));
+    let whole = compiled.configuration.keys.values();
+    assert!(
+        whole.clone().all(|key| !key.via_gateway),
+        "the gateway's own"
+    );
+    let flagged = |part: &Configuration| part.channels.values().any(|one| one.via_gateway);
+    assert!(flagged(&compiled.configuration) && !parts.values().any(flagged));
 }
 
 #[test]

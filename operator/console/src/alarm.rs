@@ -187,6 +187,7 @@ mod tests {
             plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
+            via_gateway: false,
         };
         Configuration {
             keys: [(Name::new("shop", "a"), key)].into(),

@@ -120,6 +120,7 @@ mod tests {
             plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
+            via_gateway: false,
         };
         let keys = (0..500)
             .map(|number| (Name::new("shop", &format!("key-{number}")), key.clone()))

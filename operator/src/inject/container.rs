@@ -72,6 +72,8 @@ fn environment(settings: &Settings, wish: &Wish<'_>) -> Value {
         ("PURSER_SPOOL", "/var/spool/purser".into()),
         ("PURSER_METRICS", format!("[::]:{METRICS}")),
     ];
+    let gateway = settings.gateway.clone();
+    all.extend(gateway.map(|gateway| ("PURSER_GATEWAY", gateway)));
     all.extend(wish.says("log").map(|log| ("PURSER_LOG", log.to_owned())));
     all.extend(wish.key.clone().map(|key| ("PURSER_API_KEY_NAME", key)));
     let all = all.into_iter();

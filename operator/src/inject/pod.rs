@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) pull_policy: Option<String>,
     /// Where it finds the operator.
     pub(crate) operator: String,
+    /// Where it hands over the calls that it may not make; none without a shared gateway.
+    pub(crate) gateway: Option<String>,
     /// Whether the cluster has native sidecars (Kubernetes 1.29 and newer).
     pub(crate) native: bool,
 }

@@ -71,6 +71,7 @@ mod tests {
             image: "i".into(),
             pull_policy: None,
             operator: "https://o:8443".into(),
+            gateway: None,
             native: true,
         };
         let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
@@ -125,6 +126,7 @@ mod tests {
             image: String::new(),
             pull_policy: None,
             operator: String::new(),
+            gateway: None,
             native: true,
         };
         for body in [

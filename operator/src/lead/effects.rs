@@ -30,6 +30,8 @@ pub(super) struct Effects {
     pub(super) identity: String,
     pub(super) usage_every: Duration,
     pub(super) webhook: Option<Webhook>,
+    /// Where the shared gateway runs.
+    pub(super) gateway_in: Option<String>,
 }
 
 impl Effects {
@@ -59,6 +61,7 @@ impl Effects {
             secrets: self.secrets.clone(),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
+            gateway_in: self.gateway_in.clone(),
             creditor: Creditor {
                 client: self.client.clone(),
                 hub: Arc::clone(&self.hub),

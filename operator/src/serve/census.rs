@@ -2,7 +2,7 @@
 
 use crate::serve::health::{Diagnosis, Health};
 use crate::serve::others::{self, Note};
-use crate::serve::scope::Scope;
+use crate::serve::scope::{EVERYONE, Scope};
 use purser_config::{Configuration, Fault, Name, Resource};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// One connected sidecar.
 #[derive(Debug)]
 pub(crate) struct Member {
-    /// Its namespace.
+    /// Its namespace; of the shared gateway, [`EVERYONE`].
     pub(crate) namespace: String,
     /// What it acknowledged last.
     pub(crate) holds: Option<Arc<Scope>>,
@@ -150,10 +150,9 @@ impl Census {
     pub(crate) fn tally(&self, resource: &Resource) -> Tally {
         let mut tally = Tally::default();
         match resource {
-            Resource::Key(name) => self
-                .namespaces
-                .get(name.namespace())
-                .into_iter()
+            Resource::Key(name) => [name.namespace(), EVERYONE]
+                .iter()
+                .filter_map(|audience| self.namespaces.get(*audience))
                 .for_each(|place| count(place, resource, &mut tally)),
             _ => self
                 .namespaces
@@ -234,6 +233,7 @@ mod tests {
             plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
+            via_gateway: false,
         };
         let keys = [
             (Name::new("shop", "a"), key(plan)),

@@ -51,7 +51,7 @@ pub(crate) async fn carry(
         _ => return Err(Ended::NoHello),
     };
     let behind = hub.behind(&hello);
-    let scope = hub.scope(&caller.namespace)?;
+    let scope = hub.scope(caller.audience())?;
     let (seat, lines) = hub.join(&caller, &hello).await?;
     tracing::info!(sidecar = %seat.name, service_account = %caller.service_account, "a sidecar is connected");
     let now = Instant::now();
@@ -162,7 +162,7 @@ impl Stream<'_> {
     }
 
     async fn tell_all(&mut self) -> Result<(), Ended> {
-        self.scope = self.hub.scope(&self.caller.namespace)?;
+        self.scope = self.hub.scope(self.caller.audience())?;
         self.told.push_back(Arc::clone(&self.scope));
         let line = self.scope.snapshot(&self.caller.account())?;
         self.send(line).await
@@ -172,7 +172,7 @@ impl Stream<'_> {
         if self.behind.is_some() {
             return Ok(());
         }
-        let scope = self.hub.scope(&self.caller.namespace)?;
+        let scope = self.hub.scope(self.caller.audience())?;
         if Arc::ptr_eq(&scope, &self.scope) {
             return Ok(());
         }

@@ -37,6 +37,8 @@ pub(crate) struct Seat {
     /// `namespace/instance`.
     pub(crate) name: String,
     connection: u64,
+    /// The namespace that its word counts for; `None`: every one.
+    scope: Option<String>,
     /// Whether a pod's end will tell of the sidecar's.
     bound: bool,
 }
@@ -167,7 +169,7 @@ impl Hub {
         self.tenure.holds()
     }
 
-    /// What a namespace may know now.
+    /// What a namespace may know now, or everyone's gateway.
     pub(crate) fn scope(&self, namespace: &str) -> serde_json::Result<Arc<Scope>> {
         lock(&self.scopes).scope(namespace)
     }
@@ -177,7 +179,7 @@ impl Hub {
         let connected: HashSet<String> = lock(&self.fleet)
             .connected
             .values()
-            .map(|sidecar| sidecar.caller.namespace.clone())
+            .map(|sidecar| sidecar.caller.audience().to_owned())
             .collect();
         lock(&self.scopes)
             .forget_others(|namespace| needed.contains(namespace) || connected.contains(namespace));
@@ -209,12 +211,10 @@ impl Hub {
         for sidecar in &gone {
             authority.lost(at.now, sidecar, true).await;
         }
-        authority
-            .hello(at, &name, hello, Some(&caller.namespace))
-            .await;
+        authority.hello(at, &name, hello, caller.scope()).await;
         drop(door);
         if let Some(version) = &hello.version
-            && lock(&self.scopes).catch_up(&caller.namespace, version, self.clock.unix_ms())?
+            && lock(&self.scopes).catch_up(caller.audience(), version, self.clock.unix_ms())?
         {
             self.published.send_modify(|number| *number += 1);
         }
@@ -223,7 +223,9 @@ impl Hub {
         let seat = Seat {
             name,
             connection,
-            bound: caller.pod.is_some(),
+            scope: caller.scope().map(str::to_owned),
+            // The shared gateway's pods ask for no sidecar, so nobody watches them.
+            bound: caller.pod.is_some() && !caller.gateway,
         };
         Ok((seat, lines))
     }

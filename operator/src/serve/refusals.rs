@@ -1,7 +1,7 @@
 //! Calls that sidecars refused, as they told it: for each process the last word for each key and code, so that nothing is counted twice,
 //! whichever replica it was told and however often. In memory, and gone with it. Pure; `hub` hears and shows it.
 //!
-//! Invariant: a sidecar's word counts for keys of its own namespace alone, and fills no more than its part.
+//! Invariant: a sidecar's word counts for keys of its own namespace alone, but for the shared gateway's, and fills no more than its part.
 
 use purser_config::Name;
 use purser_config::refusals::Refusal;
@@ -36,12 +36,11 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// A sidecar said this.
-    pub(super) fn told(&mut self, by: &str, told: Vec<Refusal>) {
-        let (namespace, _) = by.split_once('/').unwrap_or((by, ""));
+    /// A sidecar said this, whose word counts for the keys of `scope`; `None`: of every namespace.
+    pub(super) fn told(&mut self, (by, scope): (&str, Option<&str>), told: Vec<Refusal>) {
         let ours = told
             .into_iter()
-            .filter(|one| one.key.namespace() == namespace);
+            .filter(|one| scope.is_none_or(|scope| scope == one.key.namespace()));
         for one in ours.map(Refusal::plain) {
             let from = (by.to_owned(), Name::new("", ""), String::new());
             let of_it = self.here.range(from..).take_while(|((of, ..), _)| of == by);
@@ -122,6 +121,8 @@ fn bound(kept: &mut BTreeMap<Which, Refusal>) {
 mod tests {
     use super::*;
 
+    const SHOP: Option<&str> = Some("shop");
+
     fn refusal(key: &str, times: u64, last_ms: u64) -> Refusal {
         Refusal {
             key: key.parse().unwrap(),
@@ -143,10 +144,10 @@ mod tests {
     #[test]
     fn processes_are_summed_and_what_one_says_again_is_counted_once() {
         let mut refusals = Refusals::default();
-        refusals.told("shop/one", vec![refusal("shop/a", 2, 20)]);
-        refusals.told("shop/one", vec![refusal("shop/a", 3, 30)]);
+        refusals.told(("shop/one", SHOP), vec![refusal("shop/a", 2, 20)]);
+        refusals.told(("shop/one", SHOP), vec![refusal("shop/a", 3, 30)]);
         refusals.told(
-            "shop/two",
+            ("shop/two", SHOP),
             vec![refusal("shop/a", 4, 25), refusal("shop/b", 1, 40)],
         );
         let all = [("shop/b".to_owned(), 1), ("shop/a".to_owned(), 7)];
@@ -157,9 +158,9 @@ mod tests {
     #[test]
     fn replicas_tell_each_other_and_a_process_that_moved_is_counted_once() {
         let (mut one, mut two) = (Refusals::default(), Refusals::default());
-        one.told("shop/x", vec![refusal("shop/a", 3, 30)]);
+        one.told(("shop/x", SHOP), vec![refusal("shop/a", 3, 30)]);
         // It connects to the other one, which it tells all of it, and more.
-        two.told("shop/x", vec![refusal("shop/a", 5, 50)]);
+        two.told(("shop/x", SHOP), vec![refusal("shop/a", 5, 50)]);
         for _ in 0..2 {
             let (from_one, from_two) = (one.note(), two.note());
             one.heard(from_two);
@@ -173,15 +174,18 @@ mod tests {
     #[test]
     fn a_sidecars_word_counts_for_its_namespace_and_fills_no_more_than_its_part() {
         let mut refusals = Refusals::default();
-        refusals.told("shop/liar", vec![refusal("other/a", 9, 90)]);
+        refusals.told(("shop/liar", SHOP), vec![refusal("other/a", 9, 90)]);
         assert!(counted(&refusals).is_empty());
+        let mut gateways = Refusals::default();
+        gateways.told(("ops/gate", None), vec![refusal("other/a", 9, 90)]);
+        assert_eq!(counted(&gateways), [("other/a".to_owned(), 9)]);
         let flood = |by: &str, from: u64| {
             let many = from..from + 2_000;
             let many = many.map(|at| refusal(&format!("shop/key-{at}"), 1, at));
             (by.to_owned(), many.collect::<Vec<_>>())
         };
         for (by, told) in (0..12).map(|at| flood(&format!("shop/{at}"), at * 10_000)) {
-            refusals.told(&by, told);
+            refusals.told((&by, SHOP), told);
         }
         let kept = refusals.here.len();
         assert!((MOST / 2..=MOST).contains(&kept), "{kept}");

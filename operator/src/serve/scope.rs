@@ -13,10 +13,12 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The audience that is told everything, the shared gateway; no namespace can have this name.
+pub(crate) const EVERYONE: &str = "*";
 /// How far ahead of our clock a sidecar's version may be and still be believed.
 const FURTHEST_MS: u64 = 24 * 3_600_000;
 
-/// One namespace's part of a publication.
+/// One namespace's part of a publication, or all of it.
 #[derive(Debug)]
 pub(crate) struct Scope {
     /// Its version.
@@ -130,7 +132,7 @@ impl Scopes {
         Ok(true)
     }
 
-    /// What `namespace` may know now.
+    /// What `namespace` may know now, or [`EVERYONE`].
     pub(crate) fn scope(&mut self, namespace: &str) -> serde_json::Result<Arc<Scope>> {
         let before = self.cut.get(namespace);
         if let Some((number, scope)) = before
@@ -138,7 +140,10 @@ impl Scopes {
         {
             return Ok(Arc::clone(scope));
         }
-        let configuration = purser_compile::scoped_to(&self.configuration, namespace);
+        let configuration = match namespace {
+            EVERYONE => Configuration::clone(&self.configuration),
+            namespace => purser_compile::scoped_to(&self.configuration, namespace),
+        };
         let scope = match before {
             Some((_, scope)) if scope.configuration == configuration => Arc::clone(scope),
             before => {
@@ -202,6 +207,7 @@ mod tests {
             plan_expires_at_ms: None,
             service_accounts: vec![],
             channels: vec![],
+            via_gateway: false,
         };
         let keys = names
             .iter()
@@ -221,6 +227,14 @@ mod tests {
         scopes.publish(keys(&[("a", "x")]), 20);
         assert!(Arc::ptr_eq(&before, &scopes.scope("a").unwrap()));
         assert_eq!(scopes.scope("b").unwrap().version.published_ms, 20);
+    }
+
+    #[test]
+    fn everyone_is_told_everything_uncut_and_a_namespace_its_own_part() {
+        let (mut scopes, all) = (Scopes::default(), keys(&[("a", "x"), ("b", "x")]));
+        scopes.publish(Arc::clone(&all), 10);
+        assert_eq!(scopes.scope(EVERYONE).unwrap().configuration, *all);
+        assert_eq!(scopes.scope("a").unwrap().configuration.keys.len(), 1);
     }
 
     #[test]

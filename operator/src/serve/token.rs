@@ -3,6 +3,8 @@
 //!
 //! Invariant: a token without our audience, or of anything but a ServiceAccount, opens nothing. No token is kept or logged.
 
+use crate::gateway::SharedGateway;
+use crate::serve::scope::EVERYONE;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::api::{Api, PostParams};
 use purser_config::stream::AUDIENCE;
@@ -28,9 +30,21 @@ pub(crate) struct Caller {
     pub(crate) service_account: String,
     /// The uid of the pod it is bound to, if any.
     pub(crate) pod: Option<String>,
+    /// Whether it is the shared gateway's, which may know and ask for every namespace.
+    pub(crate) gateway: bool,
 }
 
 impl Caller {
+    /// The namespace that it may know, ask for and tell of; `None`: every one.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        (!self.gateway).then_some(&self.namespace)
+    }
+
+    /// Whose part of the configuration it is told.
+    pub(crate) fn audience(&self) -> &str {
+        self.scope().unwrap_or(EVERYONE)
+    }
+
     /// `namespace/name` of the ServiceAccount, as sidecars read it.
     pub(crate) fn account(&self) -> String {
         format!("{}/{}", self.namespace, self.service_account)
@@ -105,6 +119,7 @@ pub(crate) fn judge(status: &TokenReviewStatus) -> Result<Caller, Refused> {
         namespace: namespace.to_owned(),
         service_account: service_account.to_owned(),
         pod: extra("authentication.kubernetes.io/pod-uid"),
+        gateway: false,
     })
 }
 
@@ -114,14 +129,16 @@ type Verdict = (Result<Caller, Refused>, Duration);
 #[derive(Clone)]
 pub(crate) struct Reviewer {
     api: Api<TokenReview>,
+    gateway: Option<SharedGateway>,
     kept: Arc<Mutex<HashMap<[u8; 32], Verdict>>>,
 }
 
 impl Reviewer {
-    /// Asks the API server through `client`.
-    pub(crate) fn new(client: kube::Client) -> Self {
+    /// Asks the API server through `client`; knows the shared gateway, if there is one.
+    pub(crate) fn new(client: kube::Client, gateway: Option<SharedGateway>) -> Self {
         Reviewer {
             api: Api::all(client),
+            gateway,
             kept: Arc::default(),
         }
     }
@@ -136,9 +153,15 @@ impl Reviewer {
             .and_then(|value| value.to_str().ok())
             .ok_or(Refused::NoToken)?;
         let (scheme, token) = header.split_once(' ').ok_or(Refused::NoToken)?;
-        let token = token.trim();
-        if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > LONGEST_TOKEN
-        {
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refused::NoToken);
+        }
+        self.review_token(token.trim(), now).await
+    }
+
+    /// The same of a token without its scheme.
+    pub(crate) async fn review_token(&self, token: &str, now: Duration) -> Result<Caller, Refused> {
+        if token.is_empty() || token.len() > LONGEST_TOKEN {
             return Err(Refused::NoToken);
         }
         let digest: [u8; 32] = Sha256::digest(token).into();
@@ -147,7 +170,7 @@ impl Reviewer {
         {
             return verdict.clone();
         }
-        let verdict = self.ask(token).await;
+        let verdict = self.ask(token).await.map(|caller| self.known(caller));
         if verdict != Err(Refused::Unavailable) {
             let until = now + if verdict.is_ok() { KEPT } else { REFUSAL_KEPT };
             let mut kept = self.lock();
@@ -159,6 +182,12 @@ impl Reviewer {
             }
         }
         verdict
+    }
+
+    fn known(&self, caller: Caller) -> Caller {
+        let is = |gateway: &SharedGateway| gateway.is(&caller.namespace, &caller.service_account);
+        let gateway = self.gateway.as_ref().is_some_and(is);
+        Caller { gateway, ..caller }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Verdict>> {

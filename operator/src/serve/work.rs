@@ -47,7 +47,7 @@ pub(super) struct Work<'a> {
 pub(super) fn sender(caller: &Caller) -> Sender {
     let pod = caller.pod.clone();
     Sender {
-        namespace: Some(caller.namespace.clone()),
+        namespace: caller.scope().map(str::to_owned),
         pod: pod.unwrap_or_else(|| caller.service_account.clone()),
     }
 }

@@ -37,6 +37,9 @@ pub struct Channel {
     /// PEM certificates that its TLS must chain to, in place of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
+    /// Other namespaces reach it through the shared gateway alone: no part but its own namespace's and the gateway's holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub via_gateway: bool,
 }
 
 /// The APIs that are known, as people write them.

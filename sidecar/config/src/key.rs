@@ -33,6 +33,10 @@ pub struct Key {
     pub service_accounts: Vec<String>,
     /// The channels that serve this key: offered to its namespace and listed by its plan. Sorted.
     pub channels: Vec<Name>,
+    /// The shared gateway serves it, because this sidecar may not hold a channel of it: its calls are handed over whole, and no
+    /// channel is listed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub via_gateway: bool,
 }
 
 /// A value that was replaced.

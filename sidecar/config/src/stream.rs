@@ -3,16 +3,24 @@
 //! The sidecar opens it with its ServiceAccount token and a `Hello`; the operator answers with a whole `Snapshot`, then
 //! `Change`s. Either side sends `Ping` when it has been silent for [`PING_MS`], and gives the connection up after
 //! [`SILENCE_MS`]. Lines longer than [`MAX_LINE`] end the connection.
+//!
+//! The shared gateway asks two things beside its stream, with the same token: [`REVIEW_PATH`] and [`CERTIFICATE_PATH`].
 
 use crate::quota::{Ask, Grant, Hold, Reserve, Reserved, Return, Settle, Share, TokenUse, Use};
 use crate::refusals::Refusal;
 use crate::usage::Batch;
-use crate::{Configuration, Fault, Name, Resource};
+use crate::{Configuration, Fault, Name, Resource, SecretText};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The path of the stream.
 pub const PATH: &str = "/v1/stream";
+/// Where the shared gateway asks whose token a caller's is: `POST`, a [`Review`], answered by a [`Reviewed`].
+pub const REVIEW_PATH: &str = "/v1/review";
+/// Where the shared gateway gets the certificate that it shows its callers: `POST` without a body, answered by a [`Certificate`].
+pub const CERTIFICATE_PATH: &str = "/v1/certificate";
+/// The longest [`Review`], in bytes.
+pub const MAX_REVIEW: usize = 64 << 10;
 /// The audience that the sidecar's token must carry.
 pub const AUDIENCE: &str = "purser.dev/operator";
 /// Silence after which a side sends `Ping`, in milliseconds.
@@ -229,4 +237,34 @@ pub enum FromOperator {
     Shares(Vec<Share>),
     /// I am here.
     Ping,
+}
+
+/// The token of a pod that calls the shared gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// As it came: its audience is [`AUDIENCE`], as that of the pod's own stream.
+    pub token: SecretText,
+}
+
+/// Who that pod is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewed {
+    /// The namespace of its ServiceAccount.
+    pub namespace: String,
+    /// The ServiceAccount's name.
+    pub service_account: String,
+}
+
+/// A certificate for the shared gateway's names, of the operator's authority.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// The leaf, then what it chains to, as PEM.
+    pub chain_pem: String,
+    /// Its key, as PEM.
+    pub key_pem: SecretText,
+    /// After how long to ask for the next one, in milliseconds.
+    pub renew_after_ms: u64,
 }

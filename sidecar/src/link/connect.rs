@@ -2,10 +2,11 @@
 //! token are read anew each time, because both rotate.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use purser_config::stream::PATH;
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +23,9 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// For one question beside the stream, and its longest answer.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const LONGEST_ANSWER: usize = 1 << 20;
 
 /// Where the operator is, and how each side is known to the other.
 #[derive(Clone, Debug)]
@@ -108,6 +112,35 @@ impl Connector for Endpoint {
 
 impl Endpoint {
     async fn try_open(&self) -> Result<(Lines, Incoming), LinkError> {
+        let mut sender = self.handshake::<Outgoing>().await?;
+        let (lines, receiver) = mpsc::channel(256);
+        let response = sender.send_request(self.request(receiver)?).await?;
+        match response.status() {
+            StatusCode::OK => {
+                let body = response.into_body().map_err(LinkError::Http);
+                Ok((lines, body.boxed_unsync()))
+            }
+            status => Err(LinkError::Refused(status)),
+        }
+    }
+
+    /// A connection for requests with such bodies, within seconds.
+    pub(crate) async fn http2<B>(&self) -> Result<SendRequest<B>, LinkError>
+    where
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let opening = tokio::time::timeout(CONNECT_WITHIN, self.handshake());
+        opening.await.map_err(|_| LinkError::Slow)?
+    }
+
+    async fn handshake<B>(&self) -> Result<SendRequest<B>, LinkError>
+    where
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let address = || LinkError::Address(self.uri.clone());
         let host = self
             .uri
@@ -116,8 +149,6 @@ impl Endpoint {
             .trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| address())?;
         let connector = TlsConnector::from(Arc::new(self.tls()?));
-        let token = std::fs::read_to_string(&self.token)
-            .map_err(|error| LinkError::File(self.token.clone(), error))?;
         let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(443)))
             .await
             .map_err(LinkError::Connect)?;
@@ -134,43 +165,68 @@ impl Endpoint {
         builder
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(2 << 20);
-        let (mut sender, connection) = builder
-            .handshake::<_, Outgoing>(TokioIo::new(stream))
-            .await?;
-        // Ends with the stream: both of its halves are dropped there.
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        // Ends with the last of its requests: whoever opened it has dropped the sender by then.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "the connection to the operator ended");
+                tracing::debug!(%error, "a connection to the operator or the shared gateway ended");
             }
         });
-        let (lines, receiver) = mpsc::channel(256);
-        let response = sender
-            .send_request(self.request(token.trim(), receiver)?)
-            .await?;
-        match response.status() {
-            StatusCode::OK => {
-                let body = response.into_body().map_err(LinkError::Http);
-                Ok((lines, body.boxed_unsync()))
-            }
-            status => Err(LinkError::Refused(status)),
-        }
+        Ok(sender)
     }
 
-    fn request(
+    /// Asks one thing, and reads the answer whole.
+    pub(crate) async fn post(
         &self,
-        token: &str,
-        receiver: mpsc::Receiver<Bytes>,
-    ) -> Result<Request<Outgoing>, LinkError> {
-        let lines = futures::stream::unfold(receiver, |mut receiver| async {
-            let line = receiver.recv().await?;
-            Some((Ok::<_, Infallible>(Frame::data(line)), receiver))
-        });
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), LinkError> {
+        let asking = async {
+            let mut request = Request::post(self.at(path)?)
+                .body(Full::new(body))
+                .map_err(|_| LinkError::Address(self.uri.clone()))?;
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, self.authorization()?);
+            let response = self.http2().await?.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_ANSWER)
+                .collect()
+                .await;
+            let body = body.map_err(|_| LinkError::TooLong)?;
+            Ok((status, body.to_bytes()))
+        };
+        let asking = tokio::time::timeout(ANSWERED_WITHIN, asking);
+        asking.await.map_err(|_| LinkError::Slow)?
+    }
+
+    /// This path there.
+    pub(crate) fn at(&self, path: &str) -> Result<Uri, LinkError> {
         let authority = self
             .uri
             .authority()
             .map_or("", |authority| authority.as_str());
-        let request = Request::post(format!("https://{authority}{PATH}"))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        let uri = format!("https://{authority}{path}").parse();
+        uri.map_err(|_| LinkError::Address(self.uri.clone()))
+    }
+
+    /// This pod's token as it is now, as a header.
+    pub(crate) fn authorization(&self) -> Result<HeaderValue, LinkError> {
+        let file = |error| LinkError::File(self.token.clone(), error);
+        let token = std::fs::read_to_string(&self.token).map_err(file)?;
+        let value = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
+        let mut value = value.map_err(|error| file(std::io::Error::other(error)))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    fn request(&self, receiver: mpsc::Receiver<Bytes>) -> Result<Request<Outgoing>, LinkError> {
+        let lines = futures::stream::unfold(receiver, |mut receiver| async {
+            let line = receiver.recv().await?;
+            Some((Ok::<_, Infallible>(Frame::data(line)), receiver))
+        });
+        let request = Request::post(self.at(PATH)?)
+            .header(header::AUTHORIZATION, self.authorization()?)
             .header(header::CONTENT_TYPE, "application/jsonl");
         request
             .body(Outgoing::new(StreamBody::new(lines)))

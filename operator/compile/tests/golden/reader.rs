@@ -21,11 +21,10 @@ pub(crate) fn read(case: &Path) -> (World, Options) {
         .for_each(|document| add(&mut world, document));
     let options = fs::read_to_string(case.join("options.yaml"))
         .map_or(json!({}), |text| serde_yaml::from_str(&text).unwrap());
-    let same_process = options["gateway"] == "SameProcess";
-    let gateway = if same_process {
-        Gateway::SameProcess
-    } else {
-        Gateway::Absent
+    let gateway = match options["gateway"].as_str() {
+        Some("SameProcess") => Gateway::SameProcess,
+        Some("Apart") => Gateway::Apart,
+        _ => Gateway::Absent,
     };
     (world, Options { gateway })
 }

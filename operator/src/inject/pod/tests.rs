@@ -8,6 +8,7 @@ fn settings() -> Settings {
         image: "purser-sidecar:1".into(),
         pull_policy: None,
         operator: "https://purser-operator.purser-system.svc:8443".into(),
+        gateway: None,
         native: true,
     }
 }
@@ -178,4 +179,23 @@ fn annotations_choose_image_resources_and_log() {
     assert_eq!(variable(sidecar, "PURSER_LOG"), Some("debug"));
     assert_eq!(sidecar["resources"]["limits"]["cpu"], "1");
     assert_eq!(sidecar["resources"]["requests"]["memory"], "64Mi");
+}
+
+#[test]
+fn a_sidecar_knows_the_shared_gateway_where_there_is_one() {
+    let of = |gateway: Option<&str>| {
+        let settings = Settings {
+            gateway: gateway.map(str::to_owned),
+            ..settings()
+        };
+        let pod = pod(json!({"containers": []}));
+        let Verdict::Become(pod, _) = injected(&pod, "shop", &settings) else {
+            panic!("it is injected");
+        };
+        let sidecar = &pod["spec"]["initContainers"][0];
+        variable(sidecar, "PURSER_GATEWAY").map(str::to_owned)
+    };
+    let url = "https://purser-gateway.purser-system.svc:8100";
+    assert_eq!(of(Some(url)).as_deref(), Some(url));
+    assert_eq!(of(None), None);
 }

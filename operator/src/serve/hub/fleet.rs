@@ -39,7 +39,7 @@ impl Sidecar {
     /// As the census counts it.
     pub(super) fn member(&self) -> Member {
         Member {
-            namespace: self.caller.namespace.clone(),
+            namespace: self.caller.audience().to_owned(),
             holds: self.holds.clone(),
             faults: Arc::clone(&self.faults),
             health: Arc::clone(&self.health),

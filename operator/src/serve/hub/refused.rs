@@ -6,7 +6,7 @@ use purser_config::refusals::Refusal;
 impl Hub {
     /// A sidecar refused calls.
     pub(crate) fn refused(&self, seat: &Seat, told: Vec<Refusal>) {
-        lock(&self.refusals).told(&seat.name, told);
+        lock(&self.refusals).told((&seat.name, seat.scope.as_deref()), told);
     }
 
     /// Why calls were refused lately anywhere, the last first.

@@ -3,13 +3,15 @@
 use super::testing::{hello, hub_of};
 use super::*;
 use purser_config::quota::{Ask, Share, Verdict};
-use purser_config::{Key, Name, Plan, Standing, WhenQuotaUnreachable};
+use purser_config::refusals::Refusal;
+use purser_config::{Key, Name, Plan, Resource, Standing, WhenQuotaUnreachable};
 
 fn caller(pod: &str) -> Caller {
     Caller {
         namespace: "shop".into(),
         service_account: "search".into(),
         pod: Some(pod.into()),
+        gateway: false,
     }
 }
 
@@ -77,6 +79,7 @@ async fn hub() -> (Hub, tempfile::TempDir) {
         plan_expires_at_ms: None,
         service_accounts: vec![],
         channels: vec![],
+        via_gateway: false,
     };
     let keys = [(Name::new("shop", "a"), key)].into();
     let plans = [("free".to_owned(), plan)].into();
@@ -129,6 +132,58 @@ async fn a_sidecar_of_another_namespace_is_denied() {
     };
     let seat = hub.join(&other, &hello()).await.unwrap().0;
     assert!(!is_granted(&hub, &seat));
+}
+
+fn gateway() -> Caller {
+    Caller {
+        namespace: "ops".into(),
+        gateway: true,
+        ..caller("gate")
+    }
+}
+
+#[tokio::test]
+async fn the_shared_gateway_is_granted_requests_of_every_namespace() {
+    let (hub, _folder) = hub().await;
+    let seat = hub.join(&gateway(), &hello()).await.unwrap().0;
+    assert!(is_granted(&hub, &seat));
+    let neighbour = Caller {
+        gateway: false,
+        ..gateway()
+    };
+    let other = Hello {
+        instance: "two".into(),
+        ..hello()
+    };
+    let seat = hub.join(&neighbour, &other).await.unwrap().0;
+    assert!(
+        !is_granted(&hub, &seat),
+        "its namespace alone gives nothing"
+    );
+}
+
+#[tokio::test]
+async fn the_shared_gateways_word_counts_for_every_namespace_and_a_tenants_for_its_own() {
+    let (hub, _folder) = hub().await;
+    let refused = |key: &str| Refusal {
+        key: key.parse().unwrap(),
+        code: "model_not_found".into(),
+        status: 404,
+        message: "none".into(),
+        request: "req_1".into(),
+        times: 1,
+        first_ms: 1,
+        last_ms: 1,
+    };
+    let tenant = hub.join(&caller("pod"), &hello()).await.unwrap().0;
+    hub.refused(&tenant, vec![refused("bank/a")]);
+    assert!(hub.refusals().is_empty());
+    let seat = hub.join(&gateway(), &hello()).await.unwrap().0;
+    hub.refused(&seat, vec![refused("bank/a")]);
+    assert_eq!(hub.refusals().len(), 1);
+    let census = hub.census().unwrap();
+    let tally = census.tally(&Resource::Key(Name::new("shop", "a")));
+    assert_eq!(tally.should, 2, "its sidecar's, and the gateway's");
 }
 
 #[tokio::test(flavor = "multi_thread")]

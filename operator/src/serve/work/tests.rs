@@ -13,6 +13,7 @@ fn caller() -> Caller {
         namespace: "shop".into(),
         service_account: "search".into(),
         pod: None,
+        gateway: false,
     }
 }
 
@@ -96,6 +97,16 @@ fn is_granted(done: Done) -> bool {
         }
         other => panic!("no answer to an ask: {other:?}"),
     }
+}
+
+#[test]
+fn records_are_of_the_tokens_namespace_and_the_gateways_of_any() {
+    assert_eq!(sender(&caller()).namespace.as_deref(), Some("shop"));
+    let gateway = Caller {
+        gateway: true,
+        ..caller()
+    };
+    assert_eq!(sender(&gateway).namespace, None);
 }
 
 #[tokio::test]
