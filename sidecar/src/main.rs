@@ -76,14 +76,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let mut sidecar = Sidecar::open(Arc::clone(&gateway), listen).await?;
     sidecar.head_timeout = Duration::from_secs(args.head_timeout);
     if let Some(endpoint) = operator(&args)? {
-        if let Some(uri) = args.gateway.clone() {
-            let remote = link::Endpoint {
-                uri,
-                ..endpoint.clone()
-            };
-            gateway.handover.to(remote);
-        }
-        sidecar.door = args.shared.map(|_| Arc::new(Shared::new(endpoint.clone())));
+        join_gateway(&args, &endpoint, &mut sidecar);
         let store = Arc::clone(&gateway.store);
         tokio::spawn(link.run(link::Surroundings {
             operator: Arc::new(endpoint),
@@ -103,6 +96,18 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     };
     sidecar.serve(args.ending(), end).await;
     Ok(())
+}
+
+/// Where the shared gateway is, or what makes this one it.
+fn join_gateway(args: &Args, operator: &link::Endpoint, sidecar: &mut Sidecar) {
+    if let Some(uri) = args.gateway.clone() {
+        let remote = link::Endpoint {
+            uri,
+            ..operator.clone()
+        };
+        sidecar.gateway.handover.to(remote);
+    }
+    sidecar.door = args.shared.map(|_| Arc::new(Shared::new(operator.clone())));
 }
 
 /// Resolves with the first SIGTERM or SIGINT.

@@ -12,6 +12,7 @@ use crate::store::Store;
 use anyhow::Context;
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -143,39 +144,65 @@ impl Sidecar {
             ..shown
         };
         open.extend(metrics.map(|listener| tokio::spawn(admin::serve(listener, public))));
+        let doors = Doors {
+            callers,
+            pods: shared.zip(door),
+            head_timeout,
+        };
+        let mut serving = std::pin::pin!(doors.serve(gateway, phases));
+        tokio::select! {
+            () = &mut serving => {}
+            () = end => drain(serving, &phase, ending).await,
+        }
+        flush(&ledger).await;
+        open.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// Where calls come in.
+struct Doors {
+    callers: TcpListener,
+    pods: Option<(TcpListener, Arc<Shared>)>,
+    head_timeout: Duration,
+}
+
+impl Doors {
+    /// Until all have drained.
+    async fn serve(self, gateway: Arc<Gateway>, phases: watch::Receiver<Phase>) {
+        let head = self.head_timeout;
         let pods = async {
-            if let Some((listener, door)) = shared.zip(door) {
+            if let Some((listener, door)) = self.pods {
                 let known = Arc::clone(&door);
                 let keep = tokio::spawn(async move { known.keep().await });
                 let serves = (Arc::clone(&gateway), Door::Pods(door));
-                server::serve(listener, serves, phases.clone(), head_timeout).await;
+                server::serve(listener, serves, phases.clone(), head).await;
                 keep.abort();
             }
         };
         let serves = (Arc::clone(&gateway), Door::Callers);
-        let callers = server::serve(callers, serves, phases.clone(), head_timeout);
-        let serving = async { tokio::join!(callers, pods) };
-        tokio::pin!(serving);
+        let callers = server::serve(self.callers, serves, phases.clone(), head);
+        tokio::join!(callers, pods);
+    }
+}
+
+/// Goes on accepting for a while, then finishes what is under way.
+async fn drain(
+    mut serving: Pin<&mut impl Future<Output = ()>>,
+    phase: &watch::Sender<Phase>,
+    ending: Ending,
+) {
+    tracing::info!(linger = ?ending.linger, grace = ?ending.grace, "ending: not ready any more, finishing what is under way");
+    phase.send_replace(Phase::Leaving);
+    let drained = async {
         tokio::select! {
-            _ = &mut serving => {}
-            () = end => {
-                tracing::info!(linger = ?ending.linger, grace = ?ending.grace, "ending: not ready any more, finishing what is under way");
-                phase.send_replace(Phase::Leaving);
-                let drained = async {
-                    tokio::select! {
-                        () = tokio::time::sleep(ending.linger) => {}
-                        _ = &mut serving => return,
-                    }
-                    phase.send_replace(Phase::Draining);
-                    serving.await;
-                };
-                if tokio::time::timeout(ending.grace, drained).await.is_err() {
-                    tracing::warn!("the grace period is over; calls that are still under way are cut");
-                }
-            }
+            () = tokio::time::sleep(ending.linger) => {}
+            () = &mut serving => return,
         }
-        flush(&ledger).await;
-        open.iter().for_each(tokio::task::JoinHandle::abort);
+        phase.send_replace(Phase::Draining);
+        serving.await;
+    };
+    if tokio::time::timeout(ending.grace, drained).await.is_err() {
+        tracing::warn!("the grace period is over; calls that are still under way are cut");
     }
 }
 
