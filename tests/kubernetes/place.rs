@@ -4,9 +4,12 @@ use super::cluster::{API, condition};
 use super::operator::World;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The ServiceAccount of a test's pods.
 pub(super) const ACCOUNT: &str = "app";
+const JUDGED_BY_THEN: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A namespace of one test.
 pub(super) struct Place {
@@ -52,9 +55,20 @@ impl Place {
         format!("{}-{name}", self.namespace)
     }
 
-    /// `kubectl apply` of these documents.
+    /// `kubectl apply` of these documents. Channels among them are judged then, unless there is no operator to do it: a key may be
+    /// known some moments before them, and calls find no model.
     pub(super) async fn apply(&self, documents: &[String]) {
         self.world.cluster.apply(&documents.join("\n---\n")).await;
+        let begun = Instant::now();
+        let of_channels = |one: &String| one.contains("kind: ProviderChannel");
+        let mut waits = documents.iter().any(of_channels);
+        while waits && begun.elapsed() < JUDGED_BY_THEN {
+            let path = self.ours("providerchannels", "");
+            let channels = self.world.cluster.get(path.trim_end_matches('/')).await;
+            let mut channels = channels["items"].as_array().into_iter().flatten();
+            waits = channels.any(|one| condition(one, "Accepted").is_empty());
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// A Plan; `spec` is what stands between the braces.
