@@ -207,6 +207,25 @@ async fn a_tenants_quota_holds_at_the_gateway_and_its_use_is_the_keys() {
 }
 
 #[tokio::test]
+async fn while_no_operator_answers_the_gateway_has_the_whole_rate_of_a_key_that_is_handed_over() {
+    let gated = Gated::start().await;
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let lender = gated.lender("idle", &provider).await;
+    let tenant = gated.tenant("cut-off", &lender).await;
+    let mut sidecar = gated.sidecar(&tenant).await;
+    // Shares are told at once, and again after a second until they are confirmed; nothing shows when they are.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gated.world.kill();
+    sidecar.until_connection(false).await;
+    for call in 1..=3 {
+        let judged = sidecar.judged("m", &tenant.value("three")).await;
+        assert_eq!(judged, (200, String::new()), "call {call}");
+    }
+    let over = sidecar.judged("m", &tenant.value("three")).await;
+    assert_eq!(over, (503, "quota_unavailable".to_owned()));
+}
+
+#[tokio::test]
 async fn a_pod_calls_the_gateway_for_keys_of_its_own_namespace_alone() {
     let gated = Gated::shared().await;
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();

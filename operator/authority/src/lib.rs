@@ -39,7 +39,7 @@ mod fleet;
 
 pub use authority::{Activations, Authority};
 pub use redis::Answers;
-pub use terms::{KeyTerms, Terms};
+pub use terms::{Callers, KeyTerms, Terms};
 pub use window::Owner;
 pub use windows::{Debit, Hold, Log, Moment, Past, Seat, Sidecar, Windows};
 

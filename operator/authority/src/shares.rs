@@ -9,6 +9,7 @@
 //! After a restart others may hold shares that this authority has not heard of. Their sum, `unheard`, starts as the whole
 //! limit, shrinks with each `Hello`, and ends when the last of them must have stopped using its share.
 
+use crate::terms::{Callers, Shared};
 use purser_config::Name;
 use purser_config::quota::{KEPT_MS, Share};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ impl Holder {
 #[derive(Debug, Default)]
 struct Row {
     limit: u32,
+    callers: Callers,
     unheard: u32,
     holders: BTreeMap<String, Holder>,
 }
@@ -70,19 +72,19 @@ impl Shares {
     }
 
     /// Sets the limits of all keys that are shared. A key that no longer is keeps its row until nobody believes in it.
-    pub(crate) fn configure(&mut self, limits: &BTreeMap<Name, u32>) {
+    pub(crate) fn configure(&mut self, limits: &BTreeMap<Name, Shared>) {
         for (key, row) in &mut self.rows {
-            let limit = limits.get(key).copied().unwrap_or(0);
-            if row.limit != limit {
+            let Shared { limit, callers } = limits.get(key).copied().unwrap_or_default();
+            if (row.limit, row.callers) != (limit, callers) {
                 // A row that an authority of before told of, which did not know more than its holders.
                 if row.limit == 0 && self.unheard_until.is_some() {
                     row.unheard = limit.saturating_sub(row.charged());
                 }
-                row.limit = limit;
+                (row.limit, row.callers) = (limit, callers);
                 self.unsettled.insert(key.clone());
             }
         }
-        for (key, &limit) in limits {
+        for (key, &Shared { limit, callers }) in limits {
             if !self.rows.contains_key(key) {
                 let unheard = if self.unheard_until.is_some() {
                     limit
@@ -93,6 +95,7 @@ impl Shares {
                     key.clone(),
                     Row {
                         limit,
+                        callers,
                         unheard,
                         ..Row::default()
                     },
@@ -212,7 +215,7 @@ impl Shares {
     /// What sidecars must be told now: what changed, and again what they have not confirmed.
     pub(crate) fn tell(&mut self, now: Duration) -> Vec<(String, Vec<Share>)> {
         let mut tells: BTreeMap<String, Vec<Share>> = BTreeMap::new();
-        let mut namespace: Option<(String, Vec<(&String, bool)>)> = None;
+        let mut namespace: Option<(String, Vec<(&String, &Member)>)> = None;
         for key in std::mem::take(&mut self.unsettled) {
             let Some(row) = self.rows.get_mut(&key) else {
                 continue;
@@ -314,14 +317,24 @@ impl Member {
             .as_deref()
             .is_none_or(|scope| scope == key.namespace())
     }
+
+    /// Whether it is one of those: whoever may speak for every namespace is the gateway, where there is one.
+    fn calls(&self, callers: Callers) -> bool {
+        match callers {
+            Callers::All => true,
+            Callers::Namespace => self.scope.is_some(),
+            Callers::Gateway => self.scope.is_none(),
+        }
+    }
 }
 
-/// The sidecars that share a key, sorted, and whether each can be told.
-fn members_of<'a>(members: &'a BTreeMap<String, Member>, key: &Name) -> Vec<(&'a String, bool)> {
-    let sharing = members.iter().filter(|(_, member)| member.covers(key));
-    sharing
-        .map(|(sidecar, member)| (sidecar, member.lost.is_none()))
-        .collect()
+/// The sidecars that may speak for a key, sorted.
+fn members_of<'a>(
+    members: &'a BTreeMap<String, Member>,
+    key: &Name,
+) -> Vec<(&'a String, &'a Member)> {
+    let speaking = members.iter().filter(|(_, member)| member.covers(key));
+    speaking.collect()
 }
 
 impl Row {
@@ -330,8 +343,8 @@ impl Row {
         holders.fold(0, u32::saturating_add)
     }
 
-    /// Opens the tells that bring holders closer to equal shares; the remainder goes to the first.
-    fn settle(&mut self, now: Duration, members: &[(&String, bool)]) {
+    /// Opens the tells that bring holders closer to equal shares; the remainder goes to the first, and nothing to whoever makes no calls of it.
+    fn settle(&mut self, now: Duration, members: &[(&String, &Member)]) {
         self.holders
             .retain(|_, holder| holder.may_believe() > 0 || holder.told.is_some());
         let charged: u64 = self
@@ -340,13 +353,20 @@ impl Row {
             .map(|holder| u64::from(holder.may_believe()))
             .sum();
         let mut free = u64::from(self.limit).saturating_sub(charged + u64::from(self.unheard));
-        let count = u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
-        for (rank, (sidecar, connected)) in (0u32..).zip(members) {
+        let callers = self.callers;
+        let sharing = members.iter().filter(|(_, of)| of.calls(callers)).count();
+        let count = u32::try_from(sharing).unwrap_or(u32::MAX).max(1);
+        let mut rank = 0;
+        for (sidecar, member) in members {
+            let mut target = 0;
+            if member.calls(callers) {
+                target = self.limit / count + u32::from(rank < self.limit % count);
+                rank += 1;
+            }
             let holder = self.holders.get(*sidecar).copied().unwrap_or_default();
-            if !connected || holder.told.is_some() {
+            if member.lost.is_some() || holder.told.is_some() {
                 continue;
             }
-            let target = self.limit / count + u32::from(rank < self.limit % count);
             let reachable = u64::from(holder.held) + free;
             let next = u32::try_from(reachable).map_or(target, |reachable| target.min(reachable));
             if next != holder.held {

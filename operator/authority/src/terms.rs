@@ -43,6 +43,27 @@ pub struct KeyTerms {
     pub when_unreachable: WhenQuotaUnreachable,
     /// The channels with limits that it may use. Sorted.
     pub channels: Vec<Name>,
+    /// Who makes its calls.
+    pub callers: Callers,
+}
+
+/// Who makes a key's calls, of those that may speak for it: what it may without an authority is shared among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Callers {
+    /// All of them.
+    #[default]
+    All,
+    /// The sidecars of its namespace.
+    Namespace,
+    /// The shared gateway, to which they hand its calls over.
+    Gateway,
+}
+
+/// What of a key is shared, and among whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shared {
+    pub(crate) limit: u32,
+    pub(crate) callers: Callers,
 }
 
 impl Terms {
@@ -55,6 +76,7 @@ impl Terms {
         let channels: BTreeMap<Name, ChannelLimits> = limited
             .map(|(name, channel)| (name.clone(), channel.limits))
             .collect();
+        let apart = configuration.channels.values().any(|one| one.via_gateway);
         let good = configuration
             .keys
             .iter()
@@ -62,7 +84,13 @@ impl Terms {
         let keys = good
             .filter_map(|(name, key)| {
                 let plan = configuration.plans.get(&key.plan)?;
-                Some((name.clone(), KeyTerms::of(key, plan, &channels)))
+                let callers = match (apart, configuration.hands_over(name, key)) {
+                    (false, _) => Callers::All,
+                    (true, false) => Callers::Namespace,
+                    (true, true) => Callers::Gateway,
+                };
+                let terms = KeyTerms::of(key, plan, &channels);
+                Some((name.clone(), KeyTerms { callers, ..terms }))
             })
             .collect();
         Terms { keys, channels }
@@ -91,7 +119,15 @@ impl KeyTerms {
             unconfirmed_pays: plan.on_abort.unconfirmed_pays,
             when_unreachable: plan.when_quota_unreachable,
             channels,
+            callers: Callers::All,
         }
+    }
+
+    /// What sidecars share of it for the time without an authority, if they do.
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        let limit = self.leading()?;
+        let callers = self.callers;
+        (self.when_unreachable == WhenQuotaUnreachable::Share).then_some(Shared { limit, callers })
     }
 
     /// The limit that shares are parts of: requests a minute, else concurrent requests, else thousandths of the tokens.
@@ -168,5 +204,26 @@ mod tests {
         let good = &terms.keys[&Name::new("shop", "good")];
         assert_eq!(good.channels, [Name::new("shop", "small")]);
         assert_eq!((good.leading(), good.part(1_000, 5)), (Some(15), 333));
+    }
+    #[test]
+    fn a_keys_calls_are_its_sidecars_or_where_they_may_not_the_gateways() {
+        let mut configuration = Configuration::default();
+        let plans = [("free".to_owned(), Plan::default())];
+        configuration.plans = plans.into();
+        let name = Name::new("shop", "key");
+        let key = key("free", Standing::Good);
+        configuration.keys.insert(name.clone(), key);
+        let of = |configuration: &Configuration| Terms::of(configuration).keys[&name].callers;
+        assert_eq!(of(&configuration), Callers::All, "there is no gateway");
+        let mut shared = channel(serde_json::json!({}));
+        shared.via_gateway = true;
+        let own = Name::new("shop", "open");
+        configuration.channels.insert(own, shared.clone());
+        assert_eq!(of(&configuration), Callers::Namespace);
+        let theirs = Name::new("models", "open");
+        configuration.channels.insert(theirs.clone(), shared);
+        let keys = configuration.keys.values_mut();
+        keys.for_each(|key| key.channels.push(theirs.clone()));
+        assert_eq!(of(&configuration), Callers::Gateway);
     }
 }

@@ -128,10 +128,8 @@ impl Windows {
     /// Replaces all limits. Windows stay as long as something occupies them, whatever became of their key.
     pub fn configure(&mut self, now: Duration, terms: Terms) {
         let Terms { keys, channels } = terms;
-        let shared = keys
-            .iter()
-            .filter(|(_, terms)| terms.when_unreachable == WhenQuotaUnreachable::Share);
-        let shared = shared.filter_map(|(key, terms)| Some((key.clone(), terms.leading()?)));
+        let shared = keys.iter();
+        let shared = shared.filter_map(|(key, terms)| Some((key.clone(), terms.shared()?)));
         self.shares.configure(&shared.collect());
         self.keys
             .values_mut()

@@ -14,7 +14,7 @@ pub fn scoped_to(configuration: &Configuration, namespace: &str) -> Configuratio
         .keys
         .iter()
         .filter(|(name, _)| name.namespace() == namespace)
-        .map(|(name, key)| (name.clone(), told(key, namespace, &configuration.channels)))
+        .map(|(name, key)| (name.clone(), told(configuration, name, key)))
         .collect();
     let plans: BTreeSet<&str> = keys.values().map(|key| key.plan.as_str()).collect();
     let channels: BTreeSet<&Name> = keys.values().flat_map(|key| &key.channels).collect();
@@ -34,20 +34,13 @@ pub fn scoped_to(configuration: &Configuration, namespace: &str) -> Configuratio
 }
 
 /// A key as its namespace is told it.
-fn told(key: &Key, namespace: &str, channels: &BTreeMap<Name, Channel>) -> Key {
-    let out_of_reach = |name: &Name| {
-        let others = name.namespace() != namespace;
-        others
-            && channels
-                .get(name)
-                .is_some_and(|channel| channel.via_gateway)
-    };
-    let mut key = key.clone();
-    if key.channels.iter().any(out_of_reach) {
-        key.via_gateway = true;
-        key.channels.clear();
+fn told(configuration: &Configuration, name: &Name, key: &Key) -> Key {
+    let mut told = key.clone();
+    if configuration.hands_over(name, key) {
+        told.via_gateway = true;
+        told.channels.clear();
     }
-    key
+    told
 }
 
 /// A channel as whoever may hold it is told it: how others reach it is no concern of theirs.

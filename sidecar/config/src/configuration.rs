@@ -17,6 +17,22 @@ pub struct Configuration {
     pub channels: BTreeMap<Name, Channel>,
 }
 
+impl Configuration {
+    /// Whether the shared gateway makes this key's calls: it may use a channel that its own namespace's sidecars may not hold. So it stands in
+    /// a whole configuration; in a part that was cut from one the key itself says it.
+    pub fn hands_over(&self, name: &Name, key: &Key) -> bool {
+        let out_of_reach = |channel: &Name| {
+            let others = channel.namespace() != name.namespace();
+            others
+                && self
+                    .channels
+                    .get(channel)
+                    .is_some_and(|one| one.via_gateway)
+        };
+        key.channels.iter().any(out_of_reach)
+    }
+}
+
 /// One resource of a configuration, named as in messages: `key shop/checkout`, `plan free`, `channel shop/openai`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

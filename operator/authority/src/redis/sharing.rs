@@ -13,10 +13,10 @@ use super::office::Office;
 use super::people::Person;
 use super::scripts::Script;
 use super::{Inner, RedisWindows};
-use crate::terms::Terms;
+use crate::terms::{Shared, Terms};
 use leader::Leader;
+use purser_config::Name;
 use purser_config::quota::Share;
-use purser_config::{Name, WhenQuotaUnreachable};
 use redis::Cmd;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ struct Tell {
 /// This replica's part.
 #[derive(Default)]
 pub(super) struct Sharing {
-    limits: BTreeMap<Name, u32>,
+    limits: BTreeMap<Name, Shared>,
     leader: Option<Box<Leader>>,
     /// How far the tells of which term are read.
     read: (u64, String),
@@ -70,8 +70,7 @@ pub(super) struct Sharing {
 impl Sharing {
     pub(super) fn configure(&mut self, terms: &Terms) {
         let shared = terms.keys.iter();
-        let shared = shared.filter(|(_, of)| of.when_unreachable == WhenQuotaUnreachable::Share);
-        let limits = shared.filter_map(|(key, of)| Some((key.clone(), of.leading()?)));
+        let limits = shared.filter_map(|(key, of)| Some((key.clone(), of.shared()?)));
         self.limits = limits.collect();
     }
 }
@@ -220,7 +219,7 @@ impl Inner {
     async fn resume(
         &self,
         (office, now_us): (&Arc<Office>, i64),
-        limits: &BTreeMap<Name, u32>,
+        limits: &BTreeMap<Name, Shared>,
     ) -> Result<Leader, Unreachable> {
         let name = |what: &str| self.store.shares(office.epoch, what);
         let mut last = redis::cmd("XREVRANGE");

@@ -18,9 +18,14 @@ fn share(requests: u32) -> Share {
     }
 }
 
+fn of(limit: u32) -> Shared {
+    let callers = Callers::All;
+    Shared { limit, callers }
+}
+
 fn shares(limit: u32) -> Shares {
     let mut shares = Shares::new(None);
-    shares.configure(&BTreeMap::from([(key(), limit)]));
+    shares.configure(&BTreeMap::from([(key(), of(limit))]));
     shares
 }
 
@@ -51,6 +56,33 @@ fn the_remainder_goes_to_the_first() {
         [says("a", 2), says("b", 2), says("c", 1)]
     );
     assert_eq!(tell(&mut shares, at(0)), []);
+}
+
+#[test]
+fn only_whoever_makes_a_keys_calls_has_a_share_of_it() {
+    let mut shares = Shares::new(None);
+    let now_among = |shares: &mut Shares, callers| {
+        shares.configure(&BTreeMap::from([(key(), Shared { limit: 6, callers })]));
+    };
+    now_among(&mut shares, Callers::Namespace);
+    for (sidecar, scope) in [("a", Some("shop")), ("b", Some("shop")), ("gate", None)] {
+        shares.join(sidecar, scope, &[]);
+    }
+    assert_eq!(tell(&mut shares, at(0)), [says("a", 3), says("b", 3)]);
+    for sidecar in ["a", "b"] {
+        shares.confirm(sidecar, &[share(3)]);
+    }
+    now_among(&mut shares, Callers::Gateway);
+    assert_eq!(tell(&mut shares, at(1)), [says("a", 0), says("b", 0)]);
+    shares.confirm("a", &[share(0)]);
+    assert_eq!(
+        tell(&mut shares, at(1)),
+        [says("gate", 3)],
+        "b may use its own"
+    );
+    shares.confirm("gate", &[share(3)]);
+    shares.confirm("b", &[share(0)]);
+    assert_eq!(tell(&mut shares, at(1)), [says("gate", 6)]);
 }
 
 #[test]
@@ -96,7 +128,7 @@ fn a_lost_sidecar_keeps_its_share_and_one_that_is_gone_does_not() {
 #[test]
 fn a_new_authority_moves_only_shares_that_it_has_heard_of() {
     let mut shares = Shares::new(Some(KEPT));
-    shares.configure(&BTreeMap::from([(key(), 10)]));
+    shares.configure(&BTreeMap::from([(key(), of(10))]));
     shares.join("a", None, &[share(4)]);
     shares.join("b", None, &[]);
     assert_eq!(tell(&mut shares, at(1)), []);
@@ -247,7 +279,7 @@ impl World {
     fn relimit(&mut self, limit: u32) {
         if !self.restarted {
             self.limit = limit;
-            self.shares.configure(&BTreeMap::from([(key(), limit)]));
+            self.shares.configure(&BTreeMap::from([(key(), of(limit))]));
         }
     }
 
@@ -270,7 +302,7 @@ impl World {
         self.restarted = true;
         self.shares = Shares::new(Some(at(self.now) + KEPT));
         self.shares
-            .configure(&BTreeMap::from([(key(), self.limit)]));
+            .configure(&BTreeMap::from([(key(), of(self.limit))]));
     }
 
     fn believed(&self) -> u64 {

@@ -4,6 +4,7 @@
 use super::super::office::Office;
 use super::{Event, Member, Tell};
 use crate::shares::{KEPT, Shares};
+use crate::terms::Shared;
 use purser_config::Name;
 use purser_config::quota::Share;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ pub(super) struct Leader {
     /// How far the events are read.
     pub(super) read: String,
     shares: Shares,
-    limits: BTreeMap<Name, u32>,
+    limits: BTreeMap<Name, Shared>,
     members: BTreeMap<String, Member>,
     /// Whose replica is not seen, though nobody said that the connection ended.
     unseen: BTreeSet<String>,
@@ -40,7 +41,7 @@ impl Leader {
     /// As the store has it.
     pub(super) fn resume(
         (office, now_us): (&Office, i64),
-        (limits, read): (&BTreeMap<Name, u32>, String),
+        (limits, read): (&BTreeMap<Name, Shared>, String),
         (members, beliefs): (&BTreeMap<String, String>, &BTreeMap<String, String>),
     ) -> Leader {
         let now = Duration::from_micros(u64::try_from(now_us).unwrap_or(0));
@@ -95,7 +96,7 @@ impl Leader {
     pub(super) fn round(
         &mut self,
         now_us: i64,
-        limits: &BTreeMap<Name, u32>,
+        limits: &BTreeMap<Name, Shared>,
         (events, unseen): (Vec<Event>, Vec<u64>),
     ) -> Round {
         let now = Duration::from_micros(u64::try_from(now_us).unwrap_or(0));
