@@ -47,6 +47,13 @@ async fn the_contract_is_accepted_unchanged_and_says_what_is_not_enforced_yet() 
     let models = sidecars[0].models(CHECKOUT).await;
     assert!(models.contains(&"gpt-4o-mini".to_owned()), "{models:?}");
     reads_well(&world).await;
+    // What a GitOps controller does all day: no object is another one afterwards.
+    let again = cluster.says(&["apply", "-f", CONTRACT]).await;
+    let others: Vec<&str> = again
+        .lines()
+        .filter(|line| !line.ends_with(" unchanged"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
 }
 
 async fn reads_well(world: &World) {

@@ -226,6 +226,27 @@ async fn while_no_operator_answers_the_gateway_has_the_whole_rate_of_a_key_that_
 }
 
 #[tokio::test]
+async fn while_the_gateway_is_away_calls_are_told_to_come_again_and_why() {
+    let gated = Gated::shared().await;
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let lender = gated.lender("alone", &provider).await;
+    let tenant = gated.tenant("waiting", &lender).await;
+    compiled(&tenant, "\"via_gateway\":true").await;
+    let nowhere = format!("--gateway=https://{}", reserve().unwrap());
+    let mut sidecar = tenant.sidecar("pod", &[&nowhere]).await;
+    sidecar.until_connected().await;
+    let answer = sidecar.chat("m", &tenant.value("any")).await;
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.status(), 503);
+    let body = answer.json().await.unwrap();
+    let why = body["error"]["message"].as_str().unwrap();
+    assert!(
+        why.contains("the shared gateway cannot be reached"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
 async fn a_pod_calls_the_gateway_for_keys_of_its_own_namespace_alone() {
     let gated = Gated::shared().await;
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();

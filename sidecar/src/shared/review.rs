@@ -77,6 +77,11 @@ impl Reviews {
     }
 }
 
+fn says(body: &[u8], code: &str) -> bool {
+    let body = serde_json::from_slice::<serde_json::Value>(body);
+    body.is_ok_and(|body| body["error"]["code"] == code)
+}
+
 async fn asked(operator: &Endpoint, token: &str) -> Result<String, Reject> {
     let unsure = |why: String| Reject::NoChannel {
         status: 503,
@@ -96,6 +101,13 @@ async fn asked(operator: &Endpoint, token: &str) -> Result<String, Reject> {
             Ok(reviewed.namespace)
         }
         StatusCode::UNAUTHORIZED => Err(Reject::Unauthenticated(Cow::Borrowed(NOBODY))),
-        status => Err(unsure(format!("it answered {status}"))),
+        // Of the caller's token, and not of this process's own.
+        StatusCode::FORBIDDEN if says(&body, "not_a_service_account") => {
+            Err(Reject::Unauthenticated(Cow::Borrowed(NOBODY)))
+        }
+        status => Err(unsure(format!(
+            "it answered {status}: {}",
+            String::from_utf8_lossy(&body)
+        ))),
     }
 }
