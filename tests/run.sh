@@ -3,7 +3,7 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
 #                        node stage, which is left out, and said to be, where the machine can be no node
-#   tests/run.sh soak    the same, with release binaries and the long durations; tests write figures to tests/figures
+#   tests/run.sh soak    the same, one after the other, with release binaries and the long durations; tests write figures to tests/figures
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
@@ -257,10 +257,12 @@ run_tests() {
 }
 
 # begin_lane NAME COMMAND...: runs it beside the others, silently. Most tests of some suites wait, for a minute's window or for a kill.
+# A soak's figures are to be quoted, so there each has the machine to itself.
 begin_lane() {
     heading "beside the others: $1"
     "${@:2}" >"$run/$1.log" 2>&1 </dev/null &
     lanes[$1]=$!
+    [[ $mode != soak ]] || end_lane "$1"
 }
 
 # end_lane NAME: waits for it, shows its output, and counts.
