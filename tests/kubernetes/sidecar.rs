@@ -1,12 +1,14 @@
 //! A sidecar as a process, in the name of a pod: its token is bound to a Pod object, as the kubelet's would be. No kubelet runs,
 //! so the pod itself never does.
 
-use super::cluster::SOON;
+use super::cluster::{SOON, condition};
 use super::operator::decoded;
 use super::place::{ACCOUNT, Place};
+use flate2::read::MultiGzDecoder;
 use purser_tests::process::Process;
 use purser_tests::sse_client::{Answer, Call};
 use serde_json::{Value, json};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,6 +19,19 @@ pub(super) struct Sidecar {
     pub(super) address: SocketAddr,
     pub(super) admin: SocketAddr,
     _folder: tempfile::TempDir,
+}
+
+/// For the compiled Secret after the statuses.
+const WHOLE_BY_THEN: Duration = Duration::from_secs(5);
+
+/// What a compiled Secret says; nothing where it cannot be read.
+fn configuration(secret: &Value) -> String {
+    let values = secret["data"].as_object().into_iter().flatten();
+    let parts = values.filter(|(name, _)| name.starts_with("part-"));
+    let parts: Vec<u8> = parts.flat_map(|(_, value)| decoded(value)).collect();
+    let mut text = String::new();
+    let read = MultiGzDecoder::new(&parts[..]).read_to_string(&mut text);
+    read.map(|_| text).unwrap_or_default()
 }
 
 impl Place {
@@ -75,10 +90,33 @@ impl Place {
         made["status"]["token"].as_str().unwrap().to_owned()
     }
 
-    /// The compiled Secret as the kubelet mounts it: `..data` is a link to a folder with the values.
+    /// The names of what the operator accepted here, keys and channels.
+    async fn accepted(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for kind in ["apikeys", "providerchannels"] {
+            let path = self.ours(kind, "");
+            let all = self.world.cluster.get(path.trim_end_matches('/')).await;
+            let all = all["items"].as_array().into_iter().flatten();
+            let good = all.filter(|one| condition(one, "Accepted") == "True");
+            let name = |one: &Value| one["metadata"]["name"].as_str().map(str::to_owned);
+            names.extend(good.filter_map(name));
+        }
+        names
+    }
+
+    /// The compiled Secret as the kubelet mounts it: `..data` is a link to a folder with the values. All that is accepted is in it,
+    /// which statuses may say some moments before.
     pub(super) async fn mounted_secret(&self, folder: &Path) {
         let path = self.core("secrets", "purser-config");
-        let there = |secret: &Value| !secret.is_null();
+        let (names, begun) = (self.accepted().await, Instant::now());
+        let quoted = |name: &String| format!("\"{}/{name}\"", self.namespace);
+        let names: Vec<String> = names.iter().map(quoted).collect();
+        let there = |secret: &Value| {
+            let text = configuration(secret);
+            let whole = names.iter().all(|name| text.contains(name));
+            // A channel that no key may use is in no part.
+            !secret.is_null() && (whole || begun.elapsed() > WHOLE_BY_THEN)
+        };
         let cluster = &self.world.cluster;
         let secret = cluster
             .until("there is a compiled secret", &path, there)
