@@ -37,3 +37,8 @@ fi
 # Some machines can have no node, whatever is installed: say so before ten minutes of building.
 grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || refuse "this kernel has no overlay file system, which images need"
 iptables --wait --table nat --list-rules >/dev/null 2>&1 || refuse "iptables does not work here, and Services need it: $(iptables -t nat -S 2>&1 | head -n 1)"
+unshare --mount --net --pid --fork true 2>/dev/null || refuse "this machine makes no namespaces (unshare fails), and containers live in them"
+# Of version 2 there is one tree, of version 1 one for each kind.
+groups=/sys/fs/cgroup
+[[ -e $groups/cgroup.controllers ]] || groups=/sys/fs/cgroup/memory
+mkdir "$groups/purser-probe.$$" 2>/dev/null && rmdir "$groups/purser-probe.$$" || refuse "control groups cannot be made under $groups, and every container has one"
