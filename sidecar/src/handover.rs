@@ -62,16 +62,18 @@ impl Handover {
             ));
         };
         let failed = |error: LinkError| away(format!("{remote}: {}", chain(&error)));
-        let mut tries = 0..2;
+        let mut again = true;
         loop {
-            let again = tries.next().is_some_and(|first| first == 0);
             let mut sender = self.sender(remote).await.map_err(failed)?;
             let request = request(remote, (parts, key), body.clone());
             let request = request.map_err(failed)?;
             match sender.send_request(request).await {
                 Ok(response) => return Ok(answer(response)),
                 // It was never sent: the connection was at its end.
-                Err(error) if again && error.is_canceled() => *self.open.lock().await = None,
+                Err(error) if again && error.is_canceled() => {
+                    again = false;
+                    *self.open.lock().await = None;
+                }
                 Err(error) => return Err(failed(error.into())),
             }
         }

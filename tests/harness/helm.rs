@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The sets of values in tests/charts/cases.
 pub const CASES: [&str; 7] = [
@@ -29,6 +29,16 @@ pub struct Said {
     pub err: String,
 }
 
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Said {
+            good: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// Runs Helm.
 pub fn helm(arguments: &[&str]) -> anyhow::Result<Said> {
     let program = std::env::var_os("PURSER_TEST_HELM").map(PathBuf::from);
@@ -51,11 +61,7 @@ pub fn helm(arguments: &[&str]) -> anyhow::Result<Said> {
                 program.display()
             )
         })?;
-    Ok(Said {
-        good: output.status.success(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    Ok(output.into())
 }
 
 /// Where a chart lies.

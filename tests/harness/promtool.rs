@@ -23,9 +23,5 @@ pub fn promtool(folder: &Path, arguments: &[&str]) -> anyhow::Result<Said> {
                 program.display()
             )
         })?;
-    Ok(Said {
-        good: output.status.success(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    Ok(output.into())
 }

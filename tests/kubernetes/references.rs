@@ -1,11 +1,10 @@
 //! Who may let a channel send a Secret: whoever may get it. A channel sends what it names to an address that its writer chose.
 
-use super::cluster::Said;
+use super::cluster::{SOON, Said};
 use super::operator::World;
 use super::place::Place;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const SOON: Duration = Duration::from_secs(40);
 const REFUSED: &str = "must be allowed to get it";
 
 impl Place {

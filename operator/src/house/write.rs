@@ -39,10 +39,7 @@ impl ClusterHouse {
         let kind = object.types.as_ref().map(|types| types.kind.clone());
         let namespace = object.namespace().unwrap_or_default();
         let of = reference(&kind.unwrap_or_default(), &namespace, &object.name_any())?;
-        let params = PostParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
-        };
+        let params = posting();
         let made = api(&self.client, &of).create(&params, &object).await;
         let made = made.map_err(refused)?;
         if let Some(secret) = secret {
@@ -73,10 +70,7 @@ impl ClusterHouse {
         if let Some(version) = version {
             patch["metadata"]["resourceVersion"] = version.into();
         }
-        let params = PatchParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = patching();
         let made = api(&self.client, of)
             .patch(name(of), &params, &Patch::Merge(patch))
             .await;
@@ -99,11 +93,7 @@ impl ClusterHouse {
         let there = secrets.get_metadata_opt(&name).await.map_err(refused)?;
         let Some(there) = there else {
             secret.metadata.owner_references = owner.map(|owner| vec![owner]);
-            let params = PostParams {
-                field_manager: Some(MANAGER.to_owned()),
-                ..PostParams::default()
-            };
-            secrets.create(&params, &secret).await.map_err(refused)?;
+            secrets.create(&posting(), &secret).await.map_err(refused)?;
             return Ok(Written::default());
         };
         let owned = there
@@ -116,10 +106,7 @@ impl ClusterHouse {
             )));
         }
         secret.metadata.resource_version = there.metadata.resource_version;
-        let params = PatchParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = patching();
         let patched = secrets.patch(&name, &params, &Patch::Merge(secret)).await;
         patched.map_err(refused)?;
         Ok(Written::default())
@@ -217,6 +204,20 @@ impl ClusterHouse {
             }
         };
         Some(meta.generation.unwrap_or(0))
+    }
+}
+
+fn posting() -> PostParams {
+    PostParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PostParams::default()
+    }
+}
+
+fn patching() -> PatchParams {
+    PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PatchParams::default()
     }
 }
 
