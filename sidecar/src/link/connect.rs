@@ -112,7 +112,7 @@ impl Connector for Endpoint {
 
 impl Endpoint {
     async fn try_open(&self) -> Result<(Lines, Incoming), LinkError> {
-        let mut sender = self.handshake::<Outgoing>().await?;
+        let mut sender = self.http2::<Outgoing>().await?;
         let (lines, receiver) = mpsc::channel(256);
         let response = sender.send_request(self.request(receiver)?).await?;
         match response.status() {
@@ -131,16 +131,6 @@ impl Endpoint {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let opening = tokio::time::timeout(CONNECT_WITHIN, self.handshake());
-        opening.await.map_err(|_| LinkError::Slow)?
-    }
-
-    async fn handshake<B>(&self) -> Result<SendRequest<B>, LinkError>
-    where
-        B: http_body::Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
         let address = || LinkError::Address(self.uri.clone());
         let host = self
             .uri
@@ -149,14 +139,6 @@ impl Endpoint {
             .trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| address())?;
         let connector = TlsConnector::from(Arc::new(self.tls()?));
-        let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(443)))
-            .await
-            .map_err(LinkError::Connect)?;
-        let _ = stream.set_nodelay(true);
-        let stream = connector
-            .connect(name, stream)
-            .await
-            .map_err(LinkError::Connect)?;
         let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -165,8 +147,18 @@ impl Endpoint {
         builder
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(2 << 20);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        // Ends with the last of its requests: whoever opened it has dropped the sender by then.
+        let opening = async {
+            let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(443)));
+            let stream = stream.await.map_err(LinkError::Connect)?;
+            let _ = stream.set_nodelay(true);
+            let stream = connector.connect(name, stream).await;
+            let stream = stream.map_err(LinkError::Connect)?;
+            let opened = builder.handshake(TokioIo::new(stream)).await;
+            opened.map_err(LinkError::Http)
+        };
+        let opened = tokio::time::timeout(CONNECT_WITHIN, opening).await;
+        let (sender, connection) = opened.map_err(|_| LinkError::Slow)??;
+        // Ends when its sender is dropped and the last of its requests is over.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the operator or the shared gateway ended");
