@@ -158,9 +158,8 @@ pub fn forwarded(from: &HeaderMap, id: &HeaderValue) -> HeaderMap {
     headers
 }
 
-/// Answer headers that a caller may see. The provider's own limits, cookies, organisation and request id are not.
-static RETURNED: [HeaderName; 6] = [
-    header::CONTENT_TYPE,
+/// Answer headers that a caller may see, beside the content's type. The provider's own limits, cookies, organisation and request id are not.
+static RETURNED: [HeaderName; 5] = [
     header::CONTENT_DISPOSITION,
     header::CACHE_CONTROL,
     header::CONTENT_LANGUAGE,
@@ -168,9 +167,11 @@ static RETURNED: [HeaderName; 6] = [
     HeaderName::from_static("openai-version"),
 ];
 
-/// The headers of a provider's answer that go back to the caller.
-pub fn returned(from: &HeaderMap) -> HeaderMap {
-    chosen(from, &RETURNED)
+/// The headers of a provider's answer that go back to the caller, beside what it says that its body is.
+pub fn returned(from: &HeaderMap) -> impl Iterator<Item = (&'static HeaderName, &HeaderValue)> {
+    let known = |name: &HeaderName| RETURNED.iter().find(|known| *known == name);
+    from.iter()
+        .filter_map(move |(name, value)| Some((known(name)?, value)))
 }
 
 /// The first header of each of these names.

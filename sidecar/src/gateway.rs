@@ -1,6 +1,7 @@
 //! The walk of a request: `handle`, which cannot fail, and `walk`, which reads top to bottom. Called by `server` for each
 //! request. Every step is a room of its own; this one only joins them.
 
+mod head;
 mod ids;
 mod reading;
 mod respond;

@@ -1,13 +1,14 @@
-//! Answers and their headers: what `walk` ends in. It must never add a body member or a header that is not in DESIGN 6.
+//! Answers: what `walk` ends in; their headers are `head`'s. It must never add a body member that is not in DESIGN 6.
 
 use super::Quota;
+use super::head::{head, identify};
 use crate::bill::Bill;
-use crate::call::{Call, returned};
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::names;
-use crate::reject::{Fault, Reject, span};
-use crate::relay::{Body, Manner, Meter, Relay, Setting, Through, Waiting};
+use crate::reject::{Fault, Reject};
+use crate::relay::{Body, Manner, Meter, Relay, Setting, Waiting};
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Kind};
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use purser_config::usage::End;
 use purser_dialects::{Dialect, ErrorBody, count, estimate, render};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What the headers of an answer tell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,51 +84,6 @@ pub(super) fn answer(answered: Answered<'_>) -> Response<Body> {
         }
     };
     with(status, headers, body)
-}
-
-/// The status and the headers of an answer that was won.
-fn head(answered: &Answered<'_>) -> (StatusCode, HeaderMap) {
-    let Answered {
-        answer,
-        serving,
-        told,
-        call,
-        ..
-    } = answered;
-    let answer = answer.as_ref();
-    let (status, mut headers) = match answer {
-        Answer::Whole {
-            status, headers, ..
-        } => (*status, returned(headers)),
-        Answer::Flowing(flow) => (flow.status, returned(&flow.headers)),
-        Answer::Refused { status, .. } => (*status, json_headers()),
-    };
-    identify(&mut headers, &call.id, told);
-    headers.insert(&names::CHANNEL, serving.reach.label.clone());
-    // Which of a channel's models wrote an answer that it keeps is not known here.
-    if let Some(model) = serving.label().filter(|_| call.stored.is_none()) {
-        headers.insert(&names::MODEL, model.clone());
-    }
-    if call.letters.removed_state(serving) {
-        headers.insert(&names::REMOVED, HeaderValue::from_static("reasoning-state"));
-    }
-    if !told.replay {
-        headers.insert(&names::REPLAY, HeaderValue::from_static("off"));
-    }
-    match answer {
-        Answer::Flowing(flow) if flow.kind == Kind::Events => {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            if matches!(flow.through, Through::Interpreter(_) | Through::Array(_)) {
-                headers.insert(header::CONTENT_TYPE, Manner::of(call).content_type());
-            }
-        }
-        Answer::Flowing(flow) => {
-            let length = flow.headers.get(header::CONTENT_LENGTH).cloned();
-            headers.extend(length.map(|length| (header::CONTENT_LENGTH, length)));
-        }
-        _ => {}
-    }
-    (status, headers)
 }
 
 /// Takes an answer apart: what is to be relayed, and what counts it until its end.
@@ -249,40 +204,4 @@ fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// The headers of every answer: its id, its attempts, and where the plan's windows stand.
-fn identify(headers: &mut HeaderMap, id: &HeaderValue, told: &Told) {
-    headers.insert(&names::REQUEST_ID, id.clone());
-    if let Some(attempts) = told.attempts {
-        headers.insert(&names::ATTEMPTS, number(Some(attempts.into())));
-    }
-    let Some(quota) = &told.quota else { return };
-    let remaining = quota.limit.map(|_| quota.remaining.into());
-    headers.insert(&names::LIMIT_REQUESTS, number(quota.limit.map(u64::from)));
-    headers.insert(&names::REMAINING_REQUESTS, number(remaining));
-    let reset = span(Duration::from_millis(quota.reset_ms));
-    if let Ok(reset) = HeaderValue::from_maybe_shared(Bytes::from(reset)) {
-        headers.insert(&names::RESET_REQUESTS, reset);
-    }
-    headers.insert(&names::LIMIT_TOKENS, number(quota.tokens));
-    let Some(left) = quota.tokens_left else {
-        headers.insert(&names::REMAINING_TOKENS, number(quota.tokens));
-        headers.insert(&names::RESET_TOKENS, HeaderValue::from_static("0ms"));
-        return;
-    };
-    headers.insert(&names::REMAINING_TOKENS, number(Some(left.remaining)));
-    let reset = span(Duration::from_millis(left.reset_ms));
-    if let Ok(reset) = HeaderValue::from_maybe_shared(Bytes::from(reset)) {
-        headers.insert(&names::RESET_TOKENS, reset);
-    }
-}
-
-/// A number; none is told as the largest that every JSON client reads exactly, because a number must stand there.
-fn number(value: Option<u64>) -> HeaderValue {
-    match value {
-        Some(1) => HeaderValue::from_static("1"),
-        Some(value) => value.into(),
-        None => HeaderValue::from_static("9007199254740991"),
-    }
 }
