@@ -21,6 +21,7 @@ mod sdk {
     mod across;
     mod endpoints;
     mod errors;
+    mod kept;
     mod kubernetes;
     mod local_model;
     mod patience;

@@ -91,6 +91,18 @@ python_packages() {
     echo "$stamp" >"$out/python/stamp"
 }
 
+# Beside them, found only by who asks for them: earlier majors of the same SDKs.
+earlier_python_packages() {
+    local stamp wanted="$tests/sdk/earlier.txt"
+    stamp=$(stamp_of "$("$out/python/bin/python" -VV)" "$wanted")
+    [[ $(cat "$out/python-earlier/stamp" 2>/dev/null) != "$stamp" ]] || return 0
+    rm -rf "$out/python-earlier"
+    timed "installing tests/sdk/earlier.txt" \
+        pip install --no-deps --only-binary :all: --target "$out/python-earlier" --requirement "$wanted"
+    timed "checking that they load" env PYTHONPATH="$out/python-earlier" "$out/python/bin/python" -c 'import openai, anthropic, google.genai'
+    echo "$stamp" >"$out/python-earlier/stamp"
+}
+
 # In an environment of its own: it wants other versions than the SDKs do.
 schemathesis() {
     local python=python3 stamp wanted="$tests/console/requirements.txt"
@@ -201,6 +213,7 @@ rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 debian_packages
 python_packages
+earlier_python_packages
 schemathesis
 node_packages
 server_programs

@@ -87,6 +87,16 @@ const calls = {
     (client, call) => client.responses.create({ model: call.model, input: "Say hello.", stream: true }),
     shownResponseStream,
   ],
+  kept: [
+    (client, call) => client.responses.create({ model: call.model, input: "Say hello.", store: true, ...call.with }),
+    (answer) => [answer.id, answer.previous_response_id],
+  ],
+  "kept, read": [(client, call) => client.responses.retrieve(call.with.id), (answer) => answer.id],
+  "kept, asked": [
+    (client, call) => client.responses.inputItems.list(call.with.id),
+    (page) => page.data.map((item) => item.content[0].text),
+  ],
+  "kept, deleted": [(client, call) => client.responses.delete(call.with.id), () => null],
 };
 
 function raised(error) {

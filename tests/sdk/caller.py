@@ -73,6 +73,14 @@ CALLS = {
     "response stream": (
         lambda client, call: client.responses.with_raw_response.create(model=call["model"], input="Say hello.", stream=True),
         shown_response_stream),
+    "kept": (
+        lambda client, call: client.responses.with_raw_response.create(model=call["model"], input="Say hello.", store=True, **call["with"]),
+        lambda answer: [answer.id, answer.previous_response_id]),
+    "kept, read": (lambda client, call: client.responses.with_raw_response.retrieve(call["with"]["id"]), lambda answer: answer.id),
+    "kept, asked": (
+        lambda client, call: client.responses.input_items.with_raw_response.list(call["with"]["id"]),
+        lambda page: [item.content[0].text for item in page]),
+    "kept, deleted": (lambda client, call: client.responses.with_raw_response.delete(call["with"]["id"]), lambda _: None),
 }
 
 

@@ -33,6 +33,18 @@ const PROVIDERS: [(&str, &str, &str); 9] = [
     ("qwen", "DashScope", "qwen-plus"),
     ("local", "OpenAICompatible", "smollm2"),
 ];
+const OPENAI: [(&str, Dialect); 2] = [
+    ("openai_sdk.py", Dialect::OpenAI),
+    ("openai_sdk.mjs", Dialect::OpenAI),
+];
+const ANTHROPIC: [(&str, Dialect); 2] = [
+    ("anthropic_sdk.py", Dialect::Anthropic),
+    ("anthropic_sdk.mjs", Dialect::Anthropic),
+];
+const GOOGLE: [(&str, Dialect); 2] = [
+    ("google_sdk.py", Dialect::Gemini),
+    ("google_sdk.mjs", Dialect::Gemini),
+];
 /// Those of which another channel is asked what it refuses as busy.
 const BUSY: [&str; 3] = ["gpt", "claude", "gemini"];
 
@@ -183,7 +195,7 @@ struct Seen {
     saw: Value,
 }
 
-/// All checks of one program, by one process.
+/// All checks of one program, by one process; where `argument` says `earlier`, with an SDK of an earlier major.
 pub(super) async fn run(program: &str, argument: &Value) -> Vec<Value> {
     let mut command = if program.ends_with(".py") {
         Command::new(tool("PURSER_TEST_PYTHON", "python/bin/python"))
@@ -195,6 +207,10 @@ pub(super) async fn run(program: &str, argument: &Value) -> Vec<Value> {
         .arg(argument.to_string())
         .arg(tool("PURSER_TEST_NODE_DIR", "node"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    if argument["earlier"] == true {
+        let earlier = tool("PURSER_TEST_PYTHON_EARLIER", "python-earlier");
+        command.env("PYTHONPATH", earlier);
+    }
     // Neither the developer's own account nor a proxy on the way to loopback.
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
@@ -222,11 +238,20 @@ pub(super) async fn run(program: &str, argument: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// Runs one SDK on all families and compares with the table; every difference is told.
-async fn check(programs: &[(&str, Dialect)]) {
+/// Which release of an SDK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Major {
+    /// The registry's newest.
+    Newest,
+    /// The oldest that many programs still use (`earlier.txt`, package.json).
+    Earlier,
+}
+
+/// Runs SDKs on all families and compares with the table; every difference is told.
+async fn check(major: Major, programs: &[(&str, Dialect)]) {
     let (mock, _embedders, gateway) = world().await;
     let models = PROVIDERS.map(|(name, ..)| name);
-    let argument = json!({"base": gateway.root(), "key": KEY, "models": models});
+    let argument = json!({"base": gateway.root(), "key": KEY, "models": models, "earlier": major == Major::Earlier});
     let mut wrong = Vec::new();
     let mut pictures = 0;
     for (program, dialect) in programs {
@@ -266,37 +291,31 @@ async fn check(programs: &[(&str, Dialect)]) {
 
 #[tokio::test]
 async fn openai_s_sdks_see_every_family_alike() {
-    check(&[
-        ("openai_sdk.py", Dialect::OpenAI),
-        ("openai_sdk.mjs", Dialect::OpenAI),
-    ])
-    .await;
+    check(Major::Newest, &OPENAI).await;
 }
 
 #[tokio::test]
 async fn anthropic_s_sdks_see_every_family_alike() {
-    check(&[
-        ("anthropic_sdk.py", Dialect::Anthropic),
-        ("anthropic_sdk.mjs", Dialect::Anthropic),
-    ])
-    .await;
+    check(Major::Newest, &ANTHROPIC).await;
 }
 
 #[tokio::test]
 async fn google_s_sdks_see_every_family_alike() {
-    check(&[
-        ("google_sdk.py", Dialect::Gemini),
-        ("google_sdk.mjs", Dialect::Gemini),
-    ])
-    .await;
+    check(Major::Newest, &GOOGLE).await;
 }
 
 #[tokio::test]
 async fn mistral_s_langchain_s_and_litellm_s_clients_see_every_family_alike() {
-    check(&[
-        ("mistral_sdk.py", Dialect::OpenAI),
-        ("langchain_sdk.py", Dialect::OpenAI),
-        ("litellm_sdk.py", Dialect::OpenAI),
-    ])
+    let programs = ["mistral_sdk.py", "langchain_sdk.py", "litellm_sdk.py"];
+    check(
+        Major::Newest,
+        &programs.map(|program| (program, Dialect::OpenAI)),
+    )
     .await;
+}
+
+#[tokio::test]
+async fn sdks_of_an_earlier_major_see_every_family_alike_too() {
+    let programs = [OPENAI, ANTHROPIC, GOOGLE].concat();
+    check(Major::Earlier, &programs).await;
 }

@@ -205,6 +205,10 @@ fn unknown(segments: &[&str]) -> Unrouted {
             "Of Anthropic's API, /v1/messages and /v1/messages/count_tokens are answered here."
                 .into(),
         ),
+        ["v1", "responses", ..] => Some(
+            "Of the Responses API, /v1/responses is answered here, and below it a kept response with its input_items and cancel."
+                .into(),
+        ),
         ["v1beta" | "v1alpha", ..] => Some(
             "Of Gemini's API, the list of models and generateContent, streamGenerateContent, countTokens, embedContent and batchEmbedContents of a model are answered here."
                 .into(),

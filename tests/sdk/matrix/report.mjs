@@ -1,12 +1,15 @@
 // What every Node caller of the matrix does alike: reads which models to call, performs its table of checks on each, and prints one JSON line
-// for each, with what was seen or raised. Used by the callers beside it; it knows no SDK and judges nothing. Its second argument is the
+// for each, with what was seen or raised. Used by the callers beside it; it calls no SDK and judges nothing. Its second argument is the
 // folder in which the SDKs are installed.
 
 import { createRequire } from "node:module";
 
 const asked = JSON.parse(process.argv[2]);
 export const { base, key, prompt: hello = "Say hello." } = asked;
-export const sdk = createRequire(`${process.argv[3]}/package.json`);
+const installed = createRequire(`${process.argv[3]}/package.json`);
+// The majors that many programs still use, beside the newest.
+const earlier = { openai: "openai-4", "@anthropic-ai/sdk": "anthropic-0", "@google/genai": "google-genai-1" };
+export const sdk = (name) => installed(asked.earlier ? earlier[name] : name);
 export const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
 export const weather = {
   type: "object",

@@ -108,6 +108,10 @@ fn near_misses_get_a_hint() {
             "Of Anthropic's API, /v1/messages and /v1/messages/count_tokens are answered here.",
         ),
         (
+            "/v1/responses/compact",
+            "Of the Responses API, /v1/responses is answered here, and below it a kept response with its input_items and cancel.",
+        ),
+        (
             "/v1/v1beta/models/a:generateContent",
             "Gemini's SDKs add /v1beta themselves: leave /v1 off the base URL.",
         ),
