@@ -130,11 +130,10 @@ async fn a_channel_that_answers_with_a_web_page_fails_no_call() {
 
 #[tokio::test]
 async fn a_channel_with_broken_json_fails_no_call() {
-    survives(Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: r#"{"choices": [{"message": {"content": "wor"#.into(),
-    })
+    survives(Behaviour::json(
+        200,
+        r#"{"choices": [{"message": {"content": "wor"#,
+    ))
     .await;
 }
 
@@ -301,11 +300,10 @@ async fn a_channel_is_asked_once_more_when_the_others_are_shut() {
 
 #[tokio::test]
 async fn a_403_for_content_is_the_callers_and_leaves_the_credential_in_use() {
-    let moderated = Behaviour::Status {
-        code: 403,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"],"flagged_input":"..."}}}"#.into(),
-    };
+    let moderated = Behaviour::json(
+        403,
+        r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"],"flagged_input":"..."}}}"#,
+    );
     let policy = Behaviour::error(403, "content_policy_violation", "not that");
     let region = Behaviour::error(403, "unsupported_country_region_territory", "not there");
     for fault in [moderated, policy, region] {

@@ -102,11 +102,7 @@ fn from_cache() -> Behaviour {
         "usage": {"prompt_tokens": CACHED.input, "completion_tokens": CACHED.output, "total_tokens": CACHED.input + CACHED.output,
             "prompt_tokens_details": {"cached_tokens": CACHED.cached}}
     });
-    Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: body.to_string(),
-    }
+    Behaviour::json(200, body.to_string())
 }
 
 /// What a caller does with the answer to its call.

@@ -15,14 +15,6 @@ const VISITS: [(&str, &str); 4] = [
     ("DELETE", ""),
 ];
 
-fn json_of(body: &str) -> Behaviour {
-    Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.into(),
-    }
-}
-
 fn visit(method: &str, id: &str, below: &str) -> Call {
     let call = Call::get(&format!("/v1/responses/{id}{below}"));
     call.method(method).key(KEY)
@@ -40,7 +32,7 @@ async fn what_is_kept_is_asked_of_the_account_that_keeps_it() {
     let (id, _) = begun(&sidecar).await;
     let made_with = key_of(&two);
     let kept = r#"{"id":"resp_1","object":"response","previous_response_id":"resp_0","usage":{"input_tokens":7,"output_tokens":5,"total_tokens":12}}"#;
-    two.set(json_of(kept)).await.unwrap();
+    two.set(Behaviour::json(200, kept)).await.unwrap();
     for (method, below) in VISITS {
         for _ in 0..2 {
             let answer = sidecar.ask(visit(method, &id, below)).await;
@@ -93,14 +85,7 @@ async fn what_is_not_kept_here_is_told_by_whoever_knows() {
     let one = [("a/apiKey", CREDENTIAL)];
     let sidecar = Sidecar::start(&configuration(&[("one", openai(&provider, &one))])).await;
     let missing = r#"{"error":{"message":"Response with id 'resp_9' not found.","type":"not_found_error","param":null,"code":null}}"#;
-    provider
-        .set(Behaviour::Status {
-            code: 404,
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: missing.into(),
-        })
-        .await
-        .unwrap();
+    provider.set(Behaviour::json(404, missing)).await.unwrap();
     let answer = sidecar.ask(visit("GET", "resp_9", "")).await;
     assert_eq!(answer.status(), 404);
     assert!(
@@ -147,7 +132,7 @@ async fn a_failed_answer_that_is_kept_is_given_without_what_is_ours() {
     let one = [("a/apiKey", CREDENTIAL)];
     let sidecar = Sidecar::start(&configuration(&[("one", openai(&provider, &one))])).await;
     let failed = r#"{"id":"resp_1","object":"response","status":"failed","error":{"code":"server_error","message":"of org-AbCdEf0123456789"},"output":[]}"#;
-    provider.set(json_of(failed)).await.unwrap();
+    provider.set(Behaviour::json(200, failed)).await.unwrap();
     let answer = sidecar.ask(visit("GET", "resp_1", "")).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(
@@ -161,8 +146,12 @@ const THOUGHT: &str = r#"{"id":"resp_1","object":"response","output":[{"type":"r
 
 #[tokio::test]
 async fn thoughts_go_back_to_the_account_that_keeps_them_and_to_no_other() {
-    let one = Provider::start(json_of(THOUGHT)).await.unwrap();
-    let two = Provider::start(json_of(THOUGHT)).await.unwrap();
+    let one = Provider::start(Behaviour::json(200, THOUGHT))
+        .await
+        .unwrap();
+    let two = Provider::start(Behaviour::json(200, THOUGHT))
+        .await
+        .unwrap();
     let credentials = [("a/apiKey", CREDENTIAL), ("b/apiKey", OTHER)];
     let channels = [
         ("one", openai(&one, &credentials)),

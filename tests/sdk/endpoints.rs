@@ -93,11 +93,7 @@ async fn embeddings_in_base64_arrive_as_numbers() {
     let (provider, gateway) = healthy().await;
     let body = json!({"object": "list", "model": "theirs", "usage": {"prompt_tokens": 1, "total_tokens": 1},
         "data": [{"object": "embedding", "index": 0, "embedding": "AACAPgAAAL8AAAA+"}]});
-    let in_base64 = Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.to_string(),
-    };
+    let in_base64 = Behaviour::json(200, body.to_string());
     provider.set(in_base64).await.unwrap();
     for sdk in BOTH {
         let [came] = sdk

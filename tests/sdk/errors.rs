@@ -26,11 +26,7 @@ fn fails(model: &str) -> Behaviour {
 
 fn unprocessable() -> Behaviour {
     let error = json!({"message": "temperature is too hot", "type": "invalid_request_error", "param": "temperature", "code": "too_hot"});
-    Behaviour::Status {
-        code: 422,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: json!({"error": error}).to_string(),
-    }
+    Behaviour::json(422, json!({"error": error}).to_string())
 }
 
 async fn gateway() -> (Vec<Provider>, Gateway) {

@@ -4,22 +4,13 @@ use super::caller::{Ask, BOTH};
 use super::gateway::{Gateway, KEY};
 use super::matrix::{ACCOUNT, family};
 use purser_tests::provider::{Behaviour, Provider, Script};
-use serde_json::{Value, json};
-
-fn says(body: &Value) -> Behaviour {
-    Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.to_string(),
-    }
-}
+use serde_json::json;
 
 fn response(id: &str, previous: Option<&str>) -> Behaviour {
-    says(
-        &json!({"id": id, "object": "response", "created_at": 1, "status": "completed", "model": "theirs", "output": [],
+    let body = json!({"id": id, "object": "response", "created_at": 1, "status": "completed", "model": "theirs", "output": [],
         "previous_response_id": previous, "tools": [], "tool_choice": "auto", "parallel_tool_calls": true, "metadata": {},
-        "usage": {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}}),
-    )
+        "usage": {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}});
+    Behaviour::json(200, body.to_string())
 }
 
 fn account() -> Script {
@@ -29,9 +20,9 @@ fn account() -> Script {
     Script::from(vec![
         response("resp_1", None),
         response("resp_1", None),
-        says(&asked),
+        Behaviour::json(200, asked.to_string()),
         response("resp_2", Some("resp_1")),
-        says(&deleted),
+        Behaviour::json(200, deleted.to_string()),
     ])
 }
 

@@ -132,26 +132,22 @@ pub(super) fn family(name: &str, provider: &str, url: &str, model: &str) -> Stri
 pub(super) const ACCOUNT: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: account, namespace: shop, labels: {purser.dev/credential: \"true\"}}\n\
      stringData: {apiKey: sk-provider-11111111111111111111}\n";
 
-/// Two vectors with everything that any SDK wants to read there; ours, because the mock leaves out the `id` that Mistral's demands, and
-/// has no batches of Google's.
-fn vectors(body: &Value) -> Behaviour {
-    Behaviour::Status {
-        code: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.to_string(),
-    }
-}
-
 const NUMBERS: [f64; 3] = [0.25, -0.5, 0.125];
 
+/// Two vectors each with everything that any SDK wants to read there; ours, because the mock leaves out the `id` that Mistral's demands, and
+/// has no batches of Google's.
 async fn embedders() -> [Provider; 2] {
     let one = |index| json!({"object": "embedding", "index": index, "embedding": NUMBERS});
     let openai = json!({"object": "list", "id": "emb-1", "model": "embed", "data": [one(0), one(1)],
         "usage": {"prompt_tokens": 2, "total_tokens": 2, "completion_tokens": 0}});
     let google = json!({"embeddings": [{"values": NUMBERS}, {"values": NUMBERS}]});
     [
-        Provider::start(vectors(&openai)).await.unwrap(),
-        Provider::start(vectors(&google)).await.unwrap(),
+        Provider::start(Behaviour::json(200, openai.to_string()))
+            .await
+            .unwrap(),
+        Provider::start(Behaviour::json(200, google.to_string()))
+            .await
+            .unwrap(),
     ]
 }
 

@@ -86,11 +86,7 @@ async fn a_provider_s_refusal_is_told_in_the_caller_s_own_form_and_without_what_
         ),
     ];
     for (api, body) in bodies {
-        let refusal = Behaviour::Status {
-            code: 400,
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: body.to_string(),
-        };
+        let refusal = Behaviour::json(400, body.to_string());
         let provider = Provider::start(refusal).await.unwrap();
         let channels = [("one", speaking(api, &provider))];
         let sidecar = Sidecar::start(&configuration(&channels)).await;

@@ -105,10 +105,15 @@ impl Behaviour {
     /// An error in OpenAI's shape.
     pub fn error(code: u16, name: &str, message: &str) -> Self {
         let body = serde_json::json!({"error": {"message": message, "type": name, "param": null, "code": name}});
+        Self::json(code, body.to_string())
+    }
+
+    /// This status with this JSON.
+    pub fn json(code: u16, body: impl Into<String>) -> Self {
         Self::Status {
             code,
             headers: vec![("content-type".into(), "application/json".into())],
-            body: body.to_string(),
+            body: body.into(),
         }
     }
 

@@ -3,7 +3,10 @@
 import { base, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
 
 const { OpenAI } = sdk("openai");
-const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: key, maxRetries: 0, timeout: 60_000 });
+const clientOf = (apiKey) => new OpenAI({ baseURL: `${base}/v1`, apiKey, maxRetries: 0, timeout: 60_000 });
+const client = clientOf(key);
+// Where the earlier major keeps it.
+const streams = client.chat.completions.stream ? client.chat.completions : client.beta.chat.completions;
 const tools = [{ type: "function", function: { name: "get_weather", description: "The weather.", parameters: weather } }];
 const said = (content) => [{ role: "system", content: "Be brief." }, { role: "user", content }];
 const used = (usage) => usage && [usage.prompt_tokens, usage.completion_tokens];
@@ -43,7 +46,7 @@ async function toolsWhole(model) {
 }
 
 async function toolsStreamed(model) {
-  const answer = await client.chat.completions.stream({ model, messages: question, tools }).finalChatCompletion();
+  const answer = await streams.stream({ model, messages: question, tools }).finalChatCompletion();
   return after(model, answer.choices[0]);
 }
 
@@ -88,7 +91,7 @@ async function errors() {
   const ask = (of, model, text = "hello", more = {}) => of.chat.completions.create({ model, messages: said(text), ...more });
   const bad = [{ type: "function", function: { name: "f", parameters: { type: "object", properties: { a: { type: "str" } } } } }];
   return [
-    await provoke(() => ask(client.withOptions({ apiKey: "sk-nobody" }), "gpt")),
+    await provoke(() => ask(clientOf("sk-nobody"), "gpt")),
     await provoke(() => ask(client, "nowhere")),
     await provoke(() => ask(client, "gpt", "hello", { tools: bad })),
     ...(await Promise.all(["gpt-busy", "claude-busy", "gemini-busy"].map((model) => provoke(() => ask(client, model, "Please be busy."))))),
