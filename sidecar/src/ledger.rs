@@ -177,8 +177,9 @@ impl Ledger {
 
     /// Waits until every record is kept, and gives everything back that is held ahead. To be called at the end, while `run` runs.
     pub async fn flush(&self) {
-        // Records first: what is given back before them pays for none of them.
-        while self.spool.waiting() > 0 && self.authority.is_here() {
+        // Records first: what is given back before them pays for none of them. And what was asked for may yet come.
+        let waits = || self.spool.waiting() > 0 || self.purses().is_asking();
+        while waits() && self.authority.is_here() {
             tokio::time::sleep(FLUSHED).await;
         }
         self.tidy(true);

@@ -56,6 +56,8 @@ struct Purse {
 #[derive(Debug, Default)]
 pub(super) struct Allowances {
     purses: HashMap<Name, Purse>,
+    /// Questions that are not answered yet.
+    asking: u32,
 }
 
 impl Purse {
@@ -91,10 +93,21 @@ impl Allowances {
             return None;
         }
         purse.asked = Some(now);
+        self.asking += 1;
         Some(Step::Ask {
             credits: target - left,
             call: purse.largest,
         })
+    }
+
+    /// A question was answered, or never will be.
+    pub(super) fn answered(&mut self) {
+        self.asking = self.asking.saturating_sub(1);
+    }
+
+    /// Whether an answer may yet bring something that is to be given back.
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking > 0
     }
 
     /// The authority reserved an allowance.

@@ -255,7 +255,7 @@ impl Ledger {
     }
 
     /// Asks for an allowance in the background, where the authority can be lost and the key spends.
-    fn keep_allowance(self: &Arc<Self>, key: &Name, credits: Micros) {
+    pub(super) fn keep_allowance(self: &Arc<Self>, key: &Name, credits: Micros) {
         if !self.authority.is_remote() {
             return;
         }
@@ -281,15 +281,19 @@ impl Ledger {
             spool: self.spool.life(),
         };
         let answer = self.authority.reserve(reserve.clone()).await;
+        let now = self.clock.now();
+        let mut purses = self.purses();
+        purses.answered();
         match answer.map(|answer| answer.verdict) {
             Ok(ReserveVerdict::Held { credits, .. }) => {
-                let now = self.clock.now();
-                self.purses()
-                    .granted(&reserve.key, (reserve.id, credits), now);
+                purses.granted(&reserve.key, (reserve.id, credits), now);
             }
             Ok(_) => {}
-            // It may be held all the same, and nobody would ever draw from it.
-            Err(_) => self.release(reserve.key, reserve.id),
+            Err(_) => {
+                drop(purses);
+                // It may be held all the same, and nobody would ever draw from it.
+                self.release(reserve.key, reserve.id);
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::lane::Lanes;
 use crate::snapshot::Snapshot;
 use crate::testing::{channel, configuration, key, plan};
-use purser_config::quota::{Limited, Share, Verdict};
+use purser_config::quota::{Limited, ReserveVerdict, Share, Verdict};
 use purser_config::stream::Version;
 use purser_config::{Name, WhenQuotaUnreachable};
 
@@ -15,6 +15,9 @@ struct Scripted {
     answers: Mutex<Vec<Result<Verdict, Unreachable>>>,
     delay: Duration,
     returned: Mutex<Vec<u64>>,
+    /// After so long it holds what is asked for.
+    holds_after: Option<Duration>,
+    settled: Mutex<Vec<String>>,
 }
 
 impl Authority for Scripted {
@@ -43,11 +46,31 @@ impl Authority for Scripted {
         self.returned.lock().unwrap().push(unused.token);
     }
 
-    fn reserve(&self, _: Reserve) -> Answer<Reserved> {
-        Box::pin(std::future::ready(Err(Unreachable)))
+    fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
+        let after = self.holds_after;
+        Box::pin(async move {
+            tokio::time::sleep(after.ok_or(Unreachable)?).await;
+            let (channel, credits) = (None, reserve.credits);
+            Ok(Reserved {
+                id: reserve.id,
+                verdict: ReserveVerdict::Held { channel, credits },
+                credits_left: None,
+                tokens: None,
+            })
+        })
     }
 
-    fn settle(&self, _: Settle) {}
+    fn settle(&self, settle: Settle) {
+        self.settled.lock().unwrap().push(settle.id);
+    }
+
+    fn is_here(&self) -> bool {
+        true
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
 
     fn keep(&self, _: Batch) -> Answer<u64> {
         Box::pin(std::future::ready(Err(Unreachable)))
@@ -191,4 +214,16 @@ async fn deny_waits_for_an_authority_that_comes_back_and_uses_no_share() {
         ledger.reserve(&caller).await,
         Err(Reject::QuotaUnavailable { .. })
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_allowance_that_comes_while_the_process_ends_is_given_back() {
+    let authority = Arc::new(Scripted {
+        holds_after: Some(Duration::from_secs(1)),
+        ..Scripted::default()
+    });
+    let ledger = Arc::new(ledger(&authority));
+    ledger.keep_allowance(&Name::new("shop", "key"), 5);
+    ledger.flush().await;
+    assert_eq!(authority.settled.lock().unwrap().len(), 1);
 }
