@@ -37,6 +37,8 @@ struct Asked<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum Lack {
     Capability(Capability, String),
+    /// Its provider's API knows no JSON schema, whatever is said of the model.
+    Schemas(String),
     /// The tokens that the call has at least, and those that there is room for, of the plan or the model.
     Context {
         has: u64,
@@ -80,17 +82,9 @@ pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
             .filter(|percent| *percent < 100)
             .map(u64::from),
     };
-    let mut lack = None;
-    serving.retain(|one| match asked.lacks(one.model()) {
-        None => true,
-        Some(found) => {
-            lack.get_or_insert((found, one.model().name.clone()));
-            false
-        }
-    });
-    if let (true, Some((lack, model))) = (serving.is_empty(), lack) {
-        return Err(lack.reject(&model, call));
-    }
+    asked
+        .leave(wire, serving)
+        .map_err(|(lack, model)| lack.reject(&model, call))?;
     let most_output = asked.room(serving.iter().map(Serving::model));
     let mut media = needs.media;
     let lying = |medium: &Medium| Some((medium.path.clone(), medium.file.clone()?));
@@ -111,6 +105,23 @@ fn lower(asked: Option<u64>, most: Option<u64>) -> Option<u64> {
 }
 
 impl Asked<'_> {
+    /// Leaves those who can; where none can, what the first one lacks.
+    fn leave(&self, wire: Wire, serving: &mut Vec<Serving>) -> Result<(), (Lack, String)> {
+        let mut lack = None;
+        serving.retain(|one| {
+            let found = self.lacks(one.model()).or_else(|| self.unknown(one, wire));
+            let can = found.is_none();
+            lack = lack
+                .take()
+                .or(found.map(|found| (found, one.model().name.clone())));
+            can
+        });
+        match lack {
+            Some(lack) if serving.is_empty() => Err(lack),
+            _ => Ok(()),
+        }
+    }
+
     fn lacks(&self, model: &Model) -> Option<Lack> {
         if let Some(can) = &model.capabilities {
             let lacking = self.needs.of.iter().find(|(what, _)| !can.contains(what));
@@ -124,6 +135,14 @@ impl Asked<'_> {
             return Some(Lack::Output { asked, most });
         }
         self.too_long(model)
+    }
+
+    /// What the provider's API does not have, whatever is said of its models: a channel of the caller's own API is sent what it wrote.
+    fn unknown(&self, serving: &Serving, wire: Wire) -> Option<Lack> {
+        let has_schemas = wire != Wire::Chat || serving.quirks().json_schema;
+        let mut needs = self.needs.of.iter();
+        let (_, param) = needs.find(|(what, _)| *what == Capability::JsonSchema && !has_schemas)?;
+        Some(Lack::Schemas(param.clone()))
     }
 
     fn too_long(&self, model: &Model) -> Option<Lack> {
@@ -165,6 +184,13 @@ impl Lack {
                 message: format!(
                     "The model `{model}` does not support `{param}`: it is configured without the capability {}. GET /v1/models shows what each model can do.",
                     named(what)
+                ),
+                code: Fault::Unsupported,
+                param: Some(param),
+            },
+            Lack::Schemas(param) => Reject::Invalid {
+                message: format!(
+                    "The model `{model}` does not support `{param}`: its provider's API keeps to no JSON schema. Ask for a JSON object and describe it in the conversation, or use another model."
                 ),
                 code: Fault::Unsupported,
                 param: Some(param),

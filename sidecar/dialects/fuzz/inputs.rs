@@ -6,7 +6,7 @@ use purser_dialects::embed::EmbedWire;
 use purser_dialects::kept::{Renames, answer_id, kept, stream_id};
 use purser_dialects::openai::usage_option;
 use purser_dialects::provider::Quirks;
-use purser_dialects::state::without_foreign_for;
+use purser_dialects::state::without_foreign;
 use purser_dialects::translate::{
     Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
 };
@@ -117,7 +117,7 @@ pub(crate) fn parts(data: &[u8]) {
         let _ = scan_multipart(data, &boundary);
     }
     for (wire, provider) in Wire::ALL.into_iter().zip(PROVIDERS) {
-        if let Some(edit) = without_foreign_for(wire, data, provider, "gemini-3-pro") {
+        if let Some((edit, _)) = without_foreign(wire, data, provider, "gemini-3-pro") {
             let sifted = splice(&data.to_vec().into(), &mut [edit]);
             assert_eq!(is_json(data), is_json(&sifted));
         }

@@ -1,6 +1,7 @@
 //! Anthropic's API: its error body here, its messages in a room of their own.
 
 mod claude;
+mod exact;
 pub(crate) mod messages;
 
 use crate::ErrorBody;

@@ -90,7 +90,8 @@ mod tests {
         for wire in WIRES {
             assert!(holds_none(wire, body));
             assert_eq!(needs::needs(wire, body, says), needs::Needs::default());
-            assert_eq!(state::without_foreign(wire, body, Provider::OpenAI), None);
+            let foreign = state::without_foreign(wire, body, Provider::OpenAI, "");
+            assert_eq!(foreign, None);
         }
         let input = estimate::input(body, Endpoint::Chat);
         assert_eq!(input, estimate::of_text(body));

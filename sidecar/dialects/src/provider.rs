@@ -41,12 +41,18 @@ pub struct Quirks {
     pub echoes_reasoning: bool,
     /// Chat: whether `response_format: json_schema` is known.
     pub json_schema: bool,
+    /// Chat: whether its answer must be an object (OpenAI).
+    pub object_schemas: bool,
     /// Chat: how it is told how much to think.
     pub thinks: Thinks,
     /// Chat: whether `parallel_tool_calls` is known.
     pub parallel_tools: bool,
     /// Chat: whether `tool_choice: allowed_tools` is known; else the other tools are left out.
     pub allowed_tools: bool,
+    /// Chat: whether `temperature` and `top_p` are 1 where nothing is said, so that 1 need not be: reasoning models refuse the members.
+    pub warmth_is_one: bool,
+    /// Chat: the most characters of a tool's name; what is not documented is not bounded.
+    pub longest_name: usize,
     /// Chat: the most stop sequences.
     pub most_stops: usize,
     /// Chat: whether `top_k` is known.
@@ -100,9 +106,12 @@ const OPENAI: Quirks = Quirks {
     any_tool: "required",
     echoes_reasoning: false,
     json_schema: true,
+    object_schemas: true,
     thinks: Thinks::Effort,
     parallel_tools: true,
     allowed_tools: true,
+    warmth_is_one: true,
+    longest_name: 64,
     most_stops: 4,
     top_k: false,
     min_p: false,
@@ -124,7 +133,10 @@ const OTHERS: Quirks = Quirks {
     responses: false,
     max_completion_tokens: false,
     developer: false,
+    object_schemas: false,
     allowed_tools: false,
+    warmth_is_one: false,
+    longest_name: usize::MAX,
     most_stops: 16,
     logit_bias: false,
     user: false,

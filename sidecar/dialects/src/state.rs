@@ -9,18 +9,14 @@ use crate::json::string;
 use crate::json::{is_empty, members};
 use crate::kept::item_for;
 use crate::openai::chat::placeholder;
+use crate::openai::chat::suited::{is_strict, suited};
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
 use crate::{Dialect, Wire};
 use purser_config::Provider;
 
-/// The edit that takes it out; the caller is told by a header. None where there is nothing to be taken.
-pub fn without_foreign(wire: Wire, body: &[u8], provider: Provider) -> Option<Edit> {
-    without_foreign_for(wire, body, provider, "")
-}
-
-/// The same of a request of the Responses API for the account of this seal, with that account's ids as its provider gave them: see `kept`. And
+/// The edit of a request of the Responses API for the account of this seal, with that account's ids as its provider gave them: see `kept`. And
 /// whether anything was taken out.
 pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
     let holds = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
@@ -39,30 +35,49 @@ pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
     Some((edit, removed))
 }
 
-/// The same, where the provider's name for the model is known: Gemini's models from 3 on refuse a call that nobody signed, and are told by
-/// Google's own placeholder that it was made elsewhere.
-pub fn without_foreign_for(
+/// The edit that takes it out, and whether anything was taken: the caller is told by a header. None where all may stay. Gemini's models from 3
+/// on refuse a call that nobody signed, and are told by Google's own placeholder that it was made elsewhere; what else a provider spells
+/// otherwise is spelt so.
+pub fn without_foreign(
     wire: Wire,
     body: &[u8],
     provider: Provider,
     model: &str,
-) -> Option<Edit> {
+) -> Option<(Edit, bool)> {
     let excuses = match wire {
-        Wire::Generate => !model.is_empty() && wants_signatures(model),
+        Wire::Generate => wants_signatures(model),
         Wire::Chat => provider == Provider::DeepSeek && thinks(body),
         _ => false,
     };
+    let suits = wire == Wire::Chat && is_strict(provider);
     let (member, marks) = match excuses {
         true => excused(wire),
         false => marks(wire),
     };
     // Nearly no request holds any: a search tells.
     let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
-    if !marks.iter().any(holds) {
+    let spelt = if suits { SPELT.as_slice() } else { &[] };
+    if !marks.iter().chain(spelt).any(holds) {
         return None;
     }
-    within(body, member, |turn| sift(wire, turn, provider, excuses))
+    let mut removed = false;
+    let edit = within(body, member, |turn| {
+        let keep = sift(wire, turn, provider, excuses);
+        removed |= !matches!(keep, Keep::As);
+        match (suits, keep) {
+            (true, Keep::As) => suited(turn, provider),
+            (true, Keep::Instead(turn)) => match suited(&turn, provider) {
+                Keep::As => Keep::Instead(turn),
+                suited => suited,
+            },
+            (_, keep) => keep,
+        }
+    })?;
+    Some((edit, removed))
 }
+
+/// What a chat holds that some provider spells otherwise.
+const SPELT: [&[u8]; 3] = [b"\"developer\"", b"\"tool_call", b"\"reasoning_content\""];
 
 /// The edit of a list in a body.
 fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<Edit> {

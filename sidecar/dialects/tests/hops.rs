@@ -10,12 +10,13 @@
 
 use bytes::Bytes;
 use purser_config::Provider;
-use purser_dialects::state::{without_foreign, without_foreign_for};
-use purser_dialects::{Wire, splice};
+use purser_dialects::state::without_foreign;
+use purser_dialects::{Wire, rename_seed, splice};
 
 fn passed(wire: Wire, body: &str, provider: Provider) -> String {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let mut edits: Vec<_> = without_foreign(wire, &body, provider).into_iter().collect();
+    let edit = without_foreign(wire, &body, provider, "gemini-2.5-pro");
+    let mut edits: Vec<_> = edit.into_iter().map(|(edit, _)| edit).collect();
     String::from_utf8(splice(&body, &mut edits).to_vec()).unwrap()
 }
 
@@ -95,8 +96,8 @@ fn gemini_3_is_told_which_calls_it_did_not_make() {
     };
     let passed = |body: &str, model: &str| {
         let bytes = Bytes::copy_from_slice(body.as_bytes());
-        let edit = without_foreign_for(Wire::Generate, &bytes, Provider::Gemini, model);
-        let mut edits: Vec<_> = edit.into_iter().collect();
+        let edit = without_foreign(Wire::Generate, &bytes, Provider::Gemini, model);
+        let mut edits: Vec<_> = edit.into_iter().map(|(edit, _)| edit).collect();
         String::from_utf8(splice(&bytes, &mut edits).to_vec()).unwrap()
     };
     let excused = body(r#","thoughtSignature":"skip_thought_signature_validator""#);
@@ -158,5 +159,39 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
         (body("", &without), Provider::OpenAICompatible),
     ] {
         assert_eq!(given(&body, to), body);
+    }
+}
+
+/// What a chat of OpenAI's has that Mistral and DeepSeek answer 400 to, and not what all take.
+#[test]
+fn a_chat_falls_to_a_provider_that_spells_it_otherwise() {
+    let body = |role: &str, id: &str| {
+        format!(
+            r#"{{"messages":[{{"role":"{role}","content":"x"}},{{"role":"assistant","content":null,"tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}],"reasoning_content":"r"}},{{"role":"tool","tool_call_id":"{id}","content":"y"}}],"seed":5}}"#
+        )
+    };
+    let asked = body("developer", "call_PTLP8xhu3uwZk4l3nlnrrJha");
+    for provider in [Provider::OpenAI, Provider::XAI, Provider::OpenAICompatible] {
+        assert_eq!(passed(Wire::Chat, &asked, provider), asked);
+    }
+    let deepseek = passed(Wire::Chat, &asked, Provider::DeepSeek);
+    assert_eq!(deepseek, body("system", "call_PTLP8xhu3uwZk4l3nlnrrJha"));
+    let mistral = passed(Wire::Chat, &asked, Provider::Mistral);
+    let id = mistral.split_once(r#""tool_call_id":""#).unwrap().1;
+    let id = id.split_once('"').unwrap().0;
+    assert_eq!(id.len(), 9);
+    let without_thoughts = body("system", id).replace(r#","reasoning_content":"r""#, "");
+    assert_eq!(mistral, without_thoughts);
+    assert_eq!(passed(Wire::Chat, &mistral, Provider::Mistral), mistral);
+}
+
+#[test]
+fn a_seed_has_the_name_that_its_provider_knows() {
+    let body = Bytes::from_static(br#"{"messages":[{"content":"\"seed\""}], "seed" : 5}"#);
+    let edit = rename_seed(&body, Provider::Mistral).unwrap();
+    let sent = splice(&body, &mut [edit]);
+    assert!(sent.ends_with(br#", "random_seed" : 5}"#), "{sent:?}");
+    for provider in [Provider::OpenAI, Provider::DeepSeek] {
+        assert_eq!(rename_seed(&body, provider), None);
     }
 }

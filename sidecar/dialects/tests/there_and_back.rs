@@ -106,6 +106,8 @@ fn tools() -> impl Strategy<Value = Value> {
         let mut function = json!({"name": name, "description": about, "parameters": schema});
         if strict {
             function["strict"] = json!(true);
+            // Anthropic closes what is not.
+            function["parameters"]["additionalProperties"] = json!(false);
         }
         json!({"type": "function", "function": function})
     });

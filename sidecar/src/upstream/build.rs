@@ -15,7 +15,8 @@ use purser_dialects::kept::Stored;
 use purser_dialects::openai::usage_option;
 use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
-    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, rename_limit, splice,
+    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, rename_limit, rename_seed,
+    splice,
 };
 
 /// What was asked of a provider, for whoever reads its answer.
@@ -158,6 +159,7 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
     if json && call.dialect == Dialect::OpenAI {
         edits.extend(usage_option::leave_out(&call.body, &call.scan, provider));
         edits.extend(rename_limit(&call.body, &call.scan, provider, endpoint));
+        edits.extend(rename_seed(&call.body, provider).filter(|_| endpoint == Endpoint::Chat));
     }
     if let Some(most) = sending.most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
@@ -170,13 +172,14 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
 fn sifted(call: &Call, serving: &Serving, credential: usize) -> Option<Edit> {
     let provider = serving.reach.channel.provider;
     // Where something may be missing that another left out, and where ids may have seals, plain words are no proof.
-    let is_known = call.endpoint != Endpoint::Responses && provider != Provider::DeepSeek;
+    let strict = matches!(provider, Provider::Mistral | Provider::DeepSeek);
+    let is_known = call.endpoint != Endpoint::Responses && !strict;
     if call.room.plain && is_known {
         return None;
     }
     let (edit, removed) = match Wire::of(call.dialect, call.endpoint)? {
         Wire::Responses => items_for(&call.body, &seal_of(&serving.reach, credential))?,
-        wire => (without_foreign(wire, &call.body, provider)?, true),
+        wire => without_foreign(wire, &call.body, provider, serving.upstream_name())?,
     };
     if removed {
         call.letters.sifted(provider);

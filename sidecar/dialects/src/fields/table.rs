@@ -168,9 +168,9 @@ pub const SHAPE: &[Row] = &[
     },
     Row {
         what: "exactly by its schema",
-        chat: r#"{"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object"}}}]}"#,
-        responses: r#"{"tools":[{"type":"function","name":"f","strict":true,"parameters":{"type":"object"}}]}"#,
-        messages: r#"{"tools":[{"name":"f","strict":true,"input_schema":{"type":"object"}}]}"#,
+        chat: r#"{"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{},"additionalProperties":false}}}]}"#,
+        responses: r#"{"tools":[{"type":"function","name":"f","strict":true,"parameters":{"type":"object","properties":{},"additionalProperties":false}}]}"#,
+        messages: r#"{"tools":[{"name":"f","strict":true,"input_schema":{"type":"object","properties":{},"additionalProperties":false}}]}"#,
         to_messages: "from Claude 4.5 on; older ones refuse it",
         to_generate: "`VALIDATED`, where the model chooses whether to call",
         ..ROW
@@ -214,12 +214,12 @@ pub const SHAPE: &[Row] = &[
     },
     Row {
         what: "JSON by a schema",
-        chat: r#"{"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"object"}}}}"#,
-        responses: r#"{"text":{"format":{"type":"json_schema","name":"a","schema":{"type":"object"}}}}"#,
-        messages: r#"{"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}"#,
-        generate: r#"{"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}"#,
-        to_chat: "`strict` where every member is required and no other allowed; refused by DeepSeek",
-        to_messages: "`output_config.format` from Claude 4.5 on; before, a tool that must be called",
+        chat: r#"{"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"object","properties":{},"additionalProperties":false}}}}"#,
+        responses: r#"{"text":{"format":{"type":"json_schema","name":"a","schema":{"type":"object","properties":{},"additionalProperties":false}}}}"#,
+        messages: r#"{"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{},"additionalProperties":false}}}}"#,
+        generate: r#"{"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object","properties":{},"additionalProperties":false}}}"#,
+        to_chat: "`strict` where every member is required and no other allowed; refused by DeepSeek, and by OpenAI where it is not of an object",
+        to_messages: "`output_config.format` from Claude 4.5 on, each object closed and bounds said in the description; before, and for objects of any members, a tool that must be called",
         to_generate: "`responseSchema` where OpenAPI can say it, else `responseJsonSchema`; refused beside tools before Gemini 3",
     },
 ];

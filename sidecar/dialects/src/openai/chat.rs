@@ -8,6 +8,7 @@ mod read_reply;
 mod read_turn;
 mod reader;
 pub(crate) mod reasoning;
+pub(crate) mod suited;
 mod usage;
 mod write_ask;
 mod write_reply;

@@ -1,5 +1,6 @@
 //! One request. Written by the reader of the caller's API, read by the writer of the provider's. Must never hold what only one API means.
 
+use crate::json::members;
 use crate::{Dialect, Wire};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
@@ -206,6 +207,15 @@ pub struct Sampling {
     pub logit_bias: Option<Value>,
 }
 
+impl Sampling {
+    /// `temperature` and `top_p`, but for 1: what says no more than the API does by itself is carried by omission, since newer models refuse
+    /// the members.
+    pub(crate) fn warmth(&self) -> [Option<&Number>; 2] {
+        let told = |number: &&Number| number.as_f64() != Some(1.0);
+        [&self.temperature, &self.top_p].map(|number| number.as_ref().filter(told))
+    }
+}
+
 /// What shape an answer must have.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the names are the APIs' own")]
@@ -221,6 +231,19 @@ pub enum Format {
         schema: Box<RawValue>,
         strict: Option<bool>,
     },
+}
+
+impl Format {
+    /// Whether an answer is an object, as far as the root of its schema says: some APIs take no other.
+    pub(crate) fn is_of_an_object(&self) -> bool {
+        let Format::JsonSchema { schema, .. } = self else {
+            return true;
+        };
+        match members(schema.get(), ["type"]) {
+            Some([Some(kind)]) => kind.contains("\"object\""),
+            _ => true,
+        }
+    }
 }
 
 /// How much the model thinks first.

@@ -49,8 +49,8 @@ impl Reading {
                 sampling.stop.push(stop.string()?);
                 Ok(())
             })?,
-            "temperature" => sampling.temperature = value.unless(1.0)?,
-            "top_p" => sampling.top_p = value.unless(1.0)?,
+            "temperature" => sampling.temperature = Some(value.number()?),
+            "top_p" => sampling.top_p = Some(value.number()?),
             "top_k" => sampling.top_k = Some(value.whole()?).filter(|k| *k != 0),
             "stream" => ask.stream = value.boolean()?,
             "tools" => value.elements(|tool| read_tool(tool, ask))?,

@@ -3,6 +3,7 @@
 use super::ANSWER;
 use super::read_ask::beyond;
 use crate::anthropic::claude::Claude;
+use crate::anthropic::exact::exact;
 use crate::fields::Field;
 use crate::json::look::Look;
 use crate::json::members;
@@ -74,12 +75,15 @@ pub(super) fn read_choice(choice: Look<'_, '_>, ask: &mut Ask) -> Result<(), Ask
     Ok(())
 }
 
-/// Whether an answer in JSON must be a tool's call: no schema is enough for "some object", nor is any for an older model.
+/// Whether an answer in JSON must be a tool's call: no schema is enough for "some object", some cannot be kept to, and older models keep to
+/// none.
 pub(super) fn answers_by_tool(ask: &Ask, claude: &Claude<'_>) -> bool {
-    match ask.format {
+    match &ask.format {
         Format::Text => false,
         Format::JsonObject => true,
-        Format::JsonSchema { .. } => !claude.keeps_schemas(),
+        Format::JsonSchema { schema, .. } => {
+            !claude.keeps_schemas() || exact(schema.get()).is_none()
+        }
     }
 }
 
@@ -93,6 +97,10 @@ pub(super) fn write_tools(
     let answers = answers_by_tool(ask, claude);
     if ask.tools.is_empty() && !answers {
         return Ok(());
+    }
+    if answers && !ask.format.is_of_an_object() {
+        let why = "its answer would be a tool's call, whose schema must be an object's";
+        return Err(Field::Format.unsayable(ask, why));
     }
     let among = |name: &String| match &ask.choose {
         Some(Choose::Among { names, .. }) => names.contains(name),
@@ -115,6 +123,9 @@ pub(super) fn write_tools(
     write_choice(object, ask, answers, claude, thinks)
 }
 
+/// https://docs.anthropic.com/en/docs/agents-and-tools/tool-use: `^[a-zA-Z0-9_-]{1,128}$`.
+const LONGEST_NAME: usize = 128;
+
 fn write_tool(
     object: &mut Object<'_>,
     tool: &Tool,
@@ -125,6 +136,12 @@ fn write_tool(
         param: format!("{}[{index}]", Field::Tools.name(ask.wire)),
         why: why.into(),
     };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if tool.name.len() > LONGEST_NAME || !tool.name.bytes().all(is_plain) {
+        return Err(unsayable(
+            "a tool's name has letters, digits, _ and - alone, at most 128",
+        ));
+    }
     object.member("name", &tool.name);
     object.some("description", tool.description.as_ref());
     let schema = tool.parameters.as_ref().map_or("{}", |schema| schema.get());
@@ -135,12 +152,18 @@ fn write_tool(
             "it takes no oneOf, anyOf or allOf at the top of a tool's schema",
         ));
     }
-    object.raw("input_schema", &as_object(schema, kind.is_some()));
+    let schema = as_object(schema, kind.is_some());
     if tool.strict == Some(true) {
         if !claude.keeps_schemas() {
             return Err(unsayable("this model keeps to no tool's schema exactly"));
         }
+        let schema = exact(&schema).ok_or_else(|| {
+            unsayable("it keeps exactly to no schema of an object with any members")
+        })?;
+        object.raw("input_schema", &schema);
         object.member("strict", &true);
+    } else {
+        object.raw("input_schema", &schema);
     }
     object.some("cache_control", tool.cache.as_ref());
     Ok(())

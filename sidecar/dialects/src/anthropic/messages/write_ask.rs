@@ -4,6 +4,7 @@ use super::thinks::Thinks;
 use super::tools::{answers_by_tool, write_tools};
 use super::write_turns::write_turns;
 use crate::anthropic::claude::Claude;
+use crate::anthropic::exact::exact;
 use crate::fields::Field;
 use crate::json::members;
 use crate::json::pen::Object;
@@ -95,11 +96,11 @@ fn check_sampling(ask: &Ask, claude: &Claude<'_>, thinks: bool) -> Result<(), Un
 
 /// `temperature`, `top_p` and `top_k`.
 fn check_warmth(ask: &Ask, claude: &Claude<'_>, thinks: bool) -> Result<(), Unsayable> {
-    let sampling = &ask.sampling;
+    let [temperature, top_p] = ask.sampling.warmth();
     let set = [
-        (Field::Temperature, sampling.temperature.is_some()),
-        (Field::TopP, sampling.top_p.is_some()),
-        (Field::TopK, sampling.top_k.is_some()),
+        (Field::Temperature, temperature.is_some()),
+        (Field::TopP, top_p.is_some()),
+        (Field::TopK, ask.sampling.top_k.is_some()),
     ];
     if let Some((field, _)) = set.into_iter().find(|(_, set)| *set) {
         if !claude.has_samplers() {
@@ -109,14 +110,11 @@ fn check_warmth(ask: &Ask, claude: &Claude<'_>, thinks: bool) -> Result<(), Unsa
             return Err(field.unsayable(ask, "a model that thinks takes no samplers"));
         }
     }
-    let both = sampling.temperature.is_some() && sampling.top_p.is_some();
+    let both = temperature.is_some() && top_p.is_some();
     if both && !claude.has_both_samplers() {
         return Err(Field::TopP.unsayable(ask, "this model takes it or a temperature, not both"));
     }
-    let temperature = sampling
-        .temperature
-        .as_ref()
-        .and_then(serde_json::Number::as_f64);
+    let temperature = temperature.and_then(serde_json::Number::as_f64);
     if temperature.is_some_and(|is| is > 1.0) {
         return Err(Field::Temperature.unsayable(ask, "Anthropic's temperatures end at 1"));
     }
@@ -129,8 +127,9 @@ fn write_sampling(object: &mut Object<'_>, ask: &Ask) {
         "stop_sequences",
         Some(&sampling.stop).filter(|stops| !stops.is_empty()),
     );
-    object.some("temperature", sampling.temperature.as_ref());
-    object.some("top_p", sampling.top_p.as_ref());
+    let [temperature, top_p] = sampling.warmth();
+    object.some("temperature", temperature);
+    object.some("top_p", top_p);
     object.some("top_k", sampling.top_k.as_ref());
 }
 
@@ -140,7 +139,9 @@ fn write_config(object: &mut Object<'_>, ask: &Ask, thinks: &Thinks, claude: &Cl
             schema,
             description,
             ..
-        } if !answers_by_tool(ask, claude) => Some(described(schema.get(), description.as_deref())),
+        } if !answers_by_tool(ask, claude) => {
+            exact(&described(schema.get(), description.as_deref()))
+        }
         _ => None,
     };
     if format.is_none() && thinks.effort().is_none() {

@@ -1,6 +1,7 @@
 //! A stream, written for a caller of Anthropic's API. Called by `translate`, piece by piece.
 //!
-//! Blocks keep the provider's order under numbers of their own. The last two events wait for the end, since other APIs say what was used
+//! Blocks keep the provider's order under numbers of their own, one at a time: what comes of a later call while one is open waits, because
+//! Anthropic's SDKs take what was begun last for what is meant. The last two events wait for the end, since other APIs say what was used
 //! after why it ended. Must never end a stream that did not end.
 
 use super::usage::write_usage;
@@ -11,6 +12,8 @@ use crate::openai::chat::reply_id;
 use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub(crate) struct Writer {
     begun: bool,
     next: u64,
     open: Vec<Open>,
+    waiting: Waiting,
     calls: bool,
     refused: bool,
     finish: Option<Finish>,
@@ -50,6 +54,7 @@ impl Writer {
             begun: false,
             next: 0,
             open: Vec::new(),
+            waiting: Waiting::default(),
             calls: false,
             refused: false,
             finish: None,
@@ -60,7 +65,7 @@ impl Writer {
 
     /// One piece of it.
     pub(crate) fn write(&mut self, piece: &Piece, out: &mut Vec<u8>) {
-        if self.over {
+        if self.over || self.waits(piece) {
             return;
         }
         match piece {
@@ -91,15 +96,12 @@ impl Writer {
             Piece::Citation {
                 choice: 0,
                 block,
-                citation: is,
-            } => {
-                let is = citation(is, "");
-                self.write_delta(*block, out, |delta| {
-                    delta.member("type", "citations_delta");
-                    delta.member("citation", &is);
-                });
+                citation,
+            } => self.cite(*block, citation, out),
+            Piece::Close { choice: 0, block } => {
+                self.close(*block, out);
+                self.go_on(out);
             }
-            Piece::Close { choice: 0, block } => self.close(*block, out),
             Piece::Finish { choice: 0, finish } => self.finish = Some(finish.clone()),
             Piece::Spent(spent) => self.spent = Some(*spent),
             Piece::Error { .. } => {
@@ -110,6 +112,23 @@ impl Writer {
             Piece::End => self.end(out),
             // One answer is all that can be asked for there, and it has no log probabilities.
             _ => {}
+        }
+    }
+
+    /// Whether it is of another block than the one that is open, and is kept for later.
+    fn waits(&mut self, piece: &Piece) -> bool {
+        let (Some(block), Some(open)) = (block_of(piece), self.open.first()) else {
+            return false;
+        };
+        open.block != block && self.waiting.keep(block, piece)
+    }
+
+    /// What waited for the block that was closed.
+    fn go_on(&mut self, out: &mut Vec<u8>) {
+        while self.open.is_empty()
+            && let Some(pieces) = self.waiting.next()
+        {
+            pieces.iter().for_each(|piece| self.write(piece, out));
         }
     }
 
@@ -188,6 +207,14 @@ impl Writer {
         });
     }
 
+    fn cite(&mut self, block: u32, is: &Value, out: &mut Vec<u8>) {
+        let is = citation(is, "");
+        self.write_delta(block, out, |delta| {
+            delta.member("type", "citations_delta");
+            delta.member("citation", &is);
+        });
+    }
+
     fn write_delta(&mut self, block: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
         if let Some(open) = self.open.iter().find(|open| open.block == block) {
             event(out, "content_block_delta", |object| {
@@ -218,10 +245,11 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.begin("", out);
-        self.over = true;
-        for open in self.open.drain(..) {
-            stop(out, open.index);
+        while let Some(block) = self.open.first().map(|open| open.block) {
+            self.close(block, out);
+            self.go_on(out);
         }
+        self.over = true;
         event(out, "message_delta", |object| {
             let mut delta = object.object("delta");
             write_stop(&mut delta, self.finish.as_ref(), self.calls, self.refused);
@@ -229,6 +257,64 @@ impl Writer {
             write_usage(object, self.spent.as_ref());
         });
         event(out, "message_stop", |_| {});
+    }
+}
+
+/// Pieces of blocks that are not begun yet, by block.
+#[derive(Debug, Default)]
+struct Waiting {
+    blocks: BTreeMap<u32, Vec<Piece>>,
+    bytes: usize,
+}
+
+/// The most that waits; beyond it blocks overlap, as they come.
+const MOST_WAITING: usize = 1 << 20;
+
+impl Waiting {
+    /// Whether there is room for it.
+    fn keep(&mut self, block: u32, piece: &Piece) -> bool {
+        let bytes = match piece {
+            Piece::Text { text, .. } | Piece::Arguments { text, .. } => text.len(),
+            _ => size_of::<Piece>(),
+        };
+        if self.bytes + bytes > MOST_WAITING {
+            return false;
+        }
+        self.bytes += bytes;
+        self.blocks.entry(block).or_default().push(piece.clone());
+        true
+    }
+
+    /// Those of the block that came first.
+    fn next(&mut self) -> Option<Vec<Piece>> {
+        let (_, pieces) = self.blocks.pop_first()?;
+        if self.blocks.is_empty() {
+            self.bytes = 0;
+        }
+        Some(pieces)
+    }
+}
+
+/// Of which block it is.
+fn block_of(piece: &Piece) -> Option<u32> {
+    match piece {
+        Piece::Open {
+            choice: 0, block, ..
+        }
+        | Piece::Text {
+            choice: 0, block, ..
+        }
+        | Piece::Arguments {
+            choice: 0, block, ..
+        }
+        | Piece::Seal {
+            choice: 0, block, ..
+        }
+        | Piece::Citation {
+            choice: 0, block, ..
+        }
+        | Piece::Close { choice: 0, block } => Some(*block),
+        _ => None,
     }
 }
 

@@ -131,7 +131,7 @@ pub const BOOKS: &[Row] = &[
         chat: r#"{"user":"u"}"#,
         responses: r#"{"user":"u"}"#,
         messages: r#"{"metadata":{"user_id":"u"}}"#,
-        to_chat: "`user` for OpenAI, Azure and xAI; a hint for others",
+        to_chat: "`user` for OpenAI, Azure and xAI, up to 64 characters; a hint for others",
         to_messages: "`metadata.user_id`",
         to_generate: "hint",
         ..ROW

@@ -115,8 +115,8 @@ pub(crate) fn sampling(ask: &mut Ask, name: &str, value: Look<'_, '_>) -> Result
             sampling.stop.push(stop.string()?);
             Ok(())
         })?,
-        "temperature" => sampling.temperature = value.unless(1.0)?,
-        "top_p" => sampling.top_p = value.unless(1.0)?,
+        "temperature" => sampling.temperature = Some(value.number()?),
+        "top_p" => sampling.top_p = Some(value.number()?),
         "top_k" => sampling.top_k = top_k(value)?,
         "min_p" => sampling.min_p = value.unless(0.0)?,
         "frequency_penalty" => sampling.frequency_penalty = value.unless(0.0)?,

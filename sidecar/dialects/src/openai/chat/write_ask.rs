@@ -9,6 +9,9 @@ use crate::talk::{Ask, Choose, Effort, Format, Tool};
 use crate::translate::{Target, Unsayable, Written};
 use serde_json::Value;
 
+/// A longer `user` is answered 400. Claude Code's ids are, and none of them is worth a call that fails.
+const LONGEST_USER: usize = 64;
+
 /// Writes it for a provider.
 pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsayable> {
     if let Some(beyond) = ask.beyond.first() {
@@ -33,7 +36,8 @@ pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsay
     write_format(&mut object, ask, target.quirks)?;
     write_reasoning(&mut object, ask, target)?;
     if target.quirks.user {
-        object.some("user", ask.user.as_ref());
+        let known = ask.user.as_ref().filter(|user| user.len() <= LONGEST_USER);
+        object.some("user", known);
     }
     drop(object);
     Ok(Written {
@@ -63,7 +67,17 @@ fn write_tools(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<()
     };
     {
         let mut tools = object.list("tools");
-        for tool in ask.tools.iter().filter(|tool| named(&tool.name)) {
+        for (index, tool) in ask.tools.iter().enumerate() {
+            if !named(&tool.name) {
+                continue;
+            }
+            if tool.name.len() > quirks.longest_name {
+                let most = quirks.longest_name;
+                return Err(Unsayable {
+                    param: format!("{}[{index}]", Field::Tools.name(ask.wire)),
+                    why: format!("a tool's name has at most {most} characters there"),
+                });
+            }
             let mut entry = tools.object();
             entry.member("type", "function");
             write_function(&mut entry.object("function"), tool);
@@ -135,8 +149,12 @@ fn write_sampling(
     };
     object.some(limit, most.as_ref());
     write_stops(object, ask, quirks)?;
-    object.some("temperature", sampling.temperature.as_ref());
-    object.some("top_p", sampling.top_p.as_ref());
+    let [temperature, top_p] = match quirks.warmth_is_one {
+        true => sampling.warmth(),
+        false => [sampling.temperature.as_ref(), sampling.top_p.as_ref()],
+    };
+    object.some("temperature", temperature);
+    object.some("top_p", top_p);
     object.some("frequency_penalty", sampling.frequency_penalty.as_ref());
     object.some("presence_penalty", sampling.presence_penalty.as_ref());
     object.some("n", sampling.n.filter(|n| *n != 1).as_ref());
@@ -186,6 +204,9 @@ fn write_format(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<(
         Format::JsonSchema { .. } if !quirks.json_schema => {
             return Err(Field::Format.unsayable(ask, "it keeps to no JSON schema"));
         }
+        Format::JsonSchema { .. } if quirks.object_schemas && !ask.format.is_of_an_object() => {
+            return Err(Field::Format.unsayable(ask, "it keeps to schemas of objects alone"));
+        }
         Format::JsonSchema {
             name,
             description,
@@ -205,7 +226,8 @@ fn write_format(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<(
     Ok(())
 }
 
-/// OpenAI keeps to a schema exactly only where each object names all its members as required and allows no others.
+/// OpenAI keeps to a schema exactly only where each object names all its members as required and allows no others, and where nothing but
+/// `anyOf` says that it may be this or that.
 fn can_be_strict(schema: &str) -> bool {
     fn each(value: &Value) -> bool {
         match value {
@@ -215,15 +237,27 @@ fn can_be_strict(schema: &str) -> bool {
         }
     }
     fn object(schema: &Value) -> bool {
-        let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-            return true;
+        let is_object = |kind: &Value| kind == "object";
+        let is_object = match schema.get("type") {
+            Some(Value::Array(kinds)) => kinds.iter().any(is_object),
+            kind => kind.is_some_and(is_object),
         };
+        let properties = schema.get("properties").and_then(Value::as_object);
+        if ["oneOf", "allOf"]
+            .iter()
+            .any(|name| schema.get(name).is_some_and(Value::is_array))
+        {
+            return false;
+        }
+        if properties.is_none() && !is_object {
+            return true;
+        }
         let required = schema.get("required").and_then(Value::as_array);
         let is_required = |name: &String| {
             required.is_some_and(|all| all.iter().any(|is| is.as_str() == Some(name)))
         };
         schema.get("additionalProperties") == Some(&Value::Bool(false))
-            && properties.keys().all(is_required)
+            && properties.is_none_or(|all| all.keys().all(is_required))
     }
     serde_json::from_str(schema).is_ok_and(|schema: Value| each(&schema))
 }

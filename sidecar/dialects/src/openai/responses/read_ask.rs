@@ -40,8 +40,8 @@ impl Reading {
             "instructions" => self.instructions = Some(value.string()?),
             "stream" => ask.stream = value.boolean()?,
             "max_output_tokens" => ask.sampling.max_output = Some(value.whole()?),
-            "temperature" => ask.sampling.temperature = value.unless(1.0)?,
-            "top_p" => ask.sampling.top_p = value.unless(1.0)?,
+            "temperature" => ask.sampling.temperature = Some(value.number()?),
+            "top_p" => ask.sampling.top_p = Some(value.number()?),
             "top_logprobs" => self.top_logprobs = Some(value.whole()?).filter(|most| *most > 0),
             "include" => value.elements(|included| {
                 self.logprobs |= included.string()? == "message.output_text.logprobs";
