@@ -3,7 +3,6 @@
 //! Turns of one side that follow each other are one content: Google wants them to alternate, and the results of parallel calls together.
 //! Results stand in a content of their own, before what the user says beside them.
 
-use super::media_in::guessed;
 use super::part::{
     Content, FileData, FunctionCall, FunctionResponse, InlineData, MediaResolution, Part, Response,
     object,
@@ -12,6 +11,7 @@ use super::thinking::Family;
 use super::write_ask::unsayable;
 use crate::Dialect;
 use crate::fields;
+use crate::file::{GOOGLES_FILES, guessed};
 use crate::talk::{Ask, Block, Role, Sealed, Source, Turn};
 use crate::text::Text;
 use crate::translate::Unsayable;
@@ -321,7 +321,8 @@ impl<'a> Writing<'a> {
                 Err(unsayable(path, "its models before 2.5 take no addresses"))
             }
             Source::Url(url) => Ok(file(url)),
-            Source::File(uri) if uri.starts_with("https://") || uri.starts_with("gs://") => {
+            // Google's own, and no other address: nobody has looked whether one may be opened.
+            Source::File(uri) if uri.starts_with(GOOGLES_FILES) || uri.starts_with("gs://") => {
                 Ok(file(uri))
             }
             Source::File(_) => Err(unsayable(path, "its store holds no files of another's")),
