@@ -80,6 +80,21 @@ impl<'a> Look<'a, '_> {
         Ok(())
     }
 
+    /// The same, where an object that stands alone is a list of one.
+    pub(crate) fn elements_or_one(
+        &self,
+        mut each: impl FnMut(Look<'a, '_>) -> Found<()>,
+    ) -> Found<()> {
+        if !self.is_object() {
+            return self.elements(each);
+        }
+        let at = At::Element(&self.at, 0);
+        each(Look {
+            text: self.text,
+            at,
+        })
+    }
+
     /// The JSON itself.
     pub(crate) fn text(&self) -> &'a str {
         self.text

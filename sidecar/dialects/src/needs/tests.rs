@@ -87,6 +87,12 @@ fn each_api_says_what_it_needs_under_its_own_names() {
     }
 }
 
+#[test]
+fn a_tool_that_stands_alone_is_one() {
+    let body = json!({"tools": {"functionDeclarations": [{"name": "f"}]}});
+    assert_eq!(told(Wire::Generate, body), "Tools tools");
+}
+
 const INSIDE: &str = "http://10.0.0.1/a.png";
 
 fn chat(part: Value) -> Value {
@@ -242,6 +248,11 @@ fn a_faulty_schema_is_told_with_its_whole_path() {
         (
             Wire::Generate,
             json!([{"functionDeclarations": [{"name": "f", "parameters": schema}]}]),
+            "tools[0].functionDeclarations[0].parameters.properties.city.type",
+        ),
+        (
+            Wire::Generate,
+            json!({"functionDeclarations": {"name": "f", "parameters": schema}}),
             "tools[0].functionDeclarations[0].parameters.properties.city.type",
         ),
         (

@@ -1,5 +1,6 @@
 //! A caller's `generateContent`, into `talk`. Called by `translate`. Each member is read by itself, so that a fault can say where it is.
 
+use super::lenient::List;
 use super::{config_in, tools_in, turns_in};
 use crate::Wire;
 use crate::json::is_empty;
@@ -14,17 +15,17 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
     #[serde(borrow, default)]
-    contents: Option<Vec<&'a RawValue>>,
+    contents: Option<List<'a>>,
     #[serde(borrow, default, alias = "system_instruction")]
     system_instruction: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tools: Option<Vec<&'a RawValue>>,
+    tools: Option<List<'a>>,
     #[serde(borrow, default, alias = "tool_config")]
     tool_config: Option<&'a RawValue>,
     #[serde(borrow, default, alias = "generation_config")]
     generation_config: Option<&'a RawValue>,
     #[serde(borrow, default, alias = "safety_settings")]
-    safety_settings: Option<Vec<&'a RawValue>>,
+    safety_settings: Option<List<'a>>,
     #[serde(flatten, borrow)]
     rest: Rest<'a>,
 }
@@ -105,15 +106,15 @@ pub(crate) fn read_ask(body: &[u8], path: Path<'_>) -> Result<Ask, AskFault> {
     if let Some(raw) = request.system_instruction {
         turns_in::system(raw, &mut ask)?;
     }
-    turns_in::read(&request.contents.unwrap_or_default(), &mut ask)?;
-    tools_in::read(&request.tools.unwrap_or_default(), &mut ask)?;
+    turns_in::read(&request.contents.unwrap_or_default().0, &mut ask)?;
+    tools_in::read(&request.tools.unwrap_or_default().0, &mut ask)?;
     if let Some(raw) = request.tool_config {
         tools_in::choose(raw, &mut ask)?;
     }
     if let Some(raw) = request.generation_config {
         config_in::read(raw, &mut ask)?;
     }
-    safety(&request.safety_settings.unwrap_or_default(), &mut ask)?;
+    safety(&request.safety_settings.unwrap_or_default().0, &mut ask)?;
     Ok(ask)
 }
 
