@@ -126,16 +126,18 @@ impl<'w, 'a> Turns<'w, 'a> {
         else {
             return Ok(());
         };
-        let mut text = String::new();
-        if *is_error {
-            text.push_str("Error: ");
-        }
+        let mut texts = Vec::new();
         for block in blocks {
             match block {
-                Block::Text { text: said, .. } => text.push_str(said),
+                Block::Text { text, .. } => texts.push(text.as_str()),
                 Block::Image { .. } | Block::Document { .. } => self.shown.push(block),
                 _ => return Err(self.unsayable(index, "a tool answers in text there")),
             }
+        }
+        // Each is a text of its own, as every other API has them.
+        let mut text = texts.join("\n");
+        if *is_error {
+            text.insert_str(0, "Error: ");
         }
         if text.is_empty() && !blocks.is_empty() {
             text.push_str("The user shows it next.");
