@@ -23,6 +23,7 @@ mod read_ask;
 mod read_reply;
 mod reader;
 mod schema;
+mod silence;
 mod thinking;
 mod tools_in;
 mod tools_out;

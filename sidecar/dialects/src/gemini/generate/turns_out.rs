@@ -7,6 +7,7 @@ use super::part::{
     Content, FileData, FunctionCall, FunctionResponse, InlineData, MediaResolution, Part, Response,
     object,
 };
+use super::silence::Silence;
 use super::thinking::Family;
 use super::write_ask::unsayable;
 use crate::Dialect;
@@ -37,6 +38,8 @@ struct Writing<'a> {
     /// A seal that came alone: of the call that follows it, else of the text before it.
     seal: Option<&'a str>,
     removed_state: bool,
+    /// How many parts of the conversation.
+    written: usize,
 }
 
 pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
@@ -48,11 +51,21 @@ pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
         after_results: false,
         seal: None,
         removed_state: false,
+        written: 0,
     };
+    let mut silence = Silence::default();
     for (index, turn) in ask.turns.iter().enumerate() {
+        let before = writing.written;
         writing.turn(turn, &fields::turn(ask, index))?;
+        silence.hear(turn.role, index, writing.written > before);
     }
-    Ok(writing.done())
+    match silence.turn() {
+        Some(index) => Err(unsayable(
+            fields::turn(ask, index),
+            "Gemini's API takes no empty turn",
+        )),
+        None => Ok(writing.done()),
+    }
 }
 
 impl<'a> Writing<'a> {
@@ -116,6 +129,7 @@ impl<'a> Writing<'a> {
     }
 
     fn push(&mut self, role: &'static str, part: Part<'a>, apart: bool) {
+        self.written += 1;
         match self.contents.last_mut() {
             Some(last) if last.role == Some(role) && !apart => last.parts.push(part),
             _ => self.contents.push(Content {
