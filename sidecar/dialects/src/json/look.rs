@@ -56,7 +56,7 @@ impl<'a> Look<'a, '_> {
         let mut walk =
             Walk::open(self.text.as_bytes(), b'{').map_err(|_| self.is_not("an object"))?;
         while let Some((spelt, value)) = walk.member().map_err(|_| self.not_json())? {
-            let name = name(self.text, spelt).map_err(|_| self.not_json())?;
+            let name = name(self.text, spelt).map_err(|_| self.half())?;
             let text = self.text.get(value).unwrap_or_default();
             if text != "null" {
                 let at = At::Member(&self.at, &name);
@@ -114,7 +114,8 @@ impl<'a> Look<'a, '_> {
 
     pub(crate) fn string(&self) -> Found<String> {
         match self.is_string() {
-            true => decode(self.text).map_err(|_| self.not_json()),
+            // The body has been walked: only what an escape means can still be wrong.
+            true => decode(self.text).map_err(|_| self.half()),
             false => Err(self.is_not("a string")),
         }
     }
@@ -191,6 +192,15 @@ impl<'a> Look<'a, '_> {
             param: (!path.is_empty()).then_some(path),
             message,
         }
+    }
+
+    /// A text has an escape that is no letter.
+    fn half(&self) -> AskFault {
+        let (at, why) = (
+            self.at,
+            "it is half of a surrogate pair, and both must stand there",
+        );
+        self.fault(format!("{at} has a \\u escape that is no character: {why}"))
     }
 
     fn not_json(&self) -> AskFault {
