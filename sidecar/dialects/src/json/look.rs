@@ -10,6 +10,9 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 use std::fmt;
 
+/// What is wrong with a text of which an escape cannot be read, although the body is JSON by its grammar (RFC 8259, 8.2).
+pub(crate) const HALF: &str = "has a \\u escape that is no character: it is half of a surrogate pair, and both must stand there";
+
 /// A value and where it stands.
 #[derive(Clone, Copy)]
 pub(crate) struct Look<'a, 'p> {
@@ -163,11 +166,14 @@ impl<'a> Look<'a, '_> {
             Some(_) => "a number",
             None => "nothing",
         };
-        let place = match self.at {
+        self.fault(format!("{} is {found}, expected {expected}", self.place()))
+    }
+
+    fn place(&self) -> String {
+        match self.at {
             At::Body => "the body".to_owned(),
             at => at.to_string(),
-        };
-        self.fault(format!("{place} is {found}, expected {expected}"))
+        }
     }
 
     /// Its value is none of those that are known.
@@ -196,11 +202,7 @@ impl<'a> Look<'a, '_> {
 
     /// A text has an escape that is no letter.
     fn half(&self) -> AskFault {
-        let (at, why) = (
-            self.at,
-            "it is half of a surrogate pair, and both must stand there",
-        );
-        self.fault(format!("{at} has a \\u escape that is no character: {why}"))
+        self.fault(format!("{} {HALF}", self.place()))
     }
 
     fn not_json(&self) -> AskFault {

@@ -4,6 +4,7 @@ use super::lenient::List;
 use super::{config_in, tools_in, turns_in};
 use crate::Wire;
 use crate::json::is_empty;
+use crate::json::look::HALF;
 use crate::talk::{Ask, Beyond};
 use crate::text::Text;
 use crate::translate::{AskFault, Path};
@@ -63,9 +64,15 @@ pub(super) fn fault(path: &str, why: &dyn std::fmt::Display) -> AskFault {
     let why = why.to_string();
     // serde_json counts lines from the member's own beginning.
     let why = why.split(" at line ").next().unwrap_or_default();
+    let message = match why {
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+            format!("{path} {HALF}")
+        }
+        why => format!("{path} cannot be read: {why}"),
+    };
     AskFault {
         param: Some(path.to_owned()),
-        message: format!("{path} cannot be read: {why}"),
+        message,
     }
 }
 
