@@ -40,12 +40,9 @@ impl<'w, 'a> Turns<'w, 'a> {
     pub(super) fn close(mut self) -> Result<bool, Unsayable> {
         let last = self.ask.turns.len().saturating_sub(1);
         self.write_user(last, None, Vec::new())?;
-        let prefilled = self
-            .ask
-            .turns
-            .last()
-            .is_some_and(|turn| turn.role == Role::Assistant);
-        if prefilled && self.ask.wire == crate::Wire::Messages {
+        let begun = self.ask.turns.last();
+        // In whichever API: a chat answers anew, and the caller would join two beginnings.
+        if begun.is_some_and(|turn| turn.role == Role::Assistant) {
             return Err(self.unsayable(last, "it does not continue what the assistant began"));
         }
         Ok(self.removed_state)
