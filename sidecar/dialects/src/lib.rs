@@ -29,6 +29,7 @@ pub mod endpoint;
 pub mod error;
 pub mod estimate;
 pub mod fields;
+mod file;
 mod gemini;
 mod json;
 pub mod kept;

@@ -144,7 +144,8 @@ fn generate(text: &str, needs: &mut Needs) {
     let Some([tools, camel, snake]) = members(text, names) else {
         return;
     };
-    if has_any(tools) {
+    // Google takes an object for a list of one.
+    if has_any(tools) || tools.is_some_and(|tools| tools.starts_with('{')) {
         needs.add(Capability::Tools, "tools");
     }
     let Some(config) = camel.or(snake) else {

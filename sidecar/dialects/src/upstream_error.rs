@@ -57,6 +57,8 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
         && (named(MODEL) || fields.message == "Model Not Exist"))
         || (status == 404 && named(NOT_FOUND));
     let policy = fields.flagged || named(POLICY);
+    // xAI says it with 400 and a code that it has for every fault of a request.
+    let bad_key = status == 400 && fields.message.starts_with(WRONG_KEY);
     let Fields {
         message,
         kind,
@@ -66,7 +68,7 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
     } = fields;
     UpstreamError {
         retry_after: details.retry_after,
-        bad_key: details.bad_key,
+        bad_key: bad_key || details.bad_key,
         money,
         rate_limited,
         model_unknown,
@@ -129,6 +131,9 @@ pub fn sanitise(body: &[u8]) -> Vec<u8> {
 }
 
 const NO_CREDIT: &str = "Your credit balance is too low to access the Anthropic API";
+
+/// How xAI begins, and OpenAI with a status of its own; a part of the key follows.
+const WRONG_KEY: &str = "Incorrect API key provided";
 
 /// Whether a message says that the request is longer than the model can read, as the APIs without a code for it word that.
 fn is_context(message: &str) -> bool {

@@ -68,6 +68,23 @@ fn vectors_are_written_as_base64_where_they_are_asked_for_so() {
 }
 
 #[test]
+fn what_google_reads_beside_its_reference_is_read() {
+    let content = json!({"parts": {"text": "a"}});
+    let ask = json!({"content": content, "outputDimensionality": "3"});
+    let expected = json!({"model": "provider-model", "input": ["a"], "encoding_format": "float", "dimensions": 3});
+    for (wire, ask) in [
+        (EmbedWire::One, ask.clone()),
+        (EmbedWire::Batch, json!({"requests": ask})),
+    ] {
+        assert_eq!(
+            sent(wire, EmbedWire::OpenAI, &ask),
+            Ok(expected.clone()),
+            "{ask}"
+        );
+    }
+}
+
+#[test]
 fn a_text_of_geminis_becomes_one_of_openais() {
     let ask = json!({"model": "models/x", "content": {"parts": [{"text": "a"}, {"text": "b"}]}, "output_dimensionality": 3});
     let expected = json!({"model": "provider-model", "input": ["a\nb"], "encoding_format": "float", "dimensions": 3});

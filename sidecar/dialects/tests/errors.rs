@@ -185,6 +185,25 @@ fn what_is_refused_for_its_content_or_place_is_told_from_a_refused_account() {
     }
 }
 
+/// As api.x.ai answers a key that it does not know, to `/v1/chat/completions`.
+const XAI: &str = r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: up***56. You can obtain an API key from https://console.x.ai."}"#;
+
+#[test]
+fn a_key_that_xai_does_not_know_is_ours_and_no_part_of_it_is_told() {
+    assert!(read(400, XAI.as_bytes()).bad_key);
+    let told = Told::of(XAI.as_bytes()).message;
+    assert!(
+        told.starts_with("Incorrect API key provided: [redacted]. You"),
+        "{told}"
+    );
+    for quoted in [
+        r#"{"code":"Client specified an invalid argument","error":"Your prompt: Incorrect API key provided: a"}"#,
+        r#"{"code":"Client specified an invalid argument","error":"Model not found: x"}"#,
+    ] {
+        assert!(!read(400, quoted.as_bytes()).bad_key, "{quoted}");
+    }
+}
+
 #[test]
 fn a_quoted_prompt_does_not_disable_a_channel() {
     for body in [

@@ -23,7 +23,7 @@ const MODELS: [(Provider, &str); 5] = [
 fn asked() -> Asked {
     Asked {
         model: "m".into(),
-        request_id: "req-1".into(),
+        request_id: "req_1".into(),
         now: 1,
         wants_usage: true,
         as_array: false,

@@ -4,6 +4,7 @@ use super::{Embed, Embedded};
 use crate::Usage;
 use crate::error::json;
 use crate::json::look::Look;
+use crate::json::number;
 use crate::talk::Beyond;
 use crate::translate::{AskFault, Unreadable};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub(super) fn read_batch(body: &[u8], model: &str) -> Result<Embed, AskFault> {
     let mut dimensions = Vec::new();
     body.members(|name, value| {
         match name {
-            "requests" => value.elements(|request| {
+            "requests" => value.elements_or_one(|request| {
                 embed.dimensions = None;
                 read_request(request, &mut embed)?;
                 dimensions.push(embed.dimensions);
@@ -57,7 +58,7 @@ fn read_request(request: Look<'_, '_>, embed: &mut Embed) -> Result<(), AskFault
         match name {
             "content" => text = Some(read_content(value, embed)?),
             "outputDimensionality" | "output_dimensionality" => {
-                embed.dimensions = Some(value.whole()?);
+                embed.dimensions = Some(dimensions(value)?);
             }
             "taskType" | "task_type" if value.text() == "\"TASK_TYPE_UNSPECIFIED\"" => {}
             // The path says it.
@@ -72,6 +73,12 @@ fn read_request(request: Look<'_, '_>, embed: &mut Embed) -> Result<(), AskFault
     Ok(())
 }
 
+/// Google's JSON takes a number in quotes too.
+fn dimensions(value: Look<'_, '_>) -> Result<u64, AskFault> {
+    let quoted = number(Some(value.text().trim_matches('"')));
+    quoted.map_or_else(|| value.whole(), Ok)
+}
+
 /// Parts of one content have one vector.
 fn read_content(content: Look<'_, '_>, embed: &mut Embed) -> Result<String, AskFault> {
     if content.is_string() {
@@ -79,7 +86,7 @@ fn read_content(content: Look<'_, '_>, embed: &mut Embed) -> Result<String, AskF
     }
     let mut texts: Vec<String> = Vec::new();
     content.members(|name, value| match name {
-        "parts" => value.elements(|part| {
+        "parts" => value.elements_or_one(|part| {
             part.members(|name, value| {
                 match name {
                     "text" => texts.push(value.string()?),

@@ -74,7 +74,9 @@ pub const TURNS: &[Row] = &[
     Row {
         what: "an answer that is begun",
         chat: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"x"}]}"#,
+        responses: r#"{"input":[{"role":"user","content":"x"},{"role":"assistant","content":"x"}]}"#,
         messages: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"x"}]}"#,
+        generate: r#"{"contents":[{"role":"user","parts":[{"text":"x"}]},{"role":"model","parts":[{"text":"x"}]}]}"#,
         to_messages: "up to Claude 4.5; later models are refused it",
         ..ROW
     },

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! `answer` is what both readers of answers see, `part` what a turn is made of, `schema`, `thinking`, `finish` and `logprobs` what has two
-//! spellings. As Google does, requests are read in camelCase and in snake_case, and written in camelCase.
+//! spellings, `lenient` what Google reads beside what its reference says. As Google does, requests are read in camelCase and in snake_case,
+//! and written in camelCase.
 
 mod answer;
 mod config_in;
 mod config_out;
 mod finish;
 mod ids;
+mod lenient;
 mod logprobs;
 mod media_in;
 mod part;
@@ -21,6 +23,7 @@ mod read_ask;
 mod read_reply;
 mod reader;
 mod schema;
+mod silence;
 mod thinking;
 mod tools_in;
 mod tools_out;

@@ -10,6 +10,9 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 use std::fmt;
 
+/// What is wrong with a text of which an escape cannot be read, although the body is JSON by its grammar (RFC 8259, 8.2).
+pub(crate) const HALF: &str = "has a \\u escape that is no character: it is half of a surrogate pair, and both must stand there";
+
 /// A value and where it stands.
 #[derive(Clone, Copy)]
 pub(crate) struct Look<'a, 'p> {
@@ -56,7 +59,7 @@ impl<'a> Look<'a, '_> {
         let mut walk =
             Walk::open(self.text.as_bytes(), b'{').map_err(|_| self.is_not("an object"))?;
         while let Some((spelt, value)) = walk.member().map_err(|_| self.not_json())? {
-            let name = name(self.text, spelt).map_err(|_| self.not_json())?;
+            let name = name(self.text, spelt).map_err(|_| self.half())?;
             let text = self.text.get(value).unwrap_or_default();
             if text != "null" {
                 let at = At::Member(&self.at, &name);
@@ -80,6 +83,21 @@ impl<'a> Look<'a, '_> {
         Ok(())
     }
 
+    /// The same, where an object that stands alone is a list of one.
+    pub(crate) fn elements_or_one(
+        &self,
+        mut each: impl FnMut(Look<'a, '_>) -> Found<()>,
+    ) -> Found<()> {
+        if !self.is_object() {
+            return self.elements(each);
+        }
+        let at = At::Element(&self.at, 0);
+        each(Look {
+            text: self.text,
+            at,
+        })
+    }
+
     /// The JSON itself.
     pub(crate) fn text(&self) -> &'a str {
         self.text
@@ -99,7 +117,8 @@ impl<'a> Look<'a, '_> {
 
     pub(crate) fn string(&self) -> Found<String> {
         match self.is_string() {
-            true => decode(self.text).map_err(|_| self.not_json()),
+            // The body has been walked: only what an escape means can still be wrong.
+            true => decode(self.text).map_err(|_| self.half()),
             false => Err(self.is_not("a string")),
         }
     }
@@ -147,11 +166,14 @@ impl<'a> Look<'a, '_> {
             Some(_) => "a number",
             None => "nothing",
         };
-        let place = match self.at {
+        self.fault(format!("{} is {found}, expected {expected}", self.place()))
+    }
+
+    fn place(&self) -> String {
+        match self.at {
             At::Body => "the body".to_owned(),
             at => at.to_string(),
-        };
-        self.fault(format!("{place} is {found}, expected {expected}"))
+        }
     }
 
     /// Its value is none of those that are known.
@@ -176,6 +198,11 @@ impl<'a> Look<'a, '_> {
             param: (!path.is_empty()).then_some(path),
             message,
         }
+    }
+
+    /// A text has an escape that is no letter.
+    fn half(&self) -> AskFault {
+        self.fault(format!("{} {HALF}", self.place()))
     }
 
     fn not_json(&self) -> AskFault {

@@ -1,16 +1,15 @@
 //! The images, sounds, films and documents of a request, and the addresses that they are at. Part of `needs`.
 //!
 //! Looks only where an API has them: what a tool was called with or what stands in a text may look the same and is left alone.
-//! Copies no bytes of what is given in base64.
+//! Copies no bytes of what is given in base64, but where they are spelt with escapes.
 
 use crate::Wire;
+use crate::file::{GOOGLES_FILES, is_base64};
 use crate::json::{members, string};
 use crate::walk::Walk;
 use aho_corasick::packed::Searcher;
 use std::sync::LazyLock;
 
-/// Where Google keeps what was uploaded with a key.
-const GOOGLES_FILES: &str = "https://generativelanguage.googleapis.com/";
 /// How deep parts stand in parts: a tool's result is one level.
 const DEEP: usize = 4;
 
@@ -38,16 +37,19 @@ pub enum Sense {
 }
 
 /// The names under which they stand in all APIs, and the start of an escape that could spell such a name otherwise.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "\"image_url\"",
     "\"image\"",
     "\"input_image\"",
     "\"input_audio\"",
     "\"audio_url\"",
     "\"video_url\"",
+    "\"video\"",
     "\"document\"",
+    "\"document_url\"",
     "\"input_file\"",
     "\"file\"",
+    "\"file_url\"",
     "\"fileData\"",
     "\"file_data\"",
     "\"inlineData\"",
@@ -72,42 +74,44 @@ pub(super) fn may_show(body: &[u8]) -> bool {
 /// All of them.
 pub(super) fn find(wire: Wire, text: &str) -> Vec<Medium> {
     let mut found = Vec::new();
-    let list = match wire {
-        Wire::Chat => "messages",
-        Wire::Responses => "input",
-        Wire::Messages => "messages",
-        Wire::Generate => "contents",
+    let (list, inner) = match wire {
+        Wire::Chat | Wire::Messages => ("messages", "content"),
+        Wire::Responses => ("input", "content"),
+        Wire::Generate => ("contents", "parts"),
         Wire::Completions => return found,
     };
-    let Some([Some(turns)]) = members(text, [list]) else {
+    // Instructions may show something too, where they stand apart.
+    let apart = [list, "system", "systemInstruction", "system_instruction"];
+    let Some([turns, system, camel, snake]) = members(text, apart) else {
         return found;
     };
-    let inner = if wire == Wire::Generate {
-        "parts"
-    } else {
-        "content"
+    let mut looking = Looking {
+        wire,
+        found: &mut found,
     };
-    each(turns, |at, turn| {
-        let path = format!("{list}[{at}]");
-        let Some([parts, output]) = members(turn, [inner, "output"]) else {
-            return;
-        };
-        let mut looking = Looking {
-            wire,
-            found: &mut found,
-        };
-        looking.parts(parts, &format!("{path}.{inner}"), DEEP);
-        if wire == Wire::Responses {
-            let path = format!("{path}.output");
-            match output {
-                Some(list) if list.starts_with('[') => looking.parts(output, &path, DEEP),
-                Some(one) => looking.responses(one, &path),
-                None => {}
-            }
+    if wire == Wire::Messages {
+        looking.parts(system, "system", DEEP);
+    }
+    if wire == Wire::Generate {
+        for system in [camel, snake].into_iter().flatten() {
+            looking.turn(system, "systemInstruction", inner);
         }
+    }
+    each(turns.unwrap_or_default(), |at, turn| {
+        looking.turn(turn, &format!("{list}[{at}]"), inner);
     });
     found
 }
+
+/// Where a chat's parts have what stands at an address; the last three are of Mistral, DashScope and those who follow them.
+const PLACES: [(&str, Sense); 6] = [
+    ("image_url", Sense::Image),
+    ("audio_url", Sense::Sound),
+    ("video_url", Sense::Film),
+    ("video", Sense::Film),
+    ("document_url", Sense::Document),
+    ("file_url", Sense::Document),
+];
 
 struct Looking<'a> {
     wire: Wire,
@@ -115,8 +119,23 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
+    fn turn(&mut self, turn: &str, path: &str, inner: &str) {
+        let Some([parts, output]) = members(turn, [inner, "output"]) else {
+            return;
+        };
+        self.parts(parts, &format!("{path}.{inner}"), DEEP);
+        if self.wire == Wire::Responses {
+            let path = format!("{path}.output");
+            match output {
+                Some(list) if list.starts_with('[') => self.parts(output, &path, DEEP),
+                Some(one) => self.responses(one, &path),
+                None => {}
+            }
+        }
+    }
+
     fn parts(&mut self, list: Option<&str>, path: &str, deep: usize) {
-        let Some(list) = list.filter(|list| deep > 0 && list.starts_with('[')) else {
+        let Some(list) = list.filter(|_| deep > 0) else {
             return;
         };
         each(list, |at, part| {
@@ -132,42 +151,46 @@ impl Looking<'_> {
 
     /// `{"type":"image_url","image_url":{"url"}}`; some servers take the address itself, and sounds and films the same way.
     fn chat(&mut self, part: &str, path: &str) {
-        let names = ["image_url", "input_audio", "audio_url", "video_url", "file"];
-        let Some([image, sound, sound_url, film, file]) = members(part, names) else {
+        let Some(places) = members(part, PLACES.map(|(name, _)| name)) else {
             return;
         };
-        self.at(Sense::Image, image, &format!("{path}.image_url"));
-        self.at(Sense::Sound, sound_url, &format!("{path}.audio_url"));
-        self.at(Sense::Film, film, &format!("{path}.video_url"));
-        if sound.is_some() {
-            self.add(Sense::Sound, format!("{path}.input_audio"), None);
+        for ((name, sense), place) in PLACES.into_iter().zip(places) {
+            let path = format!("{path}.{name}");
+            match place {
+                Some(list) if list.starts_with('[') => each(list, |at, one| {
+                    self.at(sense, Some(one), &format!("{path}[{at}]"));
+                }),
+                place => self.at(sense, place, &path),
+            }
         }
+        let [sound, file] = members(part, ["input_audio", "file"]).unwrap_or_default();
+        self.sound(sound, path);
         if let Some(file) = file {
             self.lying(Sense::Document, format!("{path}.file"), file);
+            let data = members(file, ["file_data"]).and_then(|[data]| data);
+            self.bytes(Sense::Document, data, &format!("{path}.file.file_data"));
         }
     }
 
     fn responses(&mut self, part: &str, path: &str) {
-        let names = ["type", "image_url", "input_audio", "file_url"];
-        let Some([kind, image, sound, file]) = members(part, names) else {
+        let names = ["type", "image_url", "input_audio", "file_url", "file_data"];
+        let Some([kind, image, sound, file, data]) = members(part, names) else {
             return;
         };
         match string(kind).as_deref() {
-            Some("input_image" | "computer_screenshot") => {
-                self.at(Sense::Image, image, &format!("{path}.image_url"));
-                if image.is_none() {
-                    self.lying(Sense::Image, path.to_owned(), part);
-                }
+            Some("input_image" | "computer_screenshot") if image.is_none() => {
+                self.lying(Sense::Image, path.to_owned(), part);
             }
             Some("input_file") if file.is_none() => {
                 self.lying(Sense::Document, path.to_owned(), part);
             }
-            Some("input_file") => self.at(Sense::Document, file, &format!("{path}.file_url")),
-            _ if sound.is_some() => {
-                self.add(Sense::Sound, format!("{path}.input_audio"), None);
-            }
             _ => {}
         }
+        // Whatever it is called: a reader may go by the member and not by the type.
+        self.at(Sense::Image, image, &format!("{path}.image_url"));
+        self.at(Sense::Document, file, &format!("{path}.file_url"));
+        self.bytes(Sense::Document, data, &format!("{path}.file_data"));
+        self.sound(sound, path);
     }
 
     fn messages(&mut self, part: &str, path: &str, deep: usize) {
@@ -183,11 +206,13 @@ impl Looking<'_> {
             _ => return,
         };
         let Some(source) = source else { return };
-        let url = members(source, ["url"]).and_then(|[url]| url);
+        let [url, content] = members(source, ["url", "content"]).unwrap_or_default();
         match url {
             Some(_) => self.at(sense, url, &format!("{path}.source.url")),
             None => self.lying(sense, format!("{path}.source"), source),
         }
+        // A document may be made of blocks, images among them.
+        self.parts(content, &format!("{path}.source.content"), deep - 1);
     }
 
     fn generate(&mut self, part: &str, path: &str, deep: usize) {
@@ -204,14 +229,24 @@ impl Looking<'_> {
         else {
             return;
         };
-        if let Some(inline) = inline.or(inline_snake) {
+        // Where both spellings stand, which of them is read is the provider's to know.
+        for inline in [inline, inline_snake].into_iter().flatten() {
             self.add(sense_of(inline), format!("{path}.inlineData"), None);
         }
-        if let Some(file) = file.or(file_snake) {
-            let uri = members(file, ["fileUri", "file_uri"]);
-            let uri = uri.and_then(|[camel, snake]| camel.or(snake));
+        for file in [file, file_snake].into_iter().flatten() {
+            self.googles(file, path);
+        }
+        for answer in [answer, answer_snake].into_iter().flatten() {
+            let parts = members(answer, ["parts"]).and_then(|[parts]| parts);
+            self.parts(parts, &format!("{path}.functionResponse.parts"), deep - 1);
+        }
+    }
+
+    fn googles(&mut self, file: &str, path: &str) {
+        let uris = members(file, ["fileUri", "file_uri"]).unwrap_or_default();
+        for uri in uris.into_iter().flatten() {
             // What lies in a store of Google's is named by another scheme.
-            let at = string(uri).filter(|uri| !uri.starts_with("gs://"));
+            let at = string(Some(uri)).filter(|uri| !uri.starts_with("gs://"));
             self.found.push(Medium {
                 path: format!("{path}.fileData.fileUri"),
                 sense: sense_of(file),
@@ -219,9 +254,31 @@ impl Looking<'_> {
                 url: at,
             });
         }
-        if let Some(answer) = answer.or(answer_snake) {
-            let parts = members(answer, ["parts"]).and_then(|[parts]| parts);
-            self.parts(parts, &format!("{path}.functionResponse.parts"), deep - 1);
+    }
+
+    fn sound(&mut self, sound: Option<&str>, path: &str) {
+        let Some(sound) = sound else { return };
+        let path = format!("{path}.input_audio");
+        self.add(Sense::Sound, path.clone(), None);
+        // Mistral takes it without an object around it.
+        match members(sound, ["data"]) {
+            Some([data]) => self.bytes(Sense::Sound, data, &format!("{path}.data")),
+            None => self.bytes(Sense::Sound, Some(sound), &path),
+        }
+    }
+
+    /// What is to be bytes, in base64 or in a data URL. A server may read what is neither as an address.
+    fn bytes(&mut self, sense: Sense, value: Option<&str>, path: &str) {
+        let Some(spelt) = value.filter(|spelt| spelt.starts_with('"')) else {
+            return;
+        };
+        let inner = spelt.trim_matches('"');
+        if inner.is_empty() || is_base64(inner) || starts_data(inner) {
+            return;
+        }
+        // It may be spelt with escapes, as PHP writes each `/`.
+        if string(value).is_some_and(|text| !is_base64(&text)) {
+            self.at(sense, value, path);
         }
     }
 
@@ -235,11 +292,8 @@ impl Looking<'_> {
             (Some(value), path.to_owned())
         };
         // The bytes of a picture are not copied to see that they are none.
-        let is_here = spelt.is_some_and(|spelt| {
-            let start = spelt.trim_start_matches(['"', ' ']).get(..5);
-            start.is_some_and(|start| start.eq_ignore_ascii_case("data:"))
-        });
-        let url = string(spelt.filter(|_| !is_here));
+        let is_here = |spelt: &&str| starts_data(spelt.trim_start_matches(['"', ' ']));
+        let url = string(spelt.filter(|spelt| !is_here(spelt)));
         self.add(sense, path, url);
     }
 
@@ -277,7 +331,17 @@ fn sense_of(data: &str) -> Sense {
     }
 }
 
+/// Whether it is a data URL.
+fn starts_data(text: &str) -> bool {
+    let start = text.get(..5);
+    start.is_some_and(|start| start.eq_ignore_ascii_case("data:"))
+}
+
+/// Each element. An object that stands where a list belongs is one of one: Google reads it so.
 fn each<'a>(list: &'a str, mut look: impl FnMut(usize, &'a str)) {
+    if list.starts_with('{') {
+        return look(0, list);
+    }
     let Ok(mut walk) = Walk::open(list.as_bytes(), b'[') else {
         return;
     };

@@ -87,6 +87,12 @@ fn each_api_says_what_it_needs_under_its_own_names() {
     }
 }
 
+#[test]
+fn a_tool_that_stands_alone_is_one() {
+    let body = json!({"tools": {"functionDeclarations": [{"name": "f"}]}});
+    assert_eq!(told(Wire::Generate, body), "Tools tools");
+}
+
 const INSIDE: &str = "http://10.0.0.1/a.png";
 
 fn chat(part: Value) -> Value {
@@ -108,10 +114,85 @@ fn addresses_are_found_where_an_api_has_them() {
         (Wire::Responses, json!({"input": [file]}), "input[0].content[0].file_url"),
         (Wire::Messages, chat(document), "messages[0].content[0].source.url"),
         (Wire::Generate, json!({"contents": [{"parts": [part]}]}), "contents[0].parts[0].fileData.fileUri"),
+        (Wire::Chat, chat(json!({"type": "document_url", "document_url": INSIDE})), "messages[0].content[0].document_url"),
+        (Wire::Chat, chat(json!({"type": "video", "video": [INSIDE]})), "messages[0].content[0].video[0]"),
+        (Wire::Chat, chat(json!({"type": "file", "file": {"file_url": "x", "file_data": "QQ=="}, "file_url": {"url": INSIDE}})), "messages[0].content[0].file_url.url"),
     ];
     for (wire, body, path) in cases {
+        let mut found = urls(wire, body.clone());
+        found.retain(|(_, url)| url.is_some());
         let expected = vec![(path.to_owned(), Some(INSIDE.to_owned()))];
-        assert_eq!(urls(wire, body.clone()), expected, "{body}");
+        assert_eq!(found, expected, "{body}");
+    }
+}
+
+#[test]
+fn what_must_be_bytes_is_an_address_where_it_is_none() {
+    let of = |part: Value| {
+        let mut found = urls(Wire::Chat, chat(part));
+        found.retain(|(_, url)| url.is_some());
+        found
+    };
+    let file =
+        |data: &str| json!({"type": "file", "file": {"file_data": data, "filename": "x.pdf"}});
+    for bytes in [
+        "JVBERi0xLjQK",
+        "JVBER\ni0=",
+        "data:application/pdf;base64,JVBERi0=",
+        "",
+    ] {
+        assert_eq!(of(file(bytes)), vec![], "{bytes}");
+    }
+    for address in [INSIDE, "//10.0.0.1/x", "some text"] {
+        let expected = vec![(
+            "messages[0].content[0].file.file_data".to_owned(),
+            Some(address.to_owned()),
+        )];
+        assert_eq!(of(file(address)), expected);
+    }
+    let escaped = br#"{"messages":[{"content":[{"file":{"file_data":"a\/b=\n"}}]}]}"#;
+    let scan = scan_json(escaped).unwrap();
+    let media = needs(Wire::Chat, escaped, scan.says).media;
+    assert!(media.iter().all(|one| one.url.is_none()), "{media:?}");
+    for (sound, at) in [
+        (json!(INSIDE), ""),
+        (json!({"data": INSIDE, "format": "wav"}), ".data"),
+    ] {
+        let found = of(json!({"type": "input_audio", "input_audio": sound}));
+        let path = format!("messages[0].content[0].input_audio{at}");
+        assert_eq!(found, vec![(path, Some(INSIDE.to_owned()))]);
+    }
+    let input = json!({"input": [{"content": [{"type": "input_file", "file_data": INSIDE}]}]});
+    assert!(
+        urls(Wire::Responses, input)
+            .contains(&("input[0].content[0].file_data".into(), Some(INSIDE.into())))
+    );
+}
+
+#[test]
+fn an_address_is_found_wherever_an_api_reads_one() {
+    let part = json!({"file_data": {"file_uri": INSIDE, "mime_type": "image/png"}});
+    let both = json!({"fileData": {"fileUri": "gs://a/b"}, "file_data": {"file_uri": INSIDE}});
+    let image = json!({"type": "image", "source": {"type": "url", "url": INSIDE}});
+    let document = json!({"type": "document", "source": {"type": "content", "content": [image]}});
+    let answer = json!({"type": "tool_result", "content": [document]});
+    #[rustfmt::skip]
+    let cases = [
+        (Wire::Generate, json!({"contents": {"parts": part}}), "contents[0].parts[0].fileData.fileUri"),
+        (Wire::Generate, json!({"contents": [{"parts": part}]}), "contents[0].parts[0].fileData.fileUri"),
+        (Wire::Generate, json!({"contents": [{"parts": [both]}]}), "contents[0].parts[0].fileData.fileUri"),
+        (Wire::Generate, json!({"systemInstruction": {"parts": [part]}}), "systemInstruction.parts[0].fileData.fileUri"),
+        (Wire::Generate, json!({"system_instruction": {"parts": part}}), "systemInstruction.parts[0].fileData.fileUri"),
+        (Wire::Generate, json!({"contents": {"parts": {"functionResponse": {"parts": part}}}}), "contents[0].parts[0].functionResponse.parts[0].fileData.fileUri"),
+        (Wire::Messages, chat(document.clone()), "messages[0].content[0].source.content[0].source.url"),
+        (Wire::Messages, chat(answer), "messages[0].content[0].content[0].source.content[0].source.url"),
+        (Wire::Messages, json!({"system": [image], "messages": []}), "system[0].source.url"),
+        (Wire::Responses, json!({"input": [{"content": [{"type": "input_image", "file_url": INSIDE}]}]}), "input[0].content[0].file_url"),
+        (Wire::Responses, json!({"input": [{"content": [{"type": "input_file", "image_url": INSIDE}]}]}), "input[0].content[0].image_url"),
+    ];
+    for (wire, body, path) in cases {
+        let expected = (path.to_owned(), Some(INSIDE.to_owned()));
+        assert!(urls(wire, body.clone()).contains(&expected), "{body}");
     }
 }
 
@@ -167,6 +248,11 @@ fn a_faulty_schema_is_told_with_its_whole_path() {
         (
             Wire::Generate,
             json!([{"functionDeclarations": [{"name": "f", "parameters": schema}]}]),
+            "tools[0].functionDeclarations[0].parameters.properties.city.type",
+        ),
+        (
+            Wire::Generate,
+            json!({"functionDeclarations": {"name": "f", "parameters": schema}}),
             "tools[0].functionDeclarations[0].parameters.properties.city.type",
         ),
         (

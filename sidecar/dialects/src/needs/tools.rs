@@ -85,6 +85,10 @@ fn each(
     check: impl Fn(usize, &str) -> Result<(), AskFault>,
 ) -> Result<(), AskFault> {
     let Some(list) = list else { return Ok(()) };
+    // Google takes an object for a list of one.
+    if list.starts_with('{') {
+        return check(0, list);
+    }
     let Ok(mut walk) = Walk::open(list.as_bytes(), b'[') else {
         return Ok(());
     };

@@ -20,6 +20,11 @@ const TOKENS: [(&str, usize); 12] = [
     ("user-", 20),
 ];
 
+/// What is said before a key that no such beginning tells: xAI's own are shown by their ends, `up***56`.
+const KEY_FOLLOWS: &str = "API key provided: ";
+/// How many stars stand for what a provider hides of a key, and more.
+const HIDDEN: &str = "***";
+
 /// `text` without them, read until `most` bytes are written: cutting first could leave a part of a secret.
 pub(super) fn redact(text: &str, most: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(most));
@@ -27,7 +32,11 @@ pub(super) fn redact(text: &str, most: usize) -> String {
     let mut before = None;
     while let Some(first) = rest.chars().next().filter(|_| clean.len() < most) {
         let at_start = !before.is_some_and(is_of_token);
-        let secret = if at_start { secret_length(rest) } else { None };
+        let secret = match at_start {
+            true if clean.ends_with(KEY_FOLLOWS) => key_length(rest),
+            true => secret_length(rest),
+            false => None,
+        };
         let length = secret.unwrap_or(first.len_utf8());
         let (taken, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
         clean.push_str(if secret.is_some() { MASK } else { taken });
@@ -43,15 +52,37 @@ fn secret_length(text: &str) -> Option<usize> {
 }
 
 fn token_length(text: &str) -> Option<usize> {
-    TOKENS.iter().find_map(|(prefix, least)| {
+    let known = TOKENS.iter().find_map(|(prefix, least)| {
         let tail = text.strip_prefix(prefix)?;
-        let length = tail
-            .bytes()
-            .take_while(|byte| is_of_token(char::from(*byte)))
-            .count();
+        let length = token_end(tail);
         let masked = tail.get(..length).is_some_and(|tail| tail.contains('*'));
         (masked || length >= *least).then_some(prefix.len() + length)
-    })
+    });
+    known.or_else(|| half_hidden_length(text))
+}
+
+/// Of a word whose ends are shown, or one of them: `up***56`, `****abcd`. Stars around a whole word are Markdown's.
+fn half_hidden_length(text: &str) -> Option<usize> {
+    let length = token_end(text);
+    let word = text.get(..length)?;
+    let (before, after) = word.split_once(HIDDEN)?;
+    let after = after.trim_start_matches('*');
+    let is_marked = before.is_empty() && after.ends_with('*');
+    let shows = !before.is_empty() || !after.is_empty();
+    (shows && !is_marked).then_some(length)
+}
+
+/// Of a key that is said to be one, whatever it is made of.
+fn key_length(text: &str) -> Option<usize> {
+    let ends = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '\\');
+    let word = text.split(ends).next()?;
+    let length = word.trim_end_matches(['.', ',', ';', ')']).len();
+    (length > 0).then_some(length)
+}
+
+fn token_end(text: &str) -> usize {
+    let of_token = |byte: &u8| is_of_token(char::from(*byte));
+    text.bytes().take_while(of_token).count()
 }
 
 fn is_of_token(letter: char) -> bool {
@@ -130,6 +161,18 @@ mod tests {
             ),
             ("key sk-ab***xy given", "key [redacted] given"),
             (
+                "Incorrect API key provided: up***56. You can",
+                "Incorrect API key provided: [redacted]. You can",
+            ),
+            (
+                "Incorrect API key provided: id.secret. You can",
+                "Incorrect API key provided: [redacted]. You can",
+            ),
+            (
+                "api key: ****abcd is invalid",
+                "api key: [redacted] is invalid",
+            ),
+            (
                 "in organization org-AbCdEf0123456789 on tokens",
                 "in organization [redacted] on tokens",
             ),
@@ -155,6 +198,8 @@ mod tests {
         for text in [
             "task-1234567890 and risk-1234567890",
             "org-mode, sk-learn",
+            "***so***, a ** b and ***",
+            "no API key provided: ",
             "see https://platform.openai.com/docs/guides.",
             "image https://example.com/a.png at http://93.184.216.34/x",
             "naïve — 日本語",

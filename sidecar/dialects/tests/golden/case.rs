@@ -136,7 +136,7 @@ impl Case {
             model: ask
                 .as_ref()
                 .map_or("public-model".into(), |ask| ask.model.clone()),
-            request_id: "req-0123456789abcdef".into(),
+            request_id: "req_0123456789abcdef".into(),
             now: 1_767_225_600,
             wants_usage: ask.is_none_or(|ask| ask.wants_usage),
             as_array: self.note("as_array") == Some("true"),

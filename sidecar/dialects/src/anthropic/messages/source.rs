@@ -11,8 +11,8 @@ pub(super) fn read_source(
     source: Look<'_, '_>,
     others: &mut Vec<Beyond>,
 ) -> Result<Option<Source>, AskFault> {
-    let (mut kind, mut media_type, mut data, mut place) = (String::new(), None, None, None);
-    let mut foreign = None;
+    let (mut kind, mut media_type, mut data) = (String::new(), None, None);
+    let (mut place, mut file, mut foreign) = (None, None, None);
     source.members(|name, value| {
         match name {
             "type" => {
@@ -22,7 +22,8 @@ pub(super) fn read_source(
             }
             "media_type" => media_type = Some(value.string()?),
             "data" => data = Some(value.string()?),
-            "url" | "file_id" => place = Some(value.string()?),
+            "url" => place = Some(value.string()?),
+            "file_id" => file = Some(value.string()?),
             _ => {}
         }
         Ok(())
@@ -42,7 +43,7 @@ pub(super) fn read_source(
             data: STANDARD.encode(data.ok_or_else(lacks("data"))?),
         },
         "url" => Source::Url(place.ok_or_else(lacks("url"))?),
-        "file" => Source::File(place.ok_or_else(lacks("file_id"))?),
+        "file" => Source::File(file.ok_or_else(lacks("file_id"))?),
         _ => return Err(source.lacks("type")),
     };
     Ok(Some(read))

@@ -1,8 +1,8 @@
 //! A caller's `generationConfig`, into sampling, format and reasoning. Called by `read_ask`. What stands at its default is absent.
 
+use super::lenient::{Figure, Integer, Whole};
 use super::read_ask::{Rest, beyond, fault, part};
 use super::{media_in, schema, thinking};
-use crate::json;
 use crate::talk::{Ask, Beyond, Block, Format, Reasoning};
 use crate::text::Text;
 use crate::translate::AskFault;
@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 #[serde(rename_all = "camelCase")]
 struct Config<'a> {
     #[serde(default)]
-    temperature: Option<Number>,
+    temperature: Option<Figure>,
     #[serde(default, alias = "top_p")]
-    top_p: Option<Number>,
+    top_p: Option<Figure>,
     #[serde(default, alias = "top_k")]
     top_k: Option<Whole>,
     #[serde(default, alias = "candidate_count")]
@@ -26,11 +26,11 @@ struct Config<'a> {
     #[serde(default, alias = "stop_sequences")]
     stop_sequences: Option<Vec<String>>,
     #[serde(default, alias = "presence_penalty")]
-    presence_penalty: Option<Number>,
+    presence_penalty: Option<Figure>,
     #[serde(default, alias = "frequency_penalty")]
-    frequency_penalty: Option<Number>,
+    frequency_penalty: Option<Figure>,
     #[serde(default)]
-    seed: Option<i64>,
+    seed: Option<Integer>,
     #[serde(default, alias = "response_logprobs")]
     response_logprobs: Option<bool>,
     #[serde(default)]
@@ -56,28 +56,17 @@ struct Config<'a> {
     rest: Rest<'a>,
 }
 
-/// A whole number, which the SDKs also write as `40.0` and Google's JSON as `"40"`.
-struct Whole(u64);
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Whole, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        json::number(Some(raw.get().trim_matches('"')))
-            .map(Whole)
-            .ok_or_else(|| serde::de::Error::custom(format!("{raw} is no whole number")))
-    }
-}
-
 const PATH: &str = "generationConfig";
 
 /// Reads it.
 pub(super) fn read(raw: &RawValue, ask: &mut Ask) -> Result<(), AskFault> {
     let config: Config<'_> = part(PATH, raw)?;
     beyond(ask, &config.rest, PATH, &[]);
+    let figure = |figure: &Option<Figure>| figure.as_ref().map(|figure| figure.0.clone());
     let is_set = |number: &Number| number.as_f64() != Some(0.0);
     let sampling = &mut ask.sampling;
-    sampling.temperature = config.temperature.clone();
-    sampling.top_p = config.top_p.clone();
+    sampling.temperature = figure(&config.temperature);
+    sampling.top_p = figure(&config.top_p);
     sampling.top_k = config.top_k.as_ref().map(|whole| whole.0);
     sampling.n = config
         .candidate_count
@@ -86,9 +75,9 @@ pub(super) fn read(raw: &RawValue, ask: &mut Ask) -> Result<(), AskFault> {
         .filter(|n| *n != 1);
     sampling.max_output = config.max_output_tokens.as_ref().map(|whole| whole.0);
     sampling.stop = config.stop_sequences.clone().unwrap_or_default();
-    sampling.presence_penalty = config.presence_penalty.clone().filter(is_set);
-    sampling.frequency_penalty = config.frequency_penalty.clone().filter(is_set);
-    sampling.seed = config.seed;
+    sampling.presence_penalty = figure(&config.presence_penalty).filter(is_set);
+    sampling.frequency_penalty = figure(&config.frequency_penalty).filter(is_set);
+    sampling.seed = config.seed.as_ref().map(|whole| whole.0);
     if config.response_logprobs == Some(true) {
         sampling.logprobs = Some(config.logprobs.as_ref().map_or(0, |whole| whole.0));
     }
@@ -136,7 +125,7 @@ struct Thinking<'a> {
     #[serde(default, alias = "include_thoughts")]
     include_thoughts: Option<bool>,
     #[serde(default, alias = "thinking_budget")]
-    thinking_budget: Option<i64>,
+    thinking_budget: Option<Integer>,
     #[serde(borrow, default, alias = "thinking_level")]
     thinking_level: Option<Text<'a>>,
 }
@@ -154,12 +143,11 @@ fn reasoning(raw: &RawValue) -> Result<Option<Reasoning>, AskFault> {
             )
         })?),
     };
+    let budget = said.thinking_budget.map(|whole| whole.0);
     let reasoning = Reasoning {
         effort,
-        budget: said
-            .thinking_budget
-            .and_then(|budget| u64::try_from(budget).ok()),
-        adaptive: said.thinking_budget.is_some_and(|budget| budget < 0),
+        budget: budget.and_then(|budget| u64::try_from(budget).ok()),
+        adaptive: budget.is_some_and(|budget| budget < 0),
         show: said.include_thoughts.filter(|show| *show),
     };
     Ok((reasoning != Reasoning::default()).then_some(reasoning))

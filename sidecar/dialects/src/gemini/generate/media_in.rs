@@ -1,5 +1,6 @@
 //! Images, documents and sound of a caller's, inline or by address. Called by `turns_in` and `config_in`.
 
+use crate::file::{GOOGLES_FILES, guessed};
 use crate::talk::{Ask, Beyond, Block, Source};
 use crate::text::Text;
 use serde::Deserialize;
@@ -87,29 +88,13 @@ pub(super) fn file(
     let uri = data.file_uri.own();
     let said = data.mime_type.map(|text| text.to_ascii_lowercase());
     let media_type = said.unwrap_or_else(|| guessed(&uri).unwrap_or("image/*").into());
-    let is_stored = uri.starts_with("https://generativelanguage.googleapis.com/")
-        || uri.starts_with("gs://")
-        || uri.starts_with("files/");
+    let is_stored =
+        uri.starts_with(GOOGLES_FILES) || uri.starts_with("gs://") || uri.starts_with("files/");
     let source = match is_stored {
         true => Source::File(uri),
         false => Source::Url(uri),
     };
     media(&media_type, source, (detail, None), path, ask)
-}
-
-/// What a file is by its name.
-pub(super) fn guessed(uri: &str) -> Option<&'static str> {
-    let path = uri.split(['?', '#']).next().unwrap_or_default();
-    let (_, ending) = path.rsplit_once('.')?;
-    Some(match ending.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "pdf" => "application/pdf",
-        "txt" => "text/plain",
-        _ => return None,
-    })
 }
 
 fn media(

@@ -1,8 +1,10 @@
 //! A caller's `generateContent`, into `talk`. Called by `translate`. Each member is read by itself, so that a fault can say where it is.
 
+use super::lenient::List;
 use super::{config_in, tools_in, turns_in};
 use crate::Wire;
 use crate::json::is_empty;
+use crate::json::look::HALF;
 use crate::talk::{Ask, Beyond};
 use crate::text::Text;
 use crate::translate::{AskFault, Path};
@@ -14,17 +16,17 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
     #[serde(borrow, default)]
-    contents: Option<Vec<&'a RawValue>>,
+    contents: Option<List<'a>>,
     #[serde(borrow, default, alias = "system_instruction")]
     system_instruction: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tools: Option<Vec<&'a RawValue>>,
+    tools: Option<List<'a>>,
     #[serde(borrow, default, alias = "tool_config")]
     tool_config: Option<&'a RawValue>,
     #[serde(borrow, default, alias = "generation_config")]
     generation_config: Option<&'a RawValue>,
     #[serde(borrow, default, alias = "safety_settings")]
-    safety_settings: Option<Vec<&'a RawValue>>,
+    safety_settings: Option<List<'a>>,
     #[serde(flatten, borrow)]
     rest: Rest<'a>,
 }
@@ -62,9 +64,15 @@ pub(super) fn fault(path: &str, why: &dyn std::fmt::Display) -> AskFault {
     let why = why.to_string();
     // serde_json counts lines from the member's own beginning.
     let why = why.split(" at line ").next().unwrap_or_default();
+    let message = match why {
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+            format!("{path} {HALF}")
+        }
+        why => format!("{path} cannot be read: {why}"),
+    };
     AskFault {
         param: Some(path.to_owned()),
-        message: format!("{path} cannot be read: {why}"),
+        message,
     }
 }
 
@@ -105,15 +113,15 @@ pub(crate) fn read_ask(body: &[u8], path: Path<'_>) -> Result<Ask, AskFault> {
     if let Some(raw) = request.system_instruction {
         turns_in::system(raw, &mut ask)?;
     }
-    turns_in::read(&request.contents.unwrap_or_default(), &mut ask)?;
-    tools_in::read(&request.tools.unwrap_or_default(), &mut ask)?;
+    turns_in::read(&request.contents.unwrap_or_default().0, &mut ask)?;
+    tools_in::read(&request.tools.unwrap_or_default().0, &mut ask)?;
     if let Some(raw) = request.tool_config {
         tools_in::choose(raw, &mut ask)?;
     }
     if let Some(raw) = request.generation_config {
         config_in::read(raw, &mut ask)?;
     }
-    safety(&request.safety_settings.unwrap_or_default(), &mut ask)?;
+    safety(&request.safety_settings.unwrap_or_default().0, &mut ask)?;
     Ok(ask)
 }
 

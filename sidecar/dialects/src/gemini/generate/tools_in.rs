@@ -1,5 +1,6 @@
 //! A caller's `tools` and `toolConfig`, into tools and whether they must be called. Called by `read_ask`.
 
+use super::lenient::List;
 use super::read_ask::{Rest, beyond, fault, part};
 use super::schema;
 use crate::talk::{Ask, Choose, Tool};
@@ -12,7 +13,7 @@ use serde_json::value::RawValue;
 #[serde(rename_all = "camelCase")]
 struct Declared<'a> {
     #[serde(borrow, default, alias = "function_declarations")]
-    function_declarations: Option<Vec<&'a RawValue>>,
+    function_declarations: Option<List<'a>>,
     #[serde(flatten, borrow)]
     rest: Rest<'a>,
 }
@@ -46,7 +47,8 @@ pub(super) fn read(tools: &[&RawValue], ask: &mut Ask) -> Result<(), AskFault> {
         let path = format!("tools[{index}]");
         let declared: Declared<'_> = part(&path, raw)?;
         beyond(ask, &declared.rest, &path, &[]);
-        for (index, raw) in declared.function_declarations.iter().flatten().enumerate() {
+        let functions = declared.function_declarations.unwrap_or_default();
+        for (index, raw) in functions.0.into_iter().enumerate() {
             let path = format!("{path}.functionDeclarations[{index}]");
             let tool = declaration(&path, raw, ask)?;
             ask.tools.push(tool);

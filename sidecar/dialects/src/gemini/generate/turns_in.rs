@@ -4,6 +4,7 @@
 //! its name that has none yet.
 
 use super::ids;
+use super::lenient::List;
 use super::media_in::{FileData, InlineData, MediaResolution, detail, file, inline};
 use super::part::compact;
 use super::read_ask::{Rest, beyond, fault, part};
@@ -19,7 +20,7 @@ struct Content<'a> {
     #[serde(borrow, default)]
     role: Option<Text<'a>>,
     #[serde(borrow, default)]
-    parts: Option<Vec<&'a RawValue>>,
+    parts: Option<List<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +65,7 @@ struct FunctionResponse<'a> {
     #[serde(borrow, default)]
     response: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    parts: Option<Vec<&'a RawValue>>,
+    parts: Option<List<'a>>,
 }
 
 /// The two members that Google reads of what a function answered.
@@ -167,7 +168,7 @@ fn blocks(
     calls: &mut Calls,
 ) -> Result<Vec<Block>, AskFault> {
     let mut blocks = Vec::new();
-    for (index, raw) in content.parts.iter().flatten().enumerate() {
+    for (index, raw) in content.parts.iter().flat_map(|list| &list.0).enumerate() {
         let path = format!("{within}.parts[{index}]");
         let read: Part<'_> = part(&path, raw)?;
         beyond(ask, &read.rest, &path, &["partMetadata", "part_metadata"]);

@@ -3,15 +3,16 @@
 //! Turns of one side that follow each other are one content: Google wants them to alternate, and the results of parallel calls together.
 //! Results stand in a content of their own, before what the user says beside them.
 
-use super::media_in::guessed;
 use super::part::{
     Content, FileData, FunctionCall, FunctionResponse, InlineData, MediaResolution, Part, Response,
     object,
 };
+use super::silence::Silence;
 use super::thinking::Family;
 use super::write_ask::unsayable;
 use crate::Dialect;
 use crate::fields;
+use crate::file::{GOOGLES_FILES, guessed};
 use crate::talk::{Ask, Block, Role, Sealed, Source, Turn};
 use crate::text::Text;
 use crate::translate::Unsayable;
@@ -37,6 +38,8 @@ struct Writing<'a> {
     /// A seal that came alone: of the call that follows it, else of the text before it.
     seal: Option<&'a str>,
     removed_state: bool,
+    /// How many parts of the conversation.
+    written: usize,
 }
 
 pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
@@ -48,11 +51,21 @@ pub(super) fn write(ask: &Ask, family: Family) -> Result<Turns<'_>, Unsayable> {
         after_results: false,
         seal: None,
         removed_state: false,
+        written: 0,
     };
+    let mut silence = Silence::default();
     for (index, turn) in ask.turns.iter().enumerate() {
+        let before = writing.written;
         writing.turn(turn, &fields::turn(ask, index))?;
+        silence.hear(turn.role, index, writing.written > before);
     }
-    Ok(writing.done())
+    match silence.turn() {
+        Some(index) => Err(unsayable(
+            fields::turn(ask, index),
+            "Gemini's API takes no empty turn",
+        )),
+        None => Ok(writing.done()),
+    }
 }
 
 impl<'a> Writing<'a> {
@@ -116,6 +129,7 @@ impl<'a> Writing<'a> {
     }
 
     fn push(&mut self, role: &'static str, part: Part<'a>, apart: bool) {
+        self.written += 1;
         match self.contents.last_mut() {
             Some(last) if last.role == Some(role) && !apart => last.parts.push(part),
             _ => self.contents.push(Content {
@@ -321,7 +335,8 @@ impl<'a> Writing<'a> {
                 Err(unsayable(path, "its models before 2.5 take no addresses"))
             }
             Source::Url(url) => Ok(file(url)),
-            Source::File(uri) if uri.starts_with("https://") || uri.starts_with("gs://") => {
+            // Google's own, and no other address: nobody has looked whether one may be opened.
+            Source::File(uri) if uri.starts_with(GOOGLES_FILES) || uri.starts_with("gs://") => {
                 Ok(file(uri))
             }
             Source::File(_) => Err(unsayable(path, "its store holds no files of another's")),

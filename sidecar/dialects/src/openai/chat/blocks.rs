@@ -1,6 +1,7 @@
 //! The parts of a message's content, read. Called by `read_turn`.
 
 use super::read_ask::beyond;
+use crate::file;
 use crate::json::look::Look;
 use crate::talk::{Beyond, Block, Source};
 use crate::translate::AskFault;
@@ -52,6 +53,8 @@ struct Part {
     kind: String,
     text: Option<String>,
     source: Option<Source>,
+    /// What `file_data` says, and where.
+    data: Option<(String, AskFault)>,
     detail: Option<String>,
     name: Option<String>,
     sound: Option<(String, String)>,
@@ -88,6 +91,8 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
 const KINDS: [&str; 5] = ["text", "refusal", "image_url", "file", "input_audio"];
 /// OpenAI's own mark says the least time that a prefix is kept; Anthropic's shortest is as near as that need be, being a hint.
 const HERE: &str = r#"{"type":"ephemeral"}"#;
+/// And never an address (platform.openai.com/docs/api-reference/chat/create).
+const FILE_DATA: &str = "base64, or a data URL in base64";
 
 impl Part {
     fn image(&mut self, value: Look<'_, '_>) -> Result<(), AskFault> {
@@ -108,13 +113,21 @@ impl Part {
     fn file(&mut self, value: Look<'_, '_>) -> Result<(), AskFault> {
         value.members(|name, value| {
             match name {
-                "file_data" => self.source = Some(source(value)?),
+                "file_data" => {
+                    self.data = Some((value.string()?, value.is_none_of(FILE_DATA)));
+                }
                 "file_id" => self.source = Some(Source::File(value.string()?)),
                 "filename" => self.name = Some(value.string()?),
                 _ => {}
             }
             Ok(())
-        })
+        })?;
+        // The name that says what it is may stand after it.
+        if let Some((text, fault)) = self.data.take() {
+            let name = self.name.as_deref();
+            self.source = Some(file::of_file_data(text, name).ok_or(fault)?);
+        }
+        Ok(())
     }
 
     fn block(self, part: Look<'_, '_>) -> Result<Block, AskFault> {
@@ -150,17 +163,10 @@ impl Part {
 /// A `data:` URL, or another.
 fn source(value: Look<'_, '_>) -> Result<Source, AskFault> {
     let url = value.string()?;
-    let Some(rest) = url.strip_prefix("data:") else {
+    if !url.starts_with("data:") {
         return Ok(Source::Url(url));
-    };
-    let parts = rest.split_once(',');
-    let typed = parts.and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data)));
-    let Some((media_type, data)) = typed else {
-        return Err(value.is_none_of("a data URL in base64"));
-    };
-    let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
-    let data = data.to_owned();
-    Ok(Source::Data { media_type, data })
+    }
+    file::of_data_url(&url).ok_or_else(|| value.is_none_of("a data URL in base64"))
 }
 
 fn audio(value: Look<'_, '_>) -> Result<(String, String), AskFault> {

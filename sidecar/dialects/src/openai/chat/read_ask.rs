@@ -61,6 +61,8 @@ impl Reading {
             "verbosity" if value.text() == "\"medium\"" => {}
             "modalities" if is_text_alone(value)? => {}
             "functions" if value.text() == "[]" => {}
+            // Without functions it says nothing, and with them these are refused.
+            "function_call" if matches!(value.text(), "\"auto\"" | "\"none\"") => {}
             name if is_hint(name) => {}
             _ => ask.beyond.push(beyond(value)),
         }

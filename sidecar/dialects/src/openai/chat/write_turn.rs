@@ -40,12 +40,9 @@ impl<'w, 'a> Turns<'w, 'a> {
     pub(super) fn close(mut self) -> Result<bool, Unsayable> {
         let last = self.ask.turns.len().saturating_sub(1);
         self.write_user(last, None, Vec::new())?;
-        let prefilled = self
-            .ask
-            .turns
-            .last()
-            .is_some_and(|turn| turn.role == Role::Assistant);
-        if prefilled && self.ask.wire == crate::Wire::Messages {
+        let begun = self.ask.turns.last();
+        // In whichever API: a chat answers anew, and the caller would join two beginnings.
+        if begun.is_some_and(|turn| turn.role == Role::Assistant) {
             return Err(self.unsayable(last, "it does not continue what the assistant began"));
         }
         Ok(self.removed_state)
@@ -126,16 +123,18 @@ impl<'w, 'a> Turns<'w, 'a> {
         else {
             return Ok(());
         };
-        let mut text = String::new();
-        if *is_error {
-            text.push_str("Error: ");
-        }
+        let mut texts = Vec::new();
         for block in blocks {
             match block {
-                Block::Text { text: said, .. } => text.push_str(said),
+                Block::Text { text, .. } => texts.push(text.as_str()),
                 Block::Image { .. } | Block::Document { .. } => self.shown.push(block),
                 _ => return Err(self.unsayable(index, "a tool answers in text there")),
             }
+        }
+        // Each is a text of its own, as every other API has them.
+        let mut text = texts.join("\n");
+        if *is_error {
+            text.insert_str(0, "Error: ");
         }
         if text.is_empty() && !blocks.is_empty() {
             text.push_str("The user shows it next.");

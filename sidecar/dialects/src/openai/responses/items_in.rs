@@ -5,6 +5,7 @@
 
 use super::read_ask::beyond;
 use crate::Dialect;
+use crate::file;
 use crate::json::look::Look;
 use crate::talk::{Ask, Beyond, Block, Role, Sealed, Source, Turn};
 use crate::translate::AskFault;
@@ -196,14 +197,17 @@ struct Part {
 
 /// OpenAI's own mark of where a prompt cache may end, as Anthropic's shortest: a hint.
 const HERE: &str = r#"{"type":"ephemeral"}"#;
+/// And never an address, which is `file_url`.
+const FILE_DATA: &str = "base64, or a data URL in base64";
 
 fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Block>, AskFault> {
-    let mut read = Part::default();
+    let (mut read, mut data) = (Part::default(), None);
     part.members(|name, value| {
         match name {
             "type" => read.kind = value.string()?,
             "text" | "refusal" => read.text = Some(value.string()?),
-            "image_url" | "file_data" | "file_url" => read.source = Some(source(value)?),
+            "image_url" | "file_url" => read.source = Some(source(value)?),
+            "file_data" => data = Some((value.string()?, value.is_none_of(FILE_DATA))),
             "file_id" => read.source = Some(Source::File(value.string()?)),
             "detail" => read.detail = Some(value.string()?).filter(|detail| detail != "auto"),
             "filename" => read.name = Some(value.string()?),
@@ -214,6 +218,11 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
         }
         Ok(())
     })?;
+    // The name that says what it is may stand after it.
+    if let Some((text, fault)) = data {
+        let name = read.name.as_deref();
+        read.source = Some(file::of_file_data(text, name).ok_or(fault)?);
+    }
     read.block(part, others)
 }
 
@@ -260,25 +269,13 @@ impl Part {
     }
 }
 
-/// A `data:` URL, or another. Files come as one or as bare base64 of a PDF.
+/// A `data:` URL, or another.
 fn source(value: Look<'_, '_>) -> Result<Source, AskFault> {
     let url = value.string()?;
-    if let Some(rest) = url.strip_prefix("data:") {
-        let parts = rest.split_once(',');
-        let typed = parts.and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data)));
-        let (media_type, data) = typed.ok_or_else(|| value.is_none_of("a data URL in base64"))?;
-        return Ok(Source::Data {
-            media_type: media_type.split(';').next().unwrap_or_default().to_owned(),
-            data: data.to_owned(),
-        });
+    if !url.starts_with("data:") {
+        return Ok(Source::Url(url));
     }
-    if value.path().ends_with("file_data") {
-        return Ok(Source::Data {
-            media_type: "application/pdf".into(),
-            data: url,
-        });
-    }
-    Ok(Source::Url(url))
+    file::of_data_url(&url).ok_or_else(|| value.is_none_of("a data URL in base64"))
 }
 
 fn audio(value: Look<'_, '_>) -> Result<(String, String), AskFault> {

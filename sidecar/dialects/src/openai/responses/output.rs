@@ -217,7 +217,7 @@ impl<'a> Response<'a> {
 pub(super) fn id(prefix: &str, asked: &Asked, index: Option<usize>) -> String {
     let request = asked
         .request_id
-        .strip_prefix("req-")
+        .strip_prefix("req_")
         .unwrap_or(&asked.request_id);
     match index {
         Some(index) => format!("{prefix}_{request}_{index}"),
