@@ -1,5 +1,6 @@
 //! The request that a channel is sent: where, with which headers, and the caller's bytes or a translation of them. Part of `upstream`. It
-//! must never touch a byte of an untouched body but for DESIGN 4.7's closed list.
+//! must never touch a byte of an untouched body but for DESIGN 4.7's closed list, and for what a provider that shares OpenAI's wire would answer
+//! 400 to (`suited`): else a chat of OpenAI's could not fall to Mistral or DeepSeek.
 
 use super::Sending;
 use crate::call::{Call, forwarded, readdress};
