@@ -21,6 +21,7 @@ mod console {
     mod keys;
     mod login;
     mod manifests;
+    mod new_api;
     mod oidc;
     mod seed;
 }

@@ -19,6 +19,7 @@ mod gateway {
     mod hostile;
     mod kept;
     mod metered;
+    mod metrics;
     mod needs;
     mod outage;
     mod quarantine;

@@ -322,6 +322,9 @@ main() {
         # Two of these share the cluster, one after the other.
         begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
         run_tests "all other tests" --workspace
+        if [[ $mode == soak ]]; then
+            run_tests "a million calls in the log" --release --package purser-authority --test ledger million
+        fi
         for lane in cluster kill node; do
             [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
         done

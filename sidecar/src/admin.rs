@@ -1,6 +1,7 @@
 //! What an operator of this process may ask: `/healthz`, `/readyz`, `/configz`, `/metrics`. Served on loopback; the port
 //! on the pod's address lacks `/configz`, and is where the kubelet probes. It must never show a credential.
 
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::server::Phase;
 use crate::spool::Spool;
@@ -26,6 +27,8 @@ pub struct Admin {
     pub spool: Arc<Spool>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
+    /// The seam to time.
+    pub clock: Clock,
     /// Where the process is in its life.
     pub phase: watch::Receiver<Phase>,
     /// Whether this is the loopback port, with everything.
@@ -65,7 +68,8 @@ impl Admin {
         match request.uri().path() {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/metrics" => {
-                let rendered = self.metrics.render(&self.store, &self.spool);
+                let now = self.clock.wall_ms();
+                let rendered = self.metrics.render(&self.store, &self.spool, now);
                 text(StatusCode::OK, rendered)
             }
             "/readyz" => self.ready(),

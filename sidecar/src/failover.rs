@@ -20,8 +20,8 @@ use crate::snapshot::Serving;
 use crate::upstream::{Answer, Attempted, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
 use order::{claim, wait_of};
-use purser_config::Endpoint;
-use purser_config::usage::{End, Failure};
+use purser_config::usage::{End, Failure, Fault};
+use purser_config::{Endpoint, Name};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ struct Trial<'a> {
     call: &'a Call,
     serving: Vec<&'a Serving>,
     outcomes: Vec<Outcome>,
+    /// Where the last attempt failed, and why.
+    failed: Option<(Name, Fault)>,
     reservation: Option<Reservation>,
     bill: Option<Bill>,
     attempts: u32,
@@ -94,6 +96,7 @@ impl Failover {
             call,
             serving,
             outcomes: Vec::new(),
+            failed: None,
             reservation: Some(reservation),
             bill: None,
             attempts: 0,
@@ -307,10 +310,11 @@ impl Trial<'_> {
         });
         let fault = outcome.fault();
         self.failover.metrics.attempt(&serving.series, fault);
-        if fault.is_some() {
+        if let Some(fault) = fault {
             let request = self.call.id.to_str().unwrap_or_default();
             let (channel, next) = (&reach.lane.name, ruling.action.as_str());
             tracing::info!(%channel, request, %outcome, next, "attempt failed");
+            self.failed = Some((channel.clone(), fault));
             self.outcomes.push(outcome.clone());
         }
     }

@@ -21,6 +21,7 @@ pub use memory::Memory;
 pub use request::Reservation;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::reject::Reject;
 use crate::snapshot::Caller;
 use crate::spool::{Spool, ship};
@@ -113,6 +114,8 @@ pub struct Ledger {
     /// The usage records of this process.
     pub spool: Arc<Spool>,
     pub(crate) clock: Clock,
+    /// Where decisions are counted.
+    pub(crate) metrics: Arc<Metrics>,
     authority: Arc<dyn Authority>,
     memory: Arc<Memory>,
     held: Mutex<Open>,
@@ -126,12 +129,13 @@ impl Ledger {
     pub fn new(
         authority: Arc<dyn Authority>,
         memory: Arc<Memory>,
-        spool: Arc<Spool>,
+        (spool, metrics): (Arc<Spool>, Arc<Metrics>),
         clock: Clock,
     ) -> Self {
         Ledger {
             spool,
             clock,
+            metrics,
             authority,
             memory,
             held: Mutex::default(),

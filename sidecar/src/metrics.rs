@@ -1,17 +1,22 @@
 //! What Prometheus sees. Labels come from closed enums or from names that an administrator chose, never from a caller:
-//! no key, no user, no model string. Counted by `gateway`, `failover` and `relay`; shown by `admin`.
+//! no key, no user, no model string. Counted by `gateway`, `ledger`, `failover`, `relay` and `bill`; shown by `admin`.
 
+mod decision;
 mod series;
 
+pub use decision::Decision;
 pub use series::Series;
 
 use crate::circuit::State;
 use crate::spool::Spool;
 use crate::store::Store;
+use decision::Decisions;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
+use purser_config::Name;
+use purser_config::price::Micros;
 use purser_config::usage::Fault;
 use purser_dialects::Usage;
 use series::Found;
@@ -22,6 +27,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     rejects: IntCounterVec,
     attempts: IntCounterVec,
+    failovers: IntCounterVec,
+    decisions: Decisions,
+    charged: IntCounterVec,
     duration: HistogramVec,
     first_content: HistogramVec,
     tokens: IntCounterVec,
@@ -33,6 +41,7 @@ pub struct Metrics {
     config_faults: IntGauge,
     config_published: IntGauge,
     spool_waiting: IntGauge,
+    spool_oldest: IntGauge,
     spool_lost: IntGauge,
     spool_at_fault: IntGauge,
     /// Whether the operator's stream is up.
@@ -95,6 +104,22 @@ impl Maker {
         Ok(made)
     }
 
+    fn failovers(&self) -> prometheus::Result<IntCounterVec> {
+        let help = "Calls that left a channel for another, by what was wrong";
+        self.counters("failovers_total", help, &["channel", "reason"])
+    }
+
+    fn decisions(&self) -> prometheus::Result<Decisions> {
+        let help = "What was decided about the quota of calls";
+        let made = self.counters("quota_decisions_total", help, &["decision"])?;
+        Ok(Decisions::new(&made))
+    }
+
+    fn charged(&self) -> prometheus::Result<IntCounterVec> {
+        let help = "Millionths of a credit that calls paid";
+        self.counters("charged_microcredits_total", help, &["plan"])
+    }
+
     fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
         let made = HistogramVec::new(
             HistogramOpts::new(name, help).buckets(SECONDS.into()),
@@ -112,7 +137,8 @@ impl Metrics {
     /// Only if two had the same name.
     pub fn new() -> prometheus::Result<Self> {
         let make = Maker(Registry::new_custom(Some("purser".into()), None)?);
-        let by_channel = &["plan", "channel", "status"];
+        let by_channel = &["plan", "channel", "model", "status"];
+        let by_model = &["plan", "model", "direction"];
         let by_lane = &["plan", "channel"];
         let whole = "From the head of a request to the end of its answer";
         let first = "From the head of a request to the first content of its answer";
@@ -120,7 +146,10 @@ impl Metrics {
             requests: make.counters("requests_total", "Answered calls", by_channel)?,
             rejects: make.rejects()?,
             attempts: make.counters("attempts_total", "Attempts", &["channel", "outcome"])?,
-            tokens: make.counters("tokens_total", "Tokens reported", &["plan", "direction"])?,
+            failovers: make.failovers()?,
+            decisions: make.decisions()?,
+            charged: make.charged()?,
+            tokens: make.counters("tokens_total", "Tokens reported", by_model)?,
             streams: make.counters("stream_ends_total", "How streams ended", &["end"])?,
             duration: make.seconds("request_duration_seconds", whole, by_lane)?,
             first_content: make.seconds("first_content_seconds", first, by_lane)?,
@@ -129,6 +158,7 @@ impl Metrics {
             config_faults: make.gauge("config_faults", "Resources refused last")?,
             config_published: make.gauge("config_published_timestamp_seconds", "Its version")?,
             spool_waiting: make.gauge("spool_waiting", "Usage records without an authority yet")?,
+            spool_oldest: make.gauge("spool_oldest_seconds", "Age of the oldest of them")?,
             spool_lost: make.gauge("spool_lost", "Usage records that there was no room for")?,
             spool_at_fault: make.gauge("spool_at_fault", "1 while metered calls are refused")?,
             connected: make.gauge("operator_connected", "1 while the operator's stream is up")?,
@@ -143,7 +173,13 @@ impl Metrics {
         if status == 200 {
             return self.found(series).answered.inc();
         }
-        let labels = [&*series.plan, series.channel.as_str(), status_text(status)];
+        let Series {
+            plan,
+            channel,
+            model,
+            ..
+        } = series;
+        let labels = [&**plan, channel.as_str(), &**model, status_text(status)];
         self.requests.with_label_values(&labels).inc();
     }
 
@@ -163,6 +199,22 @@ impl Metrics {
         }
     }
 
+    /// A call left this channel for another.
+    pub fn left(&self, channel: &Name, why: Fault) {
+        let labels = [channel.as_str(), why.as_str()];
+        self.failovers.with_label_values(&labels).inc();
+    }
+
+    /// What was decided about a call's quota.
+    pub fn decided(&self, decision: Decision) {
+        self.decisions.count(decision);
+    }
+
+    /// What a key pays for a call that ended.
+    pub fn charged(&self, series: &Series, credits: Micros) {
+        self.found(series).charged.inc_by(credits);
+    }
+
     /// The end of an answer, its duration, and the time to its first content, in seconds.
     pub fn ended(&self, series: &Series, seconds: f64, first_content: f64) {
         let found = self.found(series);
@@ -178,11 +230,19 @@ impl Metrics {
     }
 
     fn found<'a>(&self, series: &'a Series) -> &'a Found {
-        let Series { plan, channel, .. } = series;
+        let Series {
+            plan,
+            channel,
+            model,
+            ..
+        } = series;
         series.found.get_or_init(|| Found {
-            answered: self
-                .requests
-                .with_label_values(&[&**plan, channel.as_str(), "200"]),
+            answered: self.requests.with_label_values(&[
+                &**plan,
+                channel.as_str(),
+                &**model,
+                "200",
+            ]),
             attempted: self
                 .attempts
                 .with_label_values(&[channel.as_str(), "answered"]),
@@ -192,8 +252,9 @@ impl Metrics {
             first_content: self
                 .first_content
                 .with_label_values(&[&**plan, channel.as_str()]),
-            input: self.tokens.with_label_values(&[&**plan, "input"]),
-            output: self.tokens.with_label_values(&[&**plan, "output"]),
+            input: self.tokens.with_label_values(&[plan, model, "input"]),
+            output: self.tokens.with_label_values(&[plan, model, "output"]),
+            charged: self.charged.with_label_values(&[plan]),
         })
     }
 
@@ -203,9 +264,14 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub fn render(&self, store: &Store, spool: &Spool) -> Vec<u8> {
+    pub fn render(&self, store: &Store, spool: &Spool, wall_ms: u64) -> Vec<u8> {
         let count = |records: u64| i64::try_from(records).unwrap_or(i64::MAX);
         self.spool_waiting.set(count(spool.waiting()));
+        // Where it is being read back from disk, it is as old as it was.
+        if let Some(ended) = spool.oldest() {
+            let age = ended.map_or(0, |ended| wall_ms.saturating_sub(ended) / 1000);
+            self.spool_oldest.set(count(age));
+        }
         self.spool_lost.set(count(spool.lost()));
         let at_fault = spool.trouble().is_some();
         self.spool_at_fault.set(i64::from(at_fault));

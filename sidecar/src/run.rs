@@ -67,7 +67,8 @@ pub fn gateway(
     clock: Clock,
 ) -> anyhow::Result<Arc<Gateway>> {
     let metrics = Arc::new(Metrics::new().context("registering the metrics")?);
-    let ledger = Arc::new(Ledger::new(authority, memory, Arc::new(spool), clock));
+    let kept = (Arc::new(spool), Arc::clone(&metrics));
+    let ledger = Arc::new(Ledger::new(authority, memory, kept, clock));
     Ok(Arc::new(Gateway::new(
         Arc::new(Store::default()),
         ledger,
@@ -131,6 +132,7 @@ impl Sidecar {
             store: Arc::clone(&gateway.store),
             spool: Arc::clone(&gateway.ledger.spool),
             metrics: Arc::clone(&gateway.metrics),
+            clock: gateway.clock,
             phase: phases.clone(),
             whole: true,
         };

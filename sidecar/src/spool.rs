@@ -290,10 +290,18 @@ impl Spool {
         state.last - state.kept
     }
 
+    /// When the call of the oldest record that waits ended, in unix milliseconds; `Some(None)`: none waits; `None`: it is on disk only.
+    pub fn oldest(&self) -> Option<Option<u64>> {
+        let state = self.state();
+        if state.last == state.kept {
+            return Some(None);
+        }
+        state.queue.front().map(|record| Some(ended(record)))
+    }
+
     /// Whether the record of a call that ended more than a few seconds ago still waits, as where no authority takes any.
     pub(crate) fn is_behind(&self, wall_ms: u64) -> bool {
         let state = self.state();
-        let ended = |record: &Record| record.began_ms.saturating_add(record.latency_ms);
         let oldest = state.queue.front();
         let is_old = |record: &Record| ended(record).saturating_add(BEHIND_MS) <= wall_ms;
         oldest.map_or(state.last > state.kept, is_old)
@@ -363,6 +371,11 @@ impl Spool {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the call of a record did, in unix milliseconds.
+fn ended(record: &Record) -> u64 {
+    record.began_ms.saturating_add(record.latency_ms)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn is_exported(what: &str, asked: &BTreeSet<String>) {
 #[test]
 fn the_names_that_are_read_here_are_those_that_a_sidecar_prints() {
     let page = Metrics::new().unwrap();
-    let page = page.render(&Store::default(), &Spool::memory(0));
+    let page = page.render(&Store::default(), &Spool::memory(0), 0);
     let page = String::from_utf8(page).unwrap();
     let samples = page.lines().filter(|line| !line.starts_with('#'));
     let names = samples.filter_map(|line| line.split([' ', '{']).next());

@@ -1,8 +1,21 @@
-//! schemathesis against the served document: whatever it thinks of, no answer is a fault of ours, and every answer fits its own shape. It
-//! needs PURSER_TEST_SCHEMATHESIS, the program of tests/toolchain.sh; without it nothing is said.
+//! schemathesis against the served document: whatever it thinks of, no answer is a fault of ours, and every answer fits its own shape. In a
+//! soak, of twenty thousand cases and more. It needs PURSER_TEST_SCHEMATHESIS, the program of tests/toolchain.sh; without it nothing is said.
 
 use super::setup::House;
+use purser_tests::figures::{figure, soak};
 use std::process::Command;
+
+/// Cases that a soak has at least, and what each route is called with so that there are as many.
+const SOAK_CASES: u64 = 20_000;
+const SOAK_EACH: &str = "450";
+
+/// How many cases it says that it tried.
+fn cases(said: &str) -> u64 {
+    let told = said.split_once("Test cases:").unwrap_or_default().1;
+    let mut words = told.split_whitespace();
+    let number = words.find_map(|word| word.replace(',', "").parse().ok());
+    number.unwrap_or(0)
+}
 
 #[tokio::test]
 async fn whatever_is_sent_every_answer_fits_its_shape_and_none_is_our_fault() {
@@ -11,8 +24,9 @@ async fn whatever_is_sent_every_answer_fits_its_shape_and_none_is_our_fault() {
         return;
     };
     let house = House::start().await;
-    let each = std::env::var("PURSER_FUZZ_EACH").unwrap_or_else(|_| "60".into());
-    let key = house.demo_key();
+    let usual = if soak() { SOAK_EACH } else { "60" };
+    let each = std::env::var("PURSER_FUZZ_EACH").unwrap_or_else(|_| usual.into());
+    let (key, mut tried) = (house.demo_key(), 0);
     for (credential, only) in [
         (&house.token, "^/api"),
         (&key, "^/(dashboard|api/usage|api/log/token)"),
@@ -31,7 +45,10 @@ async fn whatever_is_sent_every_answer_fits_its_shape_and_none_is_our_fault() {
             "{said}{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let cases = said.lines().rev().take(12).collect::<Vec<_>>();
-        println!("{}", cases.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        assert!(cases(&said) > 0, "it does not say how many: {said}");
+        tried += cases(&said);
     }
+    let line = format!("schemathesis: {tried} cases, no 5xx and no answer of another shape");
+    figure("console.txt", &line).unwrap();
+    assert!(!soak() || tried >= SOAK_CASES, "{line}");
 }

@@ -43,12 +43,13 @@ async fn the_pages_tell_what_is_in_force_and_what_happened() {
     );
     let (_, metrics) = sidecar.page("/metrics").await;
     for line in [
-        r#"purser_requests_total{channel="shop/other",plan="open",status="200"} 10"#,
+        r#"purser_requests_total{channel="shop/other",model="m",plan="open",status="200"} 10"#,
         r#"purser_rejects_total{reason="invalid_api_key"} 1"#,
         r#"purser_attempts_total{channel="shop/other",outcome="answered"} 10"#,
         r#"purser_attempts_total{channel="shop/one",outcome="failed"} 5"#,
+        r#"purser_failovers_total{channel="shop/one",reason="failed"} 5"#,
         r#"purser_stream_ends_total{end="done"} 5"#,
-        r#"purser_tokens_total{direction="input",plan="open"}"#,
+        r#"purser_tokens_total{direction="input",model="m",plan="open"}"#,
         r#"purser_request_duration_seconds_count{channel="shop/other",plan="open"} 10"#,
         r#"purser_channel_shut{channel="shop/one"} 1"#,
         r#"purser_channel_shut{channel="shop/other"} 0"#,
@@ -56,6 +57,7 @@ async fn the_pages_tell_what_is_in_force_and_what_happened() {
         "purser_config_loads 1",
         "purser_operator_connected 0",
         "purser_spool_waiting 0",
+        "purser_spool_oldest_seconds 0",
         "purser_spool_at_fault 0",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");

@@ -38,6 +38,12 @@ fn manifests(busy: &Provider, good: &Provider) -> String {
 
 /// `purser up` on these folders, and the address that it serves.
 pub(super) async fn up(files: &Path, data: &Path) -> (Process, SocketAddr) {
+    let (process, address, _) = up_with_admin(files, data).await;
+    (process, address)
+}
+
+/// The same, and the address of its admin port.
+pub(super) async fn up_with_admin(files: &Path, data: &Path) -> (Process, SocketAddr, SocketAddr) {
     let arguments = [
         ["-f", files.to_str().unwrap()],
         ["--data-dir", data.to_str().unwrap()],
@@ -49,10 +55,13 @@ pub(super) async fn up(files: &Path, data: &Path) -> (Process, SocketAddr) {
     let serves = async |process: &Process| {
         let printed = process.stdout();
         let (_, rest) = printed.split_once(" serves http://")?;
-        rest.split_once("/v1  (admin ")?.0.parse().ok()
+        let (address, rest) = rest.split_once("/v1  (admin http://")?;
+        let (admin, _) = rest.split_once(')')?;
+        Some((address.parse().ok()?, admin.parse().ok()?))
     };
-    let address = process.until("the address it serves", SOON, serves).await;
-    (process, address.unwrap())
+    let served = process.until("the address it serves", SOON, serves).await;
+    let (address, admin) = served.unwrap();
+    (process, address, admin)
 }
 
 fn call(stream: bool, more: Value) -> Call {

@@ -5,6 +5,7 @@
 mod act;
 mod answers;
 mod behaviour;
+mod book;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,8 +19,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use behaviour::{Behaviour, Script};
+pub use book::Book;
 
 use crate::wire::{Head, Wire};
+use book::Voice;
 
 /// How many calls the log keeps; the count goes on.
 const LOG: usize = 10_000;
@@ -72,6 +75,7 @@ struct Shared {
     log: Mutex<VecDeque<Received>>,
     followers: Mutex<Vec<mpsc::UnboundedSender<Received>>>,
     counts: watch::Sender<Counts>,
+    book: Mutex<Book>,
 }
 
 /// Open or close the port, and say when it is done.
@@ -91,6 +95,7 @@ impl Provider {
             log: Mutex::default(),
             followers: Mutex::default(),
             counts: watch::Sender::new(Counts::default()),
+            book: Mutex::default(),
         });
         let (doors, orders) = mpsc::channel(1);
         tokio::spawn(keep_port(holder, shared.clone(), orders));
@@ -130,6 +135,11 @@ impl Provider {
     /// What has happened so far.
     pub fn counts(&self) -> Counts {
         *self.shared.counts.borrow()
+    }
+
+    /// What it says that its answers took, of all that are over.
+    pub fn book(&self) -> Book {
+        *locked(&self.shared.book)
     }
 
     /// Calls read to their last byte.
@@ -290,7 +300,11 @@ async fn converse(socket: TcpStream, shared: Arc<Shared>) {
         let call = Received::new(&head, body);
         let behaviour = shared.arrived(&call);
         let in_hand = InHand::new(&shared.counts);
-        let outcome = act::perform(&mut wire, &behaviour, &call).await;
+        let mut voice = Voice::new(&mut wire);
+        let outcome = act::perform(&mut voice, &behaviour, &call).await;
+        if let Some(said) = voice.said {
+            locked(&shared.book).enter(said, outcome.is_err());
+        }
         shared.counts.send_modify(|counts| match outcome {
             Err(_) => counts.abandoned += 1,
             Ok(_) => counts.answered += 1,

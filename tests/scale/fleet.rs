@@ -9,6 +9,7 @@ use purser_config::{Configuration, Name, WhenQuotaUnreachable};
 use purser_sidecar::clock::Clock;
 use purser_sidecar::lane::Lanes;
 use purser_sidecar::ledger::{Answer, Authority, Ledger, Memory, Unreachable};
+use purser_sidecar::metrics::Metrics;
 use purser_sidecar::snapshot::{Caller, Snapshot};
 use purser_sidecar::spool::Spool;
 use serde_json::json;
@@ -85,7 +86,8 @@ impl Fleet {
             };
             let wire = Arc::new(wire) as Arc<dyn Authority>;
             let spool = Arc::new(Spool::memory(1 << 20));
-            let ledger = Arc::new(Ledger::new(wire, Arc::<Memory>::default(), spool, clock));
+            let kept = (spool, Arc::new(Metrics::new().unwrap()));
+            let ledger = Arc::new(Ledger::new(wire, Arc::<Memory>::default(), kept, clock));
             tokio::spawn(Arc::clone(&ledger).run());
             ledgers.push(ledger);
         }

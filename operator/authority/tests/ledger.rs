@@ -9,6 +9,10 @@
     reason = "tests"
 )]
 
+#[path = "../../../tests/harness/figures.rs"]
+#[allow(unreachable_pub, reason = "the harness of another crate")]
+mod figures;
+
 mod ledger {
     pub(crate) mod setup;
 

@@ -70,6 +70,9 @@ impl Open {
             relayed: self.relayed,
         };
         let charge = charge(&ended, &paid.cost, paid.on_abort, paid.reserved);
+        if let Some(serving) = &self.serving {
+            self.ledger.metrics.charged(&serving.series, charge.credits);
+        }
         let reservation = match &paid.drawn {
             Some(drawn) => {
                 let unused = drawn.credits.saturating_sub(charge.credits);

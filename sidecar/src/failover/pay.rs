@@ -53,6 +53,11 @@ impl Trial<'_> {
         if let Some(bill) = &mut self.bill {
             bill.sent(serving);
         }
+        if let Some((channel, why)) = self.failed.take()
+            && channel != serving.reach.lane.name
+        {
+            self.failover.metrics.left(&channel, why);
+        }
         Sending {
             credential,
             most_output,

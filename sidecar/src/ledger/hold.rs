@@ -7,6 +7,7 @@ use super::{ASK_AGAIN, Ledger, PATIENCE};
 use crate::bill::{Bill, Facts};
 use crate::call::Call;
 use crate::clock::draw;
+use crate::metrics::Decision;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
 use purser_config::price::Micros;
@@ -53,8 +54,12 @@ impl Ledger {
         }
         let others = channels.len() < order.len();
         let reserve = self.reserve_for(call, &wanted, (channels, others));
-        self.hold(&mut bill, reserve, (&wanted, plan)).await?;
-        Ok(bill)
+        let held = self.hold(&mut bill, reserve, (&wanted, plan)).await;
+        self.metrics.decided(match &held {
+            Ok(decision) => *decision,
+            Err(reject) => Decision::denied(reject),
+        });
+        held.map(|_| bill)
     }
 
     fn reserve_for(
@@ -82,11 +87,11 @@ impl Ledger {
         bill: &mut Bill,
         mut reserve: Reserve,
         (wanted, plan): (&Wanted, &Plan),
-    ) -> Result<(), Reject> {
+    ) -> Result<Decision, Reject> {
         let began = self.clock.now();
         loop {
             let wait = match self.try_hold(bill, &reserve, wanted).await? {
-                None => return Ok(()),
+                None => return Ok(Decision::Held),
                 Some(wait) => wait,
             };
             if wait == Duration::ZERO {
@@ -95,7 +100,7 @@ impl Ledger {
                 continue;
             }
             if self.goes_on(bill, wanted, plan) {
-                return Ok(());
+                return Ok(Decision::WithoutAuthority);
             }
             if self.clock.now() + ASK_AGAIN > began + PATIENCE {
                 return Err(Reject::QuotaUnavailable { retry: wait });

@@ -3,6 +3,7 @@
 
 use super::stock::Taken;
 use super::{ASK_AGAIN, Authority, Ledger, Memory, PATIENCE, Quota};
+use crate::metrics::Decision;
 use crate::reject::Reject;
 use crate::snapshot::Caller;
 use purser_config::quota::{Ask, GRACE_MS, Grant, LEASE_MS, Limited, Return, Verdict, WINDOW_MS};
@@ -61,9 +62,11 @@ impl Ledger {
         };
         let began = self.clock.now();
         if let Some((by, free_at)) = self.memory.denied_until(&caller.name, began) {
+            self.metrics.decided(Decision::CachedDenial);
             return Err(over(caller, plan, (by, free_at - began)));
         }
         if let Some((held, quota)) = self.ahead(caller, plan, began) {
+            self.metrics.decided(Decision::Granted);
             return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
         }
         let mut asked = began;
@@ -75,6 +78,7 @@ impl Ledger {
                 Asked::Unknown { wait } => wait,
             };
             if let Some((remaining, shared)) = self.share(caller, plan) {
+                self.metrics.decided(Decision::WithoutAuthority);
                 let quota = Quota {
                     limit: plan.requests_per_minute,
                     remaining,
@@ -87,6 +91,7 @@ impl Ledger {
                 return Ok((reservation, quota));
             }
             if self.clock.now() + ASK_AGAIN > began + PATIENCE {
+                self.metrics.decided(Decision::Unavailable);
                 return Err(Reject::QuotaUnavailable { retry: wait });
             }
             tokio::time::sleep(ASK_AGAIN).await;
@@ -176,10 +181,15 @@ impl Ledger {
                     of,
                     generation,
                 };
+                self.metrics.decided(Decision::Granted);
                 Ok(Asked::Granted(held, quota))
             }
-            Verdict::Refused { code, message } => Err(Reject::Refused(code, message)),
+            Verdict::Refused { code, message } => {
+                self.metrics.decided(Decision::Refused);
+                Err(Reject::Refused(code, message))
+            }
             Verdict::Denied { next_free_ms, by } => {
+                self.metrics.decided(Decision::over(by));
                 let wait = Duration::from_millis(next_free_ms);
                 let until = (asked + wait.min(DENIAL_CACHE), asked + wait);
                 self.memory.deny(name, by, until);

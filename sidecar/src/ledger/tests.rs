@@ -4,6 +4,7 @@ use super::request::{DENIAL_CACHE, GRACE};
 use super::*;
 use crate::lane::Lanes;
 use crate::snapshot::Snapshot;
+use crate::store::Store;
 use crate::testing::{channel, configuration, key, plan};
 use purser_config::quota::{Limited, ReserveVerdict, Share, Verdict};
 use purser_config::stream::Version;
@@ -100,11 +101,25 @@ fn granted(token: u64) -> Result<Verdict, Unreachable> {
     })
 }
 
+/// How often each was decided, of those that were.
+fn decided(ledger: &Ledger) -> Vec<String> {
+    let page = ledger.metrics.render(&Store::default(), &ledger.spool, 0);
+    let page = String::from_utf8(page).unwrap();
+    let decisions = page.lines().filter_map(|line| {
+        let (_, word) = line.split_once("purser_quota_decisions_total{decision=\"")?;
+        Some(word.replace("\"}", ""))
+    });
+    decisions.filter(|line| !line.ends_with(" 0")).collect()
+}
+
 fn ledger(authority: &Arc<Scripted>) -> Ledger {
     Ledger::new(
         Arc::clone(authority) as Arc<dyn Authority>,
         Arc::new(Memory::default()),
-        Arc::new(Spool::memory(1 << 20)),
+        (
+            Arc::new(Spool::memory(1 << 20)),
+            Arc::new(Metrics::new().unwrap()),
+        ),
         Clock::start(),
     )
 }
@@ -174,6 +189,8 @@ async fn a_denial_is_answered_here_for_a_second_and_tells_the_whole_wait() {
         };
         assert_eq!((retry, limit), (Duration::from_secs(seconds), 20));
     }
+    let told = ["cached_denial 1", "requests_per_minute 1"];
+    assert_eq!(decided(&ledger), told);
     tokio::time::advance(DENIAL_CACHE).await;
     assert!(ledger.reserve(&caller).await.is_ok());
 }
@@ -195,6 +212,8 @@ async fn without_an_authority_a_share_is_used_and_then_the_call_is_refused() {
         ledger.reserve(&caller).await,
         Err(Reject::QuotaUnavailable { .. })
     ));
+    let told = ["unavailable 1", "without_authority 2"];
+    assert_eq!(decided(&ledger), told);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! The counters of one plan at one channel, looked up once: finding a series by its labels hashes them under a lock, six
-//! times for a call. Kept with the table that a snapshot is built from, so a reload begins them anew and the registry
+//! The counters of one plan's calls of one model at one channel, looked up once: finding a series by its labels hashes them under a
+//! lock, seven times for a call. Kept with the table that a snapshot is built from, so a reload begins them anew and the registry
 //! still has the same ones. Filled by `Metrics` at the first answer; it must never hold a number itself.
 
 use prometheus::{Histogram, IntCounter};
@@ -12,6 +12,8 @@ pub struct Series {
     pub plan: Arc<str>,
     /// The channel, a label.
     pub channel: Name,
+    /// The model as its channel names it, a label: never an alias, nor what a caller wrote.
+    pub model: Arc<str>,
     pub(super) found: OnceLock<Found>,
 }
 
@@ -25,15 +27,18 @@ pub(super) struct Found {
     pub(super) first_content: Histogram,
     pub(super) input: IntCounter,
     pub(super) output: IntCounter,
+    /// Millionths of a credit.
+    pub(super) charged: IntCounter,
 }
 
 impl Series {
     /// Nothing is looked up yet.
-    pub fn new(plan: Arc<str>, channel: Name) -> Self {
+    pub fn new(plan: Arc<str>, channel: Name, model: Arc<str>) -> Self {
         let found = OnceLock::new();
         Series {
             plan,
             channel,
+            model,
             found,
         }
     }

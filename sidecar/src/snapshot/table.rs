@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub struct Serving {
     /// The channel.
     pub reach: Arc<Reach>,
-    /// Where calls of this plan to this channel are counted.
+    /// Where calls of this plan to this model of this channel are counted.
     pub series: Arc<Series>,
     /// Which of its models.
     model: usize,
@@ -137,9 +137,11 @@ impl<'a> Tables<'a> {
             .filter_map(|name| self.reaches.get(name))
         {
             table.limited |= !reach.channel.limits.is_empty();
-            let series = Series::new(Arc::clone(&plan_name), reach.lane.name.clone());
-            let series = Arc::new(series);
             for (at, model) in reach.channel.models.iter().enumerate() {
+                let channel = reach.lane.name.clone();
+                let series =
+                    Series::new(Arc::clone(&plan_name), channel, model.name.as_str().into());
+                let series = Arc::new(series);
                 let allowed = plan.is_some_and(|plan| may_call(model, plan, &key.models));
                 for name in std::iter::once(&model.name).chain(&model.aliases) {
                     if allowed {

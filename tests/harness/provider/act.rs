@@ -5,8 +5,9 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
+use super::book::Voice;
 use super::{Behaviour, Received, answers};
-use crate::wire::{LAST_CHUNK, Wire, chunk};
+use crate::wire::{LAST_CHUNK, chunk};
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(super) enum After {
 }
 
 pub(super) async fn perform(
-    wire: &mut Wire,
+    wire: &mut Voice<'_>,
     behaviour: &Behaviour,
     call: &Received,
 ) -> io::Result<After> {
@@ -74,7 +75,7 @@ pub(super) async fn perform(
 
 /// The behaviours whose fault lies inside a stream.
 async fn perform_stream(
-    wire: &mut Wire,
+    wire: &mut Voice<'_>,
     behaviour: &Behaviour,
     call: &Received,
 ) -> io::Result<After> {
@@ -120,17 +121,25 @@ async fn perform_stream(
         Behaviour::HugeLine(bytes) => {
             event(wire, &answers::content(call, &"x".repeat(*bytes))).await?
         }
-        _ => {
-            event(wire, &answers::opening(call)).await?;
-            return hang(wire).await;
-        }
+        _ => return begin(wire, behaviour, call).await,
     }
     wire.send(LAST_CHUNK).await?;
     Ok(After::Keep)
 }
 
+/// A stream that is begun and never ended.
+async fn begin(wire: &mut Voice<'_>, behaviour: &Behaviour, call: &Received) -> io::Result<After> {
+    event(wire, &answers::opening(call)).await?;
+    if let Behaviour::CountsThenHangs(count) = behaviour {
+        for number in 0..*count {
+            event(wire, &answers::counted(call, number)).await?;
+        }
+    }
+    hang(wire).await
+}
+
 async fn answer(
-    wire: &mut Wire,
+    wire: &mut Voice<'_>,
     call: &Received,
     (chunks, interval): (usize, Duration),
 ) -> io::Result<After> {
@@ -147,7 +156,7 @@ async fn answer(
 }
 
 async fn contents(
-    wire: &mut Wire,
+    wire: &mut Voice<'_>,
     call: &Received,
     (chunks, interval): (usize, Duration),
 ) -> io::Result<()> {
@@ -161,7 +170,7 @@ async fn contents(
     Ok(())
 }
 
-async fn truncate(wire: &mut Wire, call: &Received) -> io::Result<After> {
+async fn truncate(wire: &mut Voice<'_>, call: &Received) -> io::Result<After> {
     let (_, kind, body) = answers::plain(call, 5);
     wire.send(head(200, &[("content-type".into(), kind.into())], body.len()).as_bytes())
         .await?;
@@ -169,7 +178,7 @@ async fn truncate(wire: &mut Wire, call: &Received) -> io::Result<After> {
     Ok(After::Close)
 }
 
-async fn trickle(wire: &mut Wire, call: &Received, every: Duration) -> io::Result<After> {
+async fn trickle(wire: &mut Voice<'_>, call: &Received, every: Duration) -> io::Result<After> {
     let (code, kind, body) = answers::plain(call, 5);
     let mut whole = head(code, &[("content-type".into(), kind.into())], body.len()).into_bytes();
     whole.extend(body);
@@ -180,7 +189,7 @@ async fn trickle(wire: &mut Wire, call: &Received, every: Duration) -> io::Resul
     Ok(After::Keep)
 }
 
-async fn echo(wire: &mut Wire, call: &Received) -> io::Result<After> {
+async fn echo(wire: &mut Voice<'_>, call: &Received) -> io::Result<After> {
     let mut headers: Vec<_> = call
         .headers
         .iter()
@@ -193,14 +202,16 @@ async fn echo(wire: &mut Wire, call: &Received) -> io::Result<After> {
 }
 
 async fn respond(
-    wire: &mut Wire,
+    wire: &mut Voice<'_>,
     code: u16,
     headers: &[(String, String)],
     body: &[u8],
 ) -> io::Result<()> {
     let mut whole = head(code, headers, body.len()).into_bytes();
     whole.extend_from_slice(body);
-    wire.send(&whole).await
+    wire.send(&whole).await?;
+    wire.told(body);
+    Ok(())
 }
 
 fn head(code: u16, headers: &[(String, String)], length: usize) -> String {
@@ -217,28 +228,28 @@ fn json_type() -> [(String, String); 1] {
     [("content-type".into(), "application/json".into())]
 }
 
-async fn open_stream(wire: &mut Wire) -> io::Result<()> {
+async fn open_stream(wire: &mut Voice<'_>) -> io::Result<()> {
     wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req_mock\r\ntransfer-encoding: chunked\r\n\r\n").await
 }
 
-async fn event(wire: &mut Wire, text: &str) -> io::Result<()> {
+async fn event(wire: &mut Voice<'_>, text: &str) -> io::Result<()> {
     // An empty chunk would end the body.
-    if text.is_empty() {
-        Ok(())
-    } else {
-        wire.send(&chunk(text.as_bytes())).await
+    if !text.is_empty() {
+        wire.send(&chunk(text.as_bytes())).await?;
+        wire.told(text.as_bytes());
     }
+    Ok(())
 }
 
 /// Waits, unless the caller leaves first.
-async fn pause(wire: &mut Wire, wait: Duration) -> io::Result<()> {
+async fn pause(wire: &mut Voice<'_>, wait: Duration) -> io::Result<()> {
     tokio::select! {
         () = tokio::time::sleep(wait) => Ok(()),
         () = wire.peer_left() => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }
 
-async fn hang(wire: &mut Wire) -> io::Result<After> {
+async fn hang(wire: &mut Voice<'_>) -> io::Result<After> {
     tokio::select! {
         () = wire.peer_left() => Err(io::ErrorKind::ConnectionAborted.into()),
         never = pending() => never,

@@ -21,7 +21,7 @@ pub(super) fn plain(call: &Received, words: usize) -> (u16, &'static str, Vec<u8
     let asked = call.json();
     let model = asked["model"].as_str().unwrap_or("mock-model");
     let text = words_up_to(words);
-    let usage = json!({"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words});
+    let usage = usage(words);
     let body = match endpoint(call) {
         "chat/completions" => {
             json!({"id": "chatcmpl-1", "object": "chat.completion", "created": CREATED, "model": model,
@@ -114,6 +114,17 @@ pub(super) fn content(call: &Received, text: &str) -> String {
     }
 }
 
+/// The n-th event that carries content, with what was used until then; of chat alone.
+pub(super) fn counted(call: &Received, number: usize) -> String {
+    let mut chunk = chat_chunk(call, json!({"content": word(number)}), Value::Null);
+    chunk["usage"] = usage(number + 1);
+    data(&chunk)
+}
+
+fn usage(words: usize) -> Value {
+    json!({"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words})
+}
+
 /// The events after the last content: finish, usage where it was asked for, `[DONE]` where the API has it.
 pub(super) fn closing(call: &Received, words: usize) -> String {
     if endpoint(call) == anthropic::PATH {
@@ -137,8 +148,7 @@ pub(super) fn closing(call: &Received, words: usize) -> String {
     if call.json()["stream_options"]["include_usage"] == Value::Bool(true) {
         let mut last = finish(Value::Null);
         last["choices"] = json!([]);
-        last["usage"] =
-            json!({"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words});
+        last["usage"] = usage(words);
         events += &data(&last);
     }
     events + "data: [DONE]\n\n"

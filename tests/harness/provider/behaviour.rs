@@ -47,6 +47,8 @@ pub enum Behaviour {
     PingsOnly(Duration),
     /// 200, the chunk that names the role, then silence.
     RoleOnlyThenHang,
+    /// So many content chunks, each with the tokens that were used until then, as vLLM's `continuous_usage_stats` has it; then silence.
+    CountsThenHangs(usize),
     /// One event line with so many bytes of content.
     HugeLine(usize),
     /// A redirect with this status to this place.

@@ -289,3 +289,30 @@ async fn calls_in_hand_are_counted() {
         .unwrap();
     assert_eq!(counts.most_at_once, 2);
 }
+
+#[tokio::test]
+async fn the_book_has_what_was_said_of_answers_whose_caller_left_too() {
+    let provider = meets(Behaviour::healthy()).await;
+    let call = |stream| Call::chat("m", "hello", stream);
+    let whole = call(false).send(provider.address()).await.unwrap();
+    whole.body().await.unwrap();
+    provider.set(Behaviour::status(500)).await.unwrap();
+    let failed = call(false).send(provider.address()).await.unwrap();
+    failed.body().await.unwrap();
+    provider.set(Behaviour::CountsThenHangs(2)).await.unwrap();
+    let mut left = call(true).send(provider.address()).await.unwrap();
+    for _ in 0..3 {
+        left.next().await.unwrap().unwrap();
+    }
+    drop(left);
+    let over = provider.until("both to be over", |counts| counts.abandoned == 1);
+    over.await.unwrap();
+    let expected = Book {
+        calls: 2,
+        left: 1,
+        input: 14,
+        cached: 0,
+        output: 5 + 2,
+    };
+    assert_eq!(provider.book(), expected);
+}

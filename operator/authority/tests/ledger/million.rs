@@ -1,6 +1,8 @@
-//! How fast a person finds something among a million calls, and what a record costs whoever keeps it. Run by hand:
-//! `cargo test --release -p purser-authority --test ledger million -- --ignored --nocapture`.
+//! How fast a person finds something among a million calls, and what a record costs whoever keeps it, in a SQLite file and in a PostgreSQL.
+//! Takes minutes and means something in a release build alone, so it is part of a soak. By hand:
+//! `PURSER_TEST_SOAK=1 cargo test --release -p purser-authority --test ledger million`.
 
+use crate::figures::{figure, soak};
 use crate::setup::*;
 use purser_authority::ledger::{By, Ledger, Outcome, Paging, Query, Scope};
 use purser_config::Name;
@@ -8,6 +10,8 @@ use purser_config::calendar::DAY_MS;
 use purser_config::usage::{End, Record};
 use std::time::{Duration, Instant};
 
+/// Where figures are kept.
+const FIGURES: &str = "ledger.txt";
 const CALLS: u64 = 1_000_000;
 const DAYS: u64 = 30;
 /// How many records a sidecar ships at once.
@@ -95,9 +99,7 @@ async fn fill(what: &str, ledger: &Ledger) {
     }
     let each = |took: Duration| took.as_secs_f64() * 1e6 / CALLS as f64;
     let (whole, thread) = (each(begun.elapsed()), each(computed() - before));
-    println!(
-        "{what:9} keep {CALLS} records: {whole:.1} us each, of the writing thread {thread:.1} us computing"
-    );
+    figure(FIGURES, &format!("{what} keep {CALLS} records: {whole:.1} us each, of the writing thread {thread:.1} us computing")).unwrap();
 }
 
 /// Asks a question in as many ways, and says how long the slowest of twenty took.
@@ -112,12 +114,13 @@ async fn timed(what: &str, count: u64, ask: impl AsyncFn(u64)) -> bool {
     took.sort();
     let at = |part: usize| took[(took.len() - 1) * part / 100];
     let (p50, p95) = (at(50), at(95));
-    let word = if p95 <= BAR { "" } else { "   over the bar" };
-    println!(
-        "{what:58} p50 {:7.2} ms   p95 {:7.2} ms{word}",
-        p50.as_secs_f64() * 1e3,
-        p95.as_secs_f64() * 1e3
-    );
+    let word = if p95 <= BAR { "" } else { ", over the bar" };
+    let ms = |took: Duration| took.as_secs_f64() * 1e3;
+    figure(
+        FIGURES,
+        &format!("{what}: p50 {:.2} ms, p95 {:.2} ms{word}", ms(p50), ms(p95)),
+    )
+    .unwrap();
     p95 <= BAR
 }
 
@@ -241,14 +244,14 @@ async fn measured(what: &str, ledger: &Ledger) -> bool {
                 .await
                 .unwrap();
         };
-        held &= timed(&format!("{what:9} list: {}", lists(0)[at].0), 60, ask).await;
+        held &= timed(&format!("{what} list: {}", lists(0)[at].0), 60, ask).await;
     }
     for at in 0..sums(0).len() {
         let ask = async |turn| {
             let (_, query, by) = sums(turn).swap_remove(at);
             ledger.sums(query, by).await.unwrap();
         };
-        held &= timed(&format!("{what:9} sums: {}", sums(0)[at].0), 40, ask).await;
+        held &= timed(&format!("{what} sums: {}", sums(0)[at].0), 40, ask).await;
     }
     let tail = async |turn| {
         ledger
@@ -256,7 +259,7 @@ async fn measured(what: &str, ledger: &Ledger) -> bool {
             .await
             .unwrap();
     };
-    held & timed(&format!("{what:9} tail: the last hundred"), 60, tail).await
+    held & timed(&format!("{what} tail: the last hundred"), 60, tail).await
 }
 
 async fn a_million(what: &str, store: Store) -> bool {
@@ -268,8 +271,11 @@ async fn a_million(what: &str, store: Store) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes, and means something in a release build alone"]
 async fn a_million_calls_are_searched_within_the_bar() {
+    if !soak() || cfg!(debug_assertions) {
+        println!("skipped: this is no release build, or PURSER_TEST_SOAK is not set");
+        return;
+    }
     let mut held = a_million("sqlite", Store::sqlite()).await;
     if let Some(store) = Store::postgres().await {
         held &= a_million("postgres", store).await;

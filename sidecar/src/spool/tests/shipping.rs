@@ -124,3 +124,20 @@ async fn records_are_shipped_once_the_disk_has_them() {
     }
     run.abort();
 }
+
+#[test]
+fn the_oldest_record_that_waits_is_told_by_when_its_call_ended() {
+    let spool = Spool::memory(1 << 20);
+    assert_eq!(spool.oldest(), Some(None));
+    let later = Record {
+        began_ms: 5_000,
+        ..record("b")
+    };
+    for record in [record("a"), later] {
+        spool.outcome(record);
+    }
+    for (kept, ended) in [(0, Some(1_800)), (1, Some(5_800)), (2, None)] {
+        spool.kept(&spool.id(), kept);
+        assert_eq!(spool.oldest(), Some(ended));
+    }
+}

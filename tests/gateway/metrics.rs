@@ -1,0 +1,137 @@
+//! What is counted of calls: under which words, and that no caller can add one. Read from
+//! `/metrics`, as Prometheus does.
+
+use super::records::up_with_admin;
+use super::setup::{KEY, SOON, Sidecar, channel, configuration, model, scaled};
+use purser_config::Channel;
+use purser_tests::provider::{Behaviour, Provider};
+use purser_tests::sse_client::Call;
+use purser_tests::wire::Wire;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use tokio::task::JoinSet;
+
+const CALLERS: usize = 8;
+const SHOP_KEY: &str = "sk-metrics0-0123456789abcdefghijklmnopqrstuv";
+
+/// The series of a page, without their values.
+fn series(page: &str) -> BTreeSet<String> {
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    let names = samples.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned()));
+    names.collect()
+}
+
+/// The n-th call: a key, a model, a user and a path of its own, or some of them.
+fn strange(number: usize) -> Call {
+    let (key, name) = (
+        format!("sk-stranger-{number:040}"),
+        format!("model-{number}"),
+    );
+    let known = |model: &str| {
+        let body = format!(
+            r#"{{"model":"{model}","user":"team:{number}","messages":[{{"role":"user","content":"{number}"}}]}}"#
+        );
+        Call::post("/v1/chat/completions", body)
+    };
+    match number % 6 {
+        0 => known("m").key(&key),
+        1 => known(&name).key(KEY),
+        2 => known("m").key(KEY),
+        3 => known("nick").key(KEY),
+        4 => Call::get(&format!("/v1/models/{name}")).key(KEY),
+        _ => Call::post(&format!("/v1/{name}"), "{}").key(KEY),
+    }
+}
+
+/// Calls on connections that stay open, each read to its end.
+async fn ask_all(address: SocketAddr, numbers: impl Iterator<Item = usize>) {
+    let mut wire = Wire::connect(address).await.unwrap();
+    for number in numbers {
+        wire.send(&strange(number).bytes(address)).await.unwrap();
+        let head = wire.head().await.unwrap().unwrap();
+        wire.body(head.rest()).await.unwrap();
+        if !head.keeps_open() {
+            wire = Wire::connect(address).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_any_keys_and_models_grow_no_series() {
+    let busy = Provider::start(Behaviour::status(503)).await.unwrap();
+    let good = Provider::start(Behaviour::healthy()).await.unwrap();
+    let mut named = model("m");
+    named.aliases = vec!["nick".into()];
+    let models = vec![named];
+    let first = Channel {
+        models: models.clone(),
+        ..channel(&busy)
+    };
+    let second = Channel {
+        models,
+        priority: 1,
+        ..channel(&good)
+    };
+    let all = configuration(&[("busy", first), ("good", second)]);
+    let sidecar = Sidecar::start(&all).await;
+    let address = sidecar.address;
+    ask_all(address, 0..60).await;
+    let before = series(&sidecar.page("/metrics").await.1);
+    let calls = scaled(10_000);
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        callers.spawn(ask_all(address, (60 + caller..calls).step_by(CALLERS)));
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
+    }
+    let page = sidecar.page("/metrics").await.1;
+    let after = series(&page);
+    let new: Vec<_> = after.difference(&before).collect();
+    assert_eq!(new, Vec::<&String>::new(), "after {calls} calls");
+    for strange in ["stranger", "model-", "nick", "team"] {
+        assert!(!page.contains(strange), "{strange} is a label in\n{page}");
+    }
+}
+
+fn manifests(provider: &Provider) -> String {
+    format!(
+        "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {{name: metered}}\nspec: {{models: {{allow: ['*']}}, maxOutputTokens: 50, limits: {{requestsPerMinute: 4}}, credits: {{grant: '10'}}, prices: [{{models: ['*'], perMillionTokens: {{input: '3', output: '15'}}}}]}}\n---\n\
+         apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {{name: one, namespace: shop}}\nspec: {{plan: metered}}\n---\n\
+         apiVersion: v1\nkind: Secret\nmetadata: {{name: one-key, namespace: shop}}\nstringData: {{apiKey: {SHOP_KEY}}}\n---\n\
+         apiVersion: purser.dev/v1alpha1\nkind: ProviderChannel\nmetadata: {{name: one, namespace: shop}}\nspec: {{provider: OpenAICompatible, baseURL: '{}', models: [{{name: m}}]}}\n",
+        provider.url()
+    )
+}
+
+#[tokio::test]
+async fn what_the_authority_decides_and_what_calls_pay_is_counted() {
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let [files, data] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    std::fs::write(files.path().join("shop.yaml"), manifests(&provider)).unwrap();
+    let (mut process, address, admin) = up_with_admin(files.path(), data.path()).await;
+    for status in [200, 200, 200, 200, 429, 429] {
+        let answer = Call::chat("m", "hello", false)
+            .key(SHOP_KEY)
+            .send(address)
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status);
+        answer.body().await.unwrap();
+    }
+    let page = Call::get("/metrics").send(admin).await.unwrap();
+    let page = String::from_utf8(page.body().await.unwrap().to_vec()).unwrap();
+    // The provider reports 7 tokens read and 5 written, at 3 and 15 millionths.
+    let paid = 4 * (7 * 3 + 5 * 15);
+    for line in [
+        r#"purser_quota_decisions_total{decision="granted"} 4"#.to_owned(),
+        r#"purser_quota_decisions_total{decision="held"} 4"#.to_owned(),
+        r#"purser_quota_decisions_total{decision="requests_per_minute"} 1"#.to_owned(),
+        r#"purser_quota_decisions_total{decision="cached_denial"} 1"#.to_owned(),
+        r#"purser_quota_decisions_total{decision="without_authority"} 0"#.to_owned(),
+        format!(r#"purser_charged_microcredits_total{{plan="metered"}} {paid}"#),
+    ] {
+        assert!(page.contains(&line), "{line} is not in\n{page}");
+    }
+    assert!(process.end(SOON).await.unwrap().success());
+}
