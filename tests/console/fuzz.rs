@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Cases that a soak has at least, and what each route is called with so that there are as many.
 const SOAK_CASES: u64 = 20_000;
-const SOAK_EACH: &str = "450";
+const SOAK_EACH: &str = "550";
 
 /// How many cases it says that it tried.
 fn cases(said: &str) -> u64 {
