@@ -16,6 +16,9 @@ use purser_dialects::{Dialect, Named, Scan, estimate};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What OpenAI moderates with where no model is named (platform.openai.com/docs/api-reference/moderations/create); its SDKs name none.
+pub const MODERATES: &str = "omni-moderation-latest";
+
 /// One request.
 pub struct Call {
     /// `x-request-id`.
@@ -61,10 +64,16 @@ impl Call {
         if let Some(named) = &self.named {
             return &named.model;
         }
-        self.scan
-            .model
-            .as_ref()
-            .map_or("", |member| member.value.as_str())
+        match &self.scan.model {
+            Some(member) => &member.value,
+            None if self.leaves_model_out() => MODERATES,
+            None => "",
+        }
+    }
+
+    /// Whether it names no model where OpenAI's API has one of its own for that.
+    pub fn leaves_model_out(&self) -> bool {
+        self.endpoint == Endpoint::Moderations && self.scan.model.is_none()
     }
 
     /// Whether its answer tells tokens that it used: an earlier answer's were told with that.

@@ -110,6 +110,8 @@ pub enum Reject {
 pub enum Fault {
     /// It is not what its API says it is.
     Value,
+    /// It is not there.
+    Missing,
     /// The model, its provider or this gateway cannot do it.
     Unsupported,
     /// An address of an image that nobody here fetches.
@@ -122,6 +124,7 @@ impl Fault {
     fn code(self) -> &'static str {
         match self {
             Fault::Value => "invalid_value",
+            Fault::Missing => "missing_required_parameter",
             Fault::Unsupported => "unsupported_parameter",
             Fault::ImageUrl => "invalid_image_url",
             Fault::ContextLength => "context_length_exceeded",

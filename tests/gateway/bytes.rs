@@ -55,6 +55,22 @@ async fn only_the_model_changes_where_the_provider_calls_it_otherwise() {
 }
 
 #[tokio::test]
+async fn what_names_no_model_to_moderate_with_goes_to_openais_default() {
+    let (sidecar, provider) = echo(|channel| {
+        let one = &mut channel.models[0];
+        one.name = "omni-moderation-latest".into();
+        one.upstream_name = Some("up".into());
+        one.endpoints = vec![Endpoint::Moderations];
+    })
+    .await;
+    let call = Call::post("/v1/moderations", r#"{ "input":"x" }"#).key(KEY);
+    assert_eq!(sidecar.ask(call).await.status(), 200);
+    let seen = provider.last().unwrap();
+    assert_eq!(seen.path, "/v1/moderations");
+    assert_eq!(seen.body, r#"{"model":"up", "input":"x" }"#);
+}
+
+#[tokio::test]
 async fn a_form_passes_untouched_but_for_its_model() {
     let form = |name: &str| {
         let sound = "\u{0}\u{1}--xy\r\n-xyz--\r\n\"";

@@ -164,6 +164,11 @@ fn bodies() -> Vec<Case> {
         post(CHAT, r#"{"model":"../m"}"#).told(404, "model_not_found", "`../m`"),
         post(CHAT, r#"{"model":"M"}"#).told(404, "model_not_found", "`M`"),
         post(CHAT, r#"{"model":"secret"}"#).told(404, "model_not_found", "plan `open`"),
+        post("/v1/moderations", r#"{"input":"x"}"#).told(
+            400,
+            "missing_required_parameter",
+            "`omni-moderation-latest`",
+        ),
         post("/v1/embeddings", GOOD).told(404, "model_not_found", "endpoint"),
     ]
 }

@@ -67,7 +67,7 @@ pub use openai::output_limit::{
 };
 pub use openai::usage_option::{StreamOptions, asks_usage};
 pub use scan::{Member, Says, Scan, ScanFault, scan_json};
-pub use splice::{Edit, replace_model, splice};
+pub use splice::{Edit, member_first, replace_model, splice};
 pub use sse::{
     Array, End, Event, Events, Gate, KEEP_ALIVE, Screen, Tail, TooLong, UsageFilter, Verdict,
     keep_alive,

@@ -31,6 +31,18 @@ impl Edit {
     }
 }
 
+/// The edit after which an object begins with another member; `body` is one, and has none of that name.
+pub fn member_first(body: &[u8], name: &str, value: &str) -> Option<Edit> {
+    let at = body.iter().position(|byte| *byte == b'{')? + 1;
+    let rest = body.get(at..)?.trim_ascii_start();
+    let comma = if rest.first() == Some(&b'}') { "" } else { "," };
+    let value = serde_json::Value::from(value);
+    Some(Edit {
+        span: at..at,
+        bytes: format!("\"{name}\":{value}{comma}").into_bytes().into(),
+    })
+}
+
 /// `body` with all `edits`, in whatever order they are given; insertions at one place keep theirs. Edits that overlap or
 /// are not of this body change nothing at all: half of them could ask for something that none of us meant.
 pub fn splice(body: &Bytes, edits: &mut [Edit]) -> Bytes {
@@ -80,6 +92,18 @@ mod tests {
             replace_model(&body, &span, "a\"b", true),
             br#"{"a":1.0,"model" : "a\"b","b":[ ]}"#.as_slice()
         );
+    }
+
+    #[test]
+    fn a_member_is_put_before_the_others() {
+        for (body, with) in [
+            (r#" {"a":1}"#, r#" {"model":"x\"y","a":1}"#),
+            ("{ }", r#"{"model":"x\"y" }"#),
+        ] {
+            let edit = member_first(body.as_bytes(), "model", "x\"y").unwrap();
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            assert_eq!(splice(&body, &mut [edit]), with.as_bytes());
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use super::Gateway;
 use super::reading::shown;
-use crate::call::Call;
+use crate::call::{Call, MODERATES};
 use crate::failover::gone;
-use crate::reject::Reject;
+use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use crate::way::converses;
 use purser_config::Endpoint;
@@ -14,9 +14,20 @@ use std::time::Duration;
 impl Gateway {
     /// Who may carry the call, or which of the ways there is nobody. Empty: nobody need, it is answered here.
     pub(super) fn serving(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
+        match self.carriers(call) {
+            Err(Reject::ModelUnknown { .. } | Reject::ModelNotInPlan { .. })
+                if call.leaves_model_out() =>
+            {
+                Err(unnamed())
+            }
+            found => found,
+        }
+    }
+
+    fn carriers(&self, call: &Call) -> Result<Vec<Serving>, Reject> {
         let (model, table) = (call.model(), &call.caller.table);
         let named = call.named.is_some() || call.scan.model.is_some();
-        if !named && call.endpoint != Endpoint::Moderations {
+        if !named && !call.leaves_model_out() {
             return Err(Reject::Missing("model"));
         }
         let mut all = table.serving(model).unwrap_or_default().to_vec();
@@ -61,5 +72,16 @@ impl Gateway {
             }),
             _ => Ok(serving),
         }
+    }
+}
+
+/// Whoever names no model means OpenAI's own, which is not here for this key.
+fn unnamed() -> Reject {
+    Reject::Invalid {
+        code: Fault::Missing,
+        param: Some("model".into()),
+        message: format!(
+            "Missing required parameter: 'model'. Without it `{MODERATES}` is meant, and no channel that this key may use serves that. Name one of the models that GET /v1/models shows with the endpoint Moderations, or ask your administrator for that one."
+        ),
     }
 }

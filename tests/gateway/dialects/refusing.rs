@@ -108,7 +108,7 @@ async fn a_provider_s_refusal_is_told_in_the_caller_s_own_form_and_without_what_
 }
 
 /// A status and a body of this API that say that its account or its model is not to be used.
-const UNFIT: [(Api, u16, &str); 7] = [
+const UNFIT: [(Api, u16, &str); 8] = [
     (
         Api::Anthropic,
         401,
@@ -128,6 +128,11 @@ const UNFIT: [(Api, u16, &str); 7] = [
         Api::Anthropic,
         400,
         r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+    ),
+    (
+        Api::OpenAI,
+        400,
+        r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: up***56. You can obtain an API key from https://console.x.ai."}"#,
     ),
     (
         Api::Gemini,
