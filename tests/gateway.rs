@@ -21,6 +21,7 @@ mod gateway {
     mod metered;
     mod metrics;
     mod needs;
+    mod otlp;
     mod outage;
     mod quarantine;
     mod records;

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use purser_config::Name;
 use purser_console::{OidcArgs, WebhookArgs};
+use purser_sidecar::otlp::Collector;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -72,6 +73,9 @@ pub(crate) struct Up {
     /// How people sign in at the console who have no password there.
     #[command(flatten)]
     pub(crate) oidc: OidcArgs,
+    /// The collector of OpenTelemetry that is told of each call, such as http://collector:4318; without it none is.
+    #[arg(long, env = "PURSER_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<Collector>,
     /// Where generated keys and windows are kept between runs; without it they live as long as the process.
     #[arg(long, env = "PURSER_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -71,6 +71,9 @@ async fn serve(args: Up) -> anyhow::Result<ExitCode> {
     let (authority, spool) = Local::open(args.data_dir.as_deref(), clock).await?;
     let authority = Arc::new(authority);
     let gateway = run::gateway(authority.clone(), (Arc::default(), spool), clock)?;
+    if let Some(collector) = &args.otlp {
+        gateway.ledger.tell(collector);
+    }
     let sources = Arc::new(Sources::open(&args).await?);
     let seen = sources.look();
     let keybook = Keybook::open(args.data_dir.clone())?;

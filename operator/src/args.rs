@@ -112,6 +112,9 @@ pub struct Run {
     /// When that image is pulled: Always, IfNotPresent or Never; the kubelet's default when absent.
     #[arg(long, env = "PURSER_INJECT_PULL_POLICY")]
     pub inject_pull_policy: Option<String>,
+    /// The collector of OpenTelemetry that injected sidecars tell of each call, such as http://collector:4318; without it none is told.
+    #[arg(long, env = "PURSER_INJECT_OTLP", value_name = "URL")]
+    pub inject_otlp: Option<String>,
     /// Where the API server asks about pods.
     #[arg(long, default_value = "0.0.0.0:9443")]
     pub listen_webhook: SocketAddr,

@@ -185,6 +185,7 @@ impl Lead {
             operator: operator
                 .unwrap_or_else(|| format!("https://purser-operator.{namespace}.svc:8443")),
             gateway: SharedGateway::of(&self.run).map(|gateway| gateway.url),
+            otlp: self.run.inject_otlp.clone(),
             native: has_native_sidecars(&version.major, &version.minor),
         };
         let metrics = Arc::clone(&self.metrics);

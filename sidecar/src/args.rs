@@ -1,5 +1,6 @@
 //! The sidecar's command line. Every flag has an environment variable, because pods are easier to write with those.
 
+use crate::otlp::Collector;
 use crate::server::HEAD_TIMEOUT;
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
@@ -53,6 +54,9 @@ pub struct Args {
     /// The ApiKey of this pod, NAMESPACE/NAME, for callers without a credential of their own.
     #[arg(long, env = "PURSER_API_KEY_NAME")]
     pub own_key: Option<purser_config::Name>,
+    /// The collector of OpenTelemetry that is told of each call, such as http://collector:4318; without it none is.
+    #[arg(long, env = "PURSER_OTLP", value_name = "URL")]
+    pub otlp: Option<Collector>,
     /// How often the folder or file is looked at, in milliseconds.
     #[arg(long, env = "PURSER_POLL_MS", default_value_t = 1_000)]
     pub poll_ms: u64,

@@ -6,6 +6,7 @@ mod record;
 
 use crate::charge::Stage;
 use crate::ledger::{Drawn, Ledger};
+use crate::otlp::Trace;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
 use crate::spool::Intent;
@@ -35,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) input: u64,
     /// Whether it asks for what an earlier call has paid: it uses no tokens, and no model.
     pub(crate) stored: bool,
+    /// Its place in a trace, where a collector is told.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 /// How a metered call pays.
@@ -159,6 +162,10 @@ impl Bill {
             open.stage = Stage::Attempted;
             open.attempts += 1;
             open.serving = Some(serving.clone());
+            if let Some(trace) = &mut open.facts.trace {
+                let now = open.ledger.clock.now();
+                trace.attempt(serving, now.saturating_sub(open.facts.began.0));
+            }
         }
     }
 
@@ -267,14 +274,23 @@ impl Open {
             false => self.tokens.unwrap_or(counted),
         };
         self.release(sent.then(|| self.occupied(&tokens)));
-        if !self.noted {
+        let (ledger, noted) = (Arc::clone(&self.ledger), self.noted);
+        let trace = self.facts.trace.take();
+        if !sent {
+            if noted {
+                ledger.spool.withdraw(self.id());
+            }
             return;
         }
-        let ledger = Arc::clone(&self.ledger);
-        if sent {
-            ledger.record(self.into_record(end, tokens, reported));
-        } else {
-            ledger.spool.withdraw(self.id());
+        if !noted && trace.is_none() {
+            return;
+        }
+        let record = self.into_record(end, tokens, reported);
+        if let Some((otlp, trace)) = ledger.otlp().zip(trace) {
+            otlp.ended(record.clone(), *trace);
+        }
+        if noted {
+            ledger.record(record);
         }
     }
 

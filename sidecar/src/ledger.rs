@@ -22,10 +22,12 @@ pub use request::Reservation;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::otlp::{Collector, Otlp, Trace};
 use crate::reject::Reject;
 use crate::snapshot::Caller;
 use crate::spool::{Spool, ship};
 use allowance::Allowances;
+use http::HeaderMap;
 use open::Open;
 use purser_config::quota::{
     Ask, Grant, Hold, Reserve, Reserved, Return, Settle, TokenUse, TokensLeft,
@@ -34,7 +36,7 @@ use purser_config::usage::{Batch, Record};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How long a call waits for an authority that is coming back, where its plan does not go on without.
@@ -120,6 +122,8 @@ pub struct Ledger {
     memory: Arc<Memory>,
     held: Mutex<Open>,
     purses: Mutex<Allowances>,
+    /// Who else is told of calls; absent: nobody.
+    otlp: OnceLock<Otlp>,
     /// A question's way to the authority and back, of late, in microseconds.
     round_trip: AtomicU64,
 }
@@ -140,6 +144,7 @@ impl Ledger {
             memory,
             held: Mutex::default(),
             purses: Mutex::default(),
+            otlp: OnceLock::new(),
             round_trip: AtomicU64::new(0),
         }
     }
@@ -153,6 +158,23 @@ impl Ledger {
     pub fn token_uses(&self) -> Vec<TokenUse> {
         let now = self.clock.now();
         self.held().token_uses(now)
+    }
+
+    /// From now on a collector is told of calls, too. Once; later words are not heard.
+    pub fn tell(&self, collector: &Collector) {
+        let start = || Otlp::start(collector, &self.metrics, self.clock);
+        self.otlp.get_or_init(start);
+    }
+
+    /// Who is told of calls beside the authority.
+    pub(crate) fn otlp(&self) -> Option<&Otlp> {
+        self.otlp.get()
+    }
+
+    /// A call's place in a trace, where somebody is told.
+    fn trace(&self, headers: &HeaderMap) -> Option<Box<Trace>> {
+        let trace = |_| Box::new(Trace::of(headers));
+        self.otlp.get().map(trace)
     }
 
     /// A call's record, to be kept for ever.

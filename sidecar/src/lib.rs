@@ -18,6 +18,8 @@
 //! A key that reaches channels of other namespaces is served by the shared gateway: [`handover`] takes its calls there, and there
 //! [`shared`] is the door.
 //!
+//! What is told of calls beyond [`metrics`], where a collector is named: [`otlp`].
+//!
 //! Where configuration comes from: [`source`] (a folder, a file) and [`link`] (the operator); both put it into [`store`].
 //!
 //! Invariant: an upstream address comes from configuration only; never from a body, a query or a header.
@@ -51,6 +53,7 @@ pub mod link;
 pub mod metrics;
 pub mod models;
 pub mod names;
+pub mod otlp;
 pub mod pool;
 pub mod probe;
 pub mod refusals;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::Parser;
 use purser_sidecar::args::{Args, Command};
 use purser_sidecar::clock::Clock;
+use purser_sidecar::gateway::Gateway;
 use purser_sidecar::ledger::{Authority, Memory};
 use purser_sidecar::run::{self, Listen, Sidecar};
 use purser_sidecar::shared::Shared;
@@ -60,11 +61,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         (Arc::clone(&memory), spool(&args)?),
         clock,
     )?;
-    gateway
-        .own
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .key = args.own_key.clone();
+    equip(&args, &gateway);
     obey_files(&args, &gateway.store);
     let orderly = gateway.store.orderly_end();
     let listen = Listen {
@@ -96,6 +93,15 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     };
     sidecar.serve(args.ending(), end).await;
     Ok(())
+}
+
+/// Whose pod this is, and who is told of calls.
+fn equip(args: &Args, gateway: &Gateway) {
+    let mut own = gateway.own.write().unwrap_or_else(PoisonError::into_inner);
+    own.key = args.own_key.clone();
+    if let Some(collector) = &args.otlp {
+        gateway.ledger.tell(collector);
+    }
 }
 
 /// Where the shared gateway is, or what makes this one it.

@@ -30,6 +30,7 @@ pub struct Metrics {
     failovers: IntCounterVec,
     decisions: Decisions,
     charged: IntCounterVec,
+    untold: IntCounterVec,
     duration: HistogramVec,
     first_content: HistogramVec,
     tokens: IntCounterVec,
@@ -120,6 +121,15 @@ impl Maker {
         self.counters("charged_microcredits_total", help, &["plan"])
     }
 
+    fn untold(&self) -> prometheus::Result<IntCounterVec> {
+        let help = "Calls that a collector was not told of";
+        let made = self.counters("otlp_dropped_total", help, &["reason"])?;
+        for reason in ["full", "failed"] {
+            made.with_label_values(&[reason]);
+        }
+        Ok(made)
+    }
+
     fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
         let made = HistogramVec::new(
             HistogramOpts::new(name, help).buckets(SECONDS.into()),
@@ -149,6 +159,7 @@ impl Metrics {
             failovers: make.failovers()?,
             decisions: make.decisions()?,
             charged: make.charged()?,
+            untold: make.untold()?,
             tokens: make.counters("tokens_total", "Tokens reported", by_model)?,
             streams: make.counters("stream_ends_total", "How streams ended", &["end"])?,
             duration: make.seconds("request_duration_seconds", whole, by_lane)?,
@@ -208,6 +219,11 @@ impl Metrics {
     /// What was decided about a call's quota.
     pub fn decided(&self, decision: Decision) {
         self.decisions.count(decision);
+    }
+
+    /// Calls that no collector is told of: too many waited (`full`), or it did not take them (`failed`).
+    pub(crate) fn untold(&self, why: &'static str, calls: u64) {
+        self.untold.with_label_values(&[why]).inc_by(calls);
     }
 
     /// What a key pays for a call that ended.

@@ -218,6 +218,9 @@ async fn flush(ledger: &Ledger) {
             "usage records stay in the spool: no authority took them"
         );
     }
+    if let Some(otlp) = ledger.otlp() {
+        otlp.flush().await;
+    }
 }
 
 /// `[::]` is every address of the pod, of both families; where the machine has no IPv6 it is every one of IPv4.

@@ -40,6 +40,7 @@ fn what_would_not_work_is_refused_and_named() {
             "grants",
         ),
         (json!({"budgets": {"webhook": {"url": "x"}}}), "url"),
+        (json!({"otlp": {"endpoint": "collector:4318"}}), "endpoint"),
         (
             json!({"metrics": {"rules": {"thresholds": {"noLeaderSeconds": 9}}}}),
             "noLeaderSeconds",

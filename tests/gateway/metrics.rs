@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use tokio::task::JoinSet;
 
 const CALLERS: usize = 8;
-const SHOP_KEY: &str = "sk-metrics0-0123456789abcdefghijklmnopqrstuv";
+pub(super) const SHOP_KEY: &str = "sk-metrics0-0123456789abcdefghijklmnopqrstuv";
 
 /// The series of a page, without their values.
 fn series(page: &str) -> BTreeSet<String> {
@@ -94,7 +94,8 @@ async fn calls_of_any_keys_and_models_grow_no_series() {
     }
 }
 
-fn manifests(provider: &Provider) -> String {
+/// A metered plan, its key and a channel.
+pub(super) fn manifests(provider: &Provider) -> String {
     format!(
         "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {{name: metered}}\nspec: {{models: {{allow: ['*']}}, maxOutputTokens: 50, limits: {{requestsPerMinute: 4}}, credits: {{grant: '10'}}, prices: [{{models: ['*'], perMillionTokens: {{input: '3', output: '15'}}}}]}}\n---\n\
          apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {{name: one, namespace: shop}}\nspec: {{plan: metered}}\n---\n\

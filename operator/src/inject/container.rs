@@ -74,6 +74,8 @@ fn environment(settings: &Settings, wish: &Wish<'_>) -> Value {
     ];
     let gateway = settings.gateway.clone();
     all.extend(gateway.map(|gateway| ("PURSER_GATEWAY", gateway)));
+    let otlp = settings.otlp.clone();
+    all.extend(otlp.map(|otlp| ("PURSER_OTLP", otlp)));
     all.extend(wish.says("log").map(|log| ("PURSER_LOG", log.to_owned())));
     all.extend(wish.key.clone().map(|key| ("PURSER_API_KEY_NAME", key)));
     let all = all.into_iter();

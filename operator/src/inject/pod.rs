@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) operator: String,
     /// Where it hands over the calls that it may not make; none without a shared gateway.
     pub(crate) gateway: Option<String>,
+    /// The collector that it tells of calls; none: it tells nobody.
+    pub(crate) otlp: Option<String>,
     /// Whether the cluster has native sidecars (Kubernetes 1.29 and newer).
     pub(crate) native: bool,
 }

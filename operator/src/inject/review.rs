@@ -72,6 +72,7 @@ mod tests {
             pull_policy: None,
             operator: "https://o:8443".into(),
             gateway: None,
+            otlp: None,
             native: true,
         };
         let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
@@ -127,6 +128,7 @@ mod tests {
             pull_policy: None,
             operator: String::new(),
             gateway: None,
+            otlp: None,
             native: true,
         };
         for body in [

@@ -340,6 +340,7 @@ impl Ledger {
             began,
             input,
             stored: call.stored.is_some(),
+            trace: self.trace(&call.headers),
         }
     }
 }

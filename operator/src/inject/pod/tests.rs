@@ -9,6 +9,7 @@ fn settings() -> Settings {
         pull_policy: None,
         operator: "https://purser-operator.purser-system.svc:8443".into(),
         gateway: None,
+        otlp: None,
         native: true,
     }
 }
@@ -182,10 +183,11 @@ fn annotations_choose_image_resources_and_log() {
 }
 
 #[test]
-fn a_sidecar_knows_the_shared_gateway_where_there_is_one() {
-    let of = |gateway: Option<&str>| {
+fn a_sidecar_knows_the_shared_gateway_and_the_collector_where_there_is_one() {
+    let of = |gateway: Option<&str>, otlp: Option<&str>| {
         let settings = Settings {
             gateway: gateway.map(str::to_owned),
+            otlp: otlp.map(str::to_owned),
             ..settings()
         };
         let pod = pod(json!({"containers": []}));
@@ -193,9 +195,11 @@ fn a_sidecar_knows_the_shared_gateway_where_there_is_one() {
             panic!("it is injected");
         };
         let sidecar = &pod["spec"]["initContainers"][0];
-        variable(sidecar, "PURSER_GATEWAY").map(str::to_owned)
+        ["PURSER_GATEWAY", "PURSER_OTLP"].map(|name| variable(sidecar, name).map(str::to_owned))
     };
     let url = "https://purser-gateway.purser-system.svc:8100";
-    assert_eq!(of(Some(url)).as_deref(), Some(url));
-    assert_eq!(of(None), None);
+    let collector = "http://collector.ops.svc:4318";
+    let both = of(Some(url), Some(collector));
+    assert_eq!(both.map(|one| one.unwrap()), [url, collector]);
+    assert_eq!(of(None, None), [None, None]);
 }
