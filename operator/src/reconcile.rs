@@ -131,7 +131,10 @@ impl Reconciler {
             .set(i64::try_from(objects.held).unwrap_or(i64::MAX));
         // 3. publish (to sidecars and the authority)
         let configuration = self.publish(configuration, before);
-        self.hub.reaches(height);
+        // What was decided without a Secret is not all that the cluster holds: a sidecar that a faster replica told of it keeps that.
+        if read.unread.is_empty() {
+            self.hub.reaches(height);
+        }
         self.hub.pods_are(objects.pods.clone()).await;
         self.hub
             .forget_scopes(&objects.audiences().into_iter().collect());
