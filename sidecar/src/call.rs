@@ -157,7 +157,7 @@ pub fn readdress(headers: &mut HeaderMap, from: &HeaderMap, (to, untouched): (Di
 /// The headers of a request that go on to a provider, with the request's id as a plain UUID: some model servers answer
 /// 400 to any other.
 pub fn forwarded(from: &HeaderMap, id: &HeaderValue) -> HeaderMap {
-    let mut headers = chosen(from, &FORWARDED);
+    let mut headers = chosen(from);
     let identity = HeaderValue::from_static("identity");
     headers.insert(header::ACCEPT_ENCODING, identity);
     let plain = id.as_bytes().strip_prefix(b"req_");
@@ -183,12 +183,12 @@ pub fn returned(from: &HeaderMap) -> impl Iterator<Item = (&'static HeaderName, 
         .filter_map(move |(name, value)| Some((known(name)?, value)))
 }
 
-/// The first header of each of these names.
-fn chosen(from: &HeaderMap, names: &'static [HeaderName]) -> HeaderMap {
+/// The first header of each name that goes on.
+fn chosen(from: &HeaderMap) -> HeaderMap {
     // Room for twelve: the next size is allocated several times as slowly.
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in from {
-        if let Some(name) = names.iter().find(|known| *known == name)
+        if let Some(name) = FORWARDED.iter().find(|known| *known == name)
             && let Entry::Vacant(place) = headers.entry(name)
         {
             place.insert(value.clone());

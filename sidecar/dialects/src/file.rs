@@ -2,7 +2,9 @@
 //!
 //! Called by the readers of requests, and by `needs`, which looks for addresses. Must never take an address for bytes.
 
+use crate::json::look::Look;
 use crate::talk::Source;
+use crate::translate::AskFault;
 
 /// Where Google keeps what was uploaded with a key.
 pub(crate) const GOOGLES_FILES: &str = "https://generativelanguage.googleapis.com/";
@@ -29,8 +31,36 @@ pub(crate) fn guessed(name: &str) -> Option<&'static str> {
     })
 }
 
+/// A `data:` URL, or another.
+pub(crate) fn at(value: Look<'_, '_>) -> Result<Source, AskFault> {
+    let url = value.string()?;
+    if !url.starts_with("data:") {
+        return Ok(Source::Url(url));
+    }
+    of_data_url(&url).ok_or_else(|| value.is_none_of("a data URL in base64"))
+}
+
+/// What a caller's `file_data` says, which is never an address (platform.openai.com/docs/api-reference/chat/create): the name that says
+/// what it is may stand after it.
+pub(crate) struct FileData {
+    text: String,
+    fault: AskFault,
+}
+
+impl FileData {
+    pub(crate) fn read(value: Look<'_, '_>) -> Result<FileData, AskFault> {
+        let fault = value.is_none_of("base64, or a data URL in base64");
+        let text = value.string()?;
+        Ok(FileData { text, fault })
+    }
+
+    pub(crate) fn source(self, name: Option<&str>) -> Result<Source, AskFault> {
+        of_file_data(self.text, name).ok_or(self.fault)
+    }
+}
+
 /// What a `data:` URL holds, where it is in base64.
-pub(crate) fn of_data_url(url: &str) -> Option<Source> {
+fn of_data_url(url: &str) -> Option<Source> {
     let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
     let media_type = head.strip_suffix(";base64")?.split(';').next();
     Some(Source::Data {
@@ -40,7 +70,7 @@ pub(crate) fn of_data_url(url: &str) -> Option<Source> {
 }
 
 /// What `file_data` holds: a data URL, or base64 of what the file's name says, else of a PDF. None: it is neither.
-pub(crate) fn of_file_data(text: String, name: Option<&str>) -> Option<Source> {
+fn of_file_data(text: String, name: Option<&str>) -> Option<Source> {
     if !is_base64(&text) {
         return of_data_url(&text);
     }

@@ -64,13 +64,9 @@ pub fn without_foreign(
     let edit = within(body, member, |turn| {
         let keep = sift(wire, turn, provider, excuses);
         removed |= !matches!(keep, Keep::As);
-        match (suits, keep) {
-            (true, Keep::As) => suited(turn, provider),
-            (true, Keep::Instead(turn)) => match suited(&turn, provider) {
-                Keep::As => Keep::Instead(turn),
-                suited => suited,
-            },
-            (_, keep) => keep,
+        match suits {
+            true => keep.then(turn, |turn| suited(turn, provider)),
+            false => keep,
         }
     })?;
     Some((edit, removed))
@@ -116,14 +112,8 @@ pub(crate) fn marks(wire: Wire) -> Marks {
 
 fn sift(wire: Wire, turn: &str, provider: Provider, excuses: bool) -> Keep {
     match wire {
-        Wire::Chat => match message(turn, provider) {
-            Keep::As if excuses => recalled(turn),
-            Keep::Instead(turn) if excuses => match recalled(&turn) {
-                Keep::As => Keep::Instead(turn),
-                recalled => recalled,
-            },
-            keep => keep,
-        },
+        Wire::Chat if excuses => message(turn, provider).then(turn, recalled),
+        Wire::Chat => message(turn, provider),
         Wire::Responses => item(turn),
         Wire::Generate => {
             let mut excuses = excuses;

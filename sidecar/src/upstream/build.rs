@@ -10,13 +10,13 @@ use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use purser_config::{Endpoint, Provider};
+use purser_config::Endpoint;
 use purser_dialects::address::Place;
 use purser_dialects::kept::Stored;
 use purser_dialects::openai::usage_option;
 use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
-    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, member_first,
+    Dialect, Edit, Verb, Wire, asks_usage, is_strict, limit_messages, limit_output, member_first,
     rename_limit, rename_seed, splice,
 };
 
@@ -163,7 +163,8 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
     if json && call.dialect == Dialect::OpenAI {
         edits.extend(usage_option::leave_out(&call.body, &call.scan, provider));
         edits.extend(rename_limit(&call.body, &call.scan, provider, endpoint));
-        edits.extend(rename_seed(&call.body, provider).filter(|_| endpoint == Endpoint::Chat));
+        let seed = (endpoint == Endpoint::Chat).then(|| rename_seed(&call.body, provider));
+        edits.extend(seed.flatten());
     }
     if let Some(most) = sending.most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
@@ -176,8 +177,7 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
 fn sifted(call: &Call, serving: &Serving, credential: usize) -> Option<Edit> {
     let provider = serving.reach.channel.provider;
     // Where something may be missing that another left out, and where ids may have seals, plain words are no proof.
-    let strict = matches!(provider, Provider::Mistral | Provider::DeepSeek);
-    let is_known = call.endpoint != Endpoint::Responses && !strict;
+    let is_known = call.endpoint != Endpoint::Responses && !is_strict(provider);
     if call.room.plain && is_known {
         return None;
     }

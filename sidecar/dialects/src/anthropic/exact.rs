@@ -4,8 +4,7 @@
 //!
 //! Called by the writer of requests. The order of members stays, because the answer follows it. Must never loosen a schema.
 
-use crate::json::name;
-use crate::walk::Walk;
+use crate::json::look::Look;
 
 /// The deepest schema that is looked into; no API takes one as deep.
 const DEEPEST: usize = 64;
@@ -132,14 +131,13 @@ fn is_type(kind: Option<&str>, wanted: &str) -> bool {
 
 /// An object's members, by their names; what is `null` is not one.
 fn members(object: &str) -> Option<Vec<(String, &str)>> {
-    let mut walk = Walk::open(object.as_bytes(), b'{').ok()?;
     let mut members = Vec::new();
-    while let Some((spelt, value)) = walk.member().ok()? {
-        let value = object.get(value)?;
-        if value != "null" {
-            members.push((name(object, spelt).ok()?.into_owned(), value));
-        }
-    }
+    let body = Look::body(object.as_bytes()).ok()?;
+    let read = body.members(|name, value| {
+        members.push((name.to_owned(), value.text()));
+        Ok(())
+    });
+    read.ok()?;
     Some(members)
 }
 

@@ -12,6 +12,20 @@ pub(crate) enum Keep {
     Instead(String),
 }
 
+impl Keep {
+    /// And then what `next` makes of what is left of `text`.
+    pub(crate) fn then(self, text: &str, next: impl FnOnce(&str) -> Keep) -> Keep {
+        match self {
+            Keep::As => next(text),
+            Keep::Out => Keep::Out,
+            Keep::Instead(text) => match next(&text) {
+                Keep::As => Keep::Instead(text),
+                other => other,
+            },
+        }
+    }
+}
+
 /// An array, if anything of it changes.
 pub(crate) fn list(text: &str, mut each: impl FnMut(&str) -> Keep) -> Option<String> {
     let (mut kept, mut changed) = (Vec::new(), false);

@@ -75,26 +75,13 @@ pub(super) fn read_choice(choice: Look<'_, '_>, ask: &mut Ask) -> Result<(), Ask
     Ok(())
 }
 
-/// Whether an answer in JSON must be a tool's call: no schema is enough for "some object", some cannot be kept to, and older models keep to
-/// none.
-pub(super) fn answers_by_tool(ask: &Ask, claude: &Claude<'_>) -> bool {
-    match &ask.format {
-        Format::Text => false,
-        Format::JsonObject => true,
-        Format::JsonSchema { schema, .. } => {
-            !claude.keeps_schemas() || exact(schema.get()).is_none()
-        }
-    }
-}
-
-/// `tools` and `tool_choice`. `thinks`: it is asked to, and then cannot be made to call.
+/// `tools` and `tool_choice`. `answers`: the answer is a tool's call, too; `thinks`: it is asked to, and then cannot be made to call.
 pub(super) fn write_tools(
     object: &mut Object<'_>,
     ask: &Ask,
     claude: &Claude<'_>,
-    thinks: bool,
+    (answers, thinks): (bool, bool),
 ) -> Result<(), Unsayable> {
-    let answers = answers_by_tool(ask, claude);
     if ask.tools.is_empty() && !answers {
         return Ok(());
     }

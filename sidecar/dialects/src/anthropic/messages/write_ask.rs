@@ -1,7 +1,7 @@
 //! A request, written for Anthropic. Called by `translate`. What its models take differs by version: `claude` knows.
 
 use super::thinks::Thinks;
-use super::tools::{answers_by_tool, write_tools};
+use super::tools::write_tools;
 use super::write_turns::write_turns;
 use crate::anthropic::claude::Claude;
 use crate::anthropic::exact::exact;
@@ -30,10 +30,13 @@ pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsay
     if ask.stream {
         object.member("stream", &true);
     }
-    write_tools(&mut object, ask, &claude, thinks.is_on())?;
+    let schema = kept_schema(&ask.format, &claude);
+    // No schema is enough for "some object", some cannot be kept to, and older models keep to none: then it is a tool's call.
+    let answers = !matches!(ask.format, Format::Text) && schema.is_none();
+    write_tools(&mut object, ask, &claude, (answers, thinks.is_on()))?;
     write_sampling(&mut object, ask);
     thinks.write(&mut object, &claude);
-    write_config(&mut object, ask, &thinks, &claude);
+    write_config(&mut object, &thinks, schema.as_deref());
     if let Some(user) = &ask.user {
         object.object("metadata").member("user_id", user);
     }
@@ -133,26 +136,28 @@ fn write_sampling(object: &mut Object<'_>, ask: &Ask) {
     object.some("top_k", sampling.top_k.as_ref());
 }
 
-fn write_config(object: &mut Object<'_>, ask: &Ask, thinks: &Thinks, claude: &Claude<'_>) {
-    let format = match &ask.format {
-        Format::JsonSchema {
-            schema,
-            description,
-            ..
-        } if !answers_by_tool(ask, claude) => {
-            exact(&described(schema.get(), description.as_deref()))
-        }
-        _ => None,
-    };
-    if format.is_none() && thinks.effort().is_none() {
+fn write_config(object: &mut Object<'_>, thinks: &Thinks, schema: Option<&str>) {
+    if schema.is_none() && thinks.effort().is_none() {
         return;
     }
     let mut config = object.object("output_config");
     config.some("effort", thinks.effort());
-    if let Some(schema) = format {
+    if let Some(schema) = schema {
         let mut format = config.object("format");
         format.member("type", "json_schema");
-        format.raw("schema", &schema);
+        format.raw("schema", schema);
+    }
+}
+
+/// The schema that the model keeps its answer to, where it can.
+fn kept_schema(format: &Format, claude: &Claude<'_>) -> Option<String> {
+    match format {
+        Format::JsonSchema {
+            schema,
+            description,
+            ..
+        } if claude.keeps_schemas() => exact(&described(schema.get(), description.as_deref())),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of a message's content, read. Called by `read_turn`.
 
 use super::read_ask::beyond;
-use crate::file;
+use crate::file::{self, FileData};
 use crate::json::look::Look;
 use crate::talk::{Beyond, Block, Source};
 use crate::translate::AskFault;
@@ -53,8 +53,6 @@ struct Part {
     kind: String,
     text: Option<String>,
     source: Option<Source>,
-    /// What `file_data` says, and where.
-    data: Option<(String, AskFault)>,
     detail: Option<String>,
     name: Option<String>,
     sound: Option<(String, String)>,
@@ -91,18 +89,16 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
 const KINDS: [&str; 5] = ["text", "refusal", "image_url", "file", "input_audio"];
 /// OpenAI's own mark says the least time that a prefix is kept; Anthropic's shortest is as near as that need be, being a hint.
 const HERE: &str = r#"{"type":"ephemeral"}"#;
-/// And never an address (platform.openai.com/docs/api-reference/chat/create).
-const FILE_DATA: &str = "base64, or a data URL in base64";
 
 impl Part {
     fn image(&mut self, value: Look<'_, '_>) -> Result<(), AskFault> {
         if value.is_string() {
-            self.source = Some(source(value)?);
+            self.source = Some(file::at(value)?);
             return Ok(());
         }
         value.members(|name, value| {
             match name {
-                "url" => self.source = Some(source(value)?),
+                "url" => self.source = Some(file::at(value)?),
                 "detail" => self.detail = Some(value.string()?).filter(|detail| detail != "auto"),
                 _ => {}
             }
@@ -111,21 +107,18 @@ impl Part {
     }
 
     fn file(&mut self, value: Look<'_, '_>) -> Result<(), AskFault> {
+        let mut data = None;
         value.members(|name, value| {
             match name {
-                "file_data" => {
-                    self.data = Some((value.string()?, value.is_none_of(FILE_DATA)));
-                }
+                "file_data" => data = Some(FileData::read(value)?),
                 "file_id" => self.source = Some(Source::File(value.string()?)),
                 "filename" => self.name = Some(value.string()?),
                 _ => {}
             }
             Ok(())
         })?;
-        // The name that says what it is may stand after it.
-        if let Some((text, fault)) = self.data.take() {
-            let name = self.name.as_deref();
-            self.source = Some(file::of_file_data(text, name).ok_or(fault)?);
+        if let Some(data) = data {
+            self.source = Some(data.source(self.name.as_deref())?);
         }
         Ok(())
     }
@@ -158,15 +151,6 @@ impl Part {
             }
         })
     }
-}
-
-/// A `data:` URL, or another.
-fn source(value: Look<'_, '_>) -> Result<Source, AskFault> {
-    let url = value.string()?;
-    if !url.starts_with("data:") {
-        return Ok(Source::Url(url));
-    }
-    file::of_data_url(&url).ok_or_else(|| value.is_none_of("a data URL in base64"))
 }
 
 fn audio(value: Look<'_, '_>) -> Result<(String, String), AskFault> {

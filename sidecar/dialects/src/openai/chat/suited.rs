@@ -13,7 +13,7 @@ use crate::walk::Walk;
 use purser_config::Provider;
 
 /// Whether anything is spelt otherwise there. Of others it is not known that they refuse it.
-pub(crate) fn is_strict(provider: Provider) -> bool {
+pub fn is_strict(provider: Provider) -> bool {
     matches!(provider, Provider::Mistral | Provider::DeepSeek)
 }
 

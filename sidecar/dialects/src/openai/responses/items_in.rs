@@ -5,7 +5,7 @@
 
 use super::read_ask::beyond;
 use crate::Dialect;
-use crate::file;
+use crate::file::{self, FileData};
 use crate::json::look::Look;
 use crate::talk::{Ask, Beyond, Block, Role, Sealed, Source, Turn};
 use crate::translate::AskFault;
@@ -197,8 +197,6 @@ struct Part {
 
 /// OpenAI's own mark of where a prompt cache may end, as Anthropic's shortest: a hint.
 const HERE: &str = r#"{"type":"ephemeral"}"#;
-/// And never an address, which is `file_url`.
-const FILE_DATA: &str = "base64, or a data URL in base64";
 
 fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Block>, AskFault> {
     let (mut read, mut data) = (Part::default(), None);
@@ -206,8 +204,8 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
         match name {
             "type" => read.kind = value.string()?,
             "text" | "refusal" => read.text = Some(value.string()?),
-            "image_url" | "file_url" => read.source = Some(source(value)?),
-            "file_data" => data = Some((value.string()?, value.is_none_of(FILE_DATA))),
+            "image_url" | "file_url" => read.source = Some(file::at(value)?),
+            "file_data" => data = Some(FileData::read(value)?),
             "file_id" => read.source = Some(Source::File(value.string()?)),
             "detail" => read.detail = Some(value.string()?).filter(|detail| detail != "auto"),
             "filename" => read.name = Some(value.string()?),
@@ -218,10 +216,8 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
         }
         Ok(())
     })?;
-    // The name that says what it is may stand after it.
-    if let Some((text, fault)) = data {
-        let name = read.name.as_deref();
-        read.source = Some(file::of_file_data(text, name).ok_or(fault)?);
+    if let Some(data) = data {
+        read.source = Some(data.source(read.name.as_deref())?);
     }
     read.block(part, others)
 }
@@ -267,15 +263,6 @@ impl Part {
             }
         }))
     }
-}
-
-/// A `data:` URL, or another.
-fn source(value: Look<'_, '_>) -> Result<Source, AskFault> {
-    let url = value.string()?;
-    if !url.starts_with("data:") {
-        return Ok(Source::Url(url));
-    }
-    file::of_data_url(&url).ok_or_else(|| value.is_none_of("a data URL in base64"))
 }
 
 fn audio(value: Look<'_, '_>) -> Result<(String, String), AskFault> {
