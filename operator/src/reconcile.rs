@@ -139,12 +139,9 @@ impl Reconciler {
         self.hub
             .forget_scopes(&objects.audiences().into_iter().collect());
         // 4. hand over (apply and status, in their own time)
-        let taken_over = read
-            .secrets
-            .iter()
-            .filter(|(_, secret)| is_taken_over(secret))
-            .map(|(name, _)| name.clone())
-            .collect();
+        let secrets = read.secrets.iter();
+        let taken_over = secrets.filter(|(_, secret)| is_taken_over(secret));
+        let taken_over = taken_over.map(|(name, _)| name.clone()).collect();
         let (unread, watched) = (read.unread, Arc::clone(&self.namespaces));
         self.effects.send_replace(Some(Arc::new(Publication {
             configuration,
