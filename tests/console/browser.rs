@@ -142,6 +142,13 @@ async fn every_view_is_for_everybody_in_both_themes_and_on_a_phone() {
 }
 
 #[tokio::test]
+async fn a_part_that_does_not_arrive_is_asked_for_again_and_not_for_ever() {
+    let demo = Served::demo().await;
+    demo.run("broken.mjs").await;
+    demo.end().await;
+}
+
+#[tokio::test]
 async fn the_page_is_small_and_soon_there() {
     let demo = Served::demo().await;
     let said = demo.run("weight.mjs").await;

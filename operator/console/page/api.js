@@ -40,6 +40,19 @@ export function query(members) {
   return text ? `?${text}` : "";
 }
 
+/** Asks twice more where no answer comes, which a network that changes is enough for; only what changes nothing may be asked so. */
+async function reach(path, init) {
+  for (const pause of [200, 1000]) {
+    try {
+      return await fetch(path, init);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      await new Promise((done) => setTimeout(done, pause));
+    }
+  }
+  return fetch(path, init);
+}
+
 async function send(method, path, body, { signal, credentials = "omit" } = {}) {
   const headers = { accept: "application/json" };
   const token = session()?.token;
@@ -48,7 +61,7 @@ async function send(method, path, body, { signal, credentials = "omit" } = {}) {
   const init = { method, headers, signal, cache: "no-store", credentials };
   if (body !== undefined) init.body = JSON.stringify(body);
   try {
-    return await fetch(path, init);
+    return await (method === "GET" ? reach(path, init) : fetch(path, init));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The server does not answer. It may be restarting; this page tries again by itself.", 0);

@@ -58,7 +58,7 @@ async function show() {
   const mine = shown;
   mark(name);
   try {
-    const view = await import(`./views/${name}.js`);
+    const view = await load(name);
     if (mine !== shown) return;
     document.title = `${view.title} · ${status.system_name ?? "Purser"}`;
     fill(main);
@@ -66,6 +66,16 @@ async function show() {
     main.querySelector("h1")?.focus({ preventScroll: true });
   } catch (error) {
     if (mine === shown && error.name !== "AbortError") broken(main, error);
+  }
+}
+
+/** A view's module; where it does not arrive, again.js loads the whole page anew. */
+async function load(name) {
+  try {
+    return await import(`./views/${name}.js`);
+  } catch (error) {
+    dispatchEvent(new Event("missing"));
+    throw error;
   }
 }
 

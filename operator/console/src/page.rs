@@ -18,6 +18,7 @@ macro_rules! files {
 
 /// Every file of the folder.
 const FILES: &[(&str, &[u8])] = files![
+    "again.js",
     "api.js",
     "app.css",
     "app.js",

@@ -1,5 +1,5 @@
 // A real browser at the console, for the scripts beside this one. Owns the browser and what it complained of: every script ends by
-// asking that nothing was. It must never know what a page should say.
+// asking that nothing was, and one that fails says what the page showed and what it waited for. It must never know what a page should say.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -26,9 +26,30 @@ export async function withBrowser(act) {
   const browser = await chromium.launch({ executablePath: told.chromium, args: FLAGS });
   try {
     await act(browser);
+  } catch (error) {
+    for (const page of browser.contexts().flatMap((context) => context.pages())) console.error(await portrait(page));
+    throw error;
   } finally {
     await browser.close();
   }
+}
+
+/** What a page has asked for and not been given: the addresses. */
+const waited = new WeakMap();
+
+function watch(page) {
+  const open = new Map();
+  waited.set(page, open);
+  page.on("request", (request) => open.set(request, `${request.method()} ${request.url()}`));
+  page.on("requestfinished", (request) => open.delete(request));
+  page.on("requestfailed", (request) => open.set(request, `${open.get(request)} failed: ${request.failure()?.errorText}`));
+}
+
+/** What a page shows, for whoever reads why a script failed. */
+async function portrait(page) {
+  const body = page.locator("body");
+  const text = await body.innerText({ timeout: 5000 }).catch((error) => `(cannot be read: ${error.message})`);
+  return `the page ${page.url()} shows:\n${text}\nit waits for, or was not given: ${[...(waited.get(page)?.values() ?? [])].join(", ") || "nothing"}\n`;
 }
 
 /** A fresh page of its own profile, and what it complained of or fetched from elsewhere. */
@@ -36,6 +57,7 @@ export async function freshPage(browser, more = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, reducedMotion: "reduce", ...more });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
+  watch(page);
   const complaints = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -49,13 +71,16 @@ export async function freshPage(browser, more = {}) {
   return { page, complaints };
 }
 
+/** What the machine did: Chromium gives up connecting whenever an interface comes or goes, as those of the node stage's pods do. */
+const MOVED = /net::ERR_NETWORK_CHANGED/;
+
 /** A server that refuses is no fault of the page; Chromium writes such answers into the console all the same. */
 export function assertQuiet(complaints, refusals = 0) {
   const refused = complaints.filter((text) =>
     /^Failed to load resource: the server responded with a status of 4\d\d/.test(text),
   );
   assert.deepEqual(
-    complaints.filter((text) => !refused.includes(text)),
+    complaints.filter((text) => !refused.includes(text) && !MOVED.test(text)),
     [],
     "the page complained",
   );
