@@ -18,6 +18,7 @@ mod gateway {
     mod failover;
     mod hostile;
     mod kept;
+    mod left;
     mod metered;
     mod metrics;
     mod needs;

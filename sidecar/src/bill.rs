@@ -8,6 +8,7 @@ use crate::charge::Stage;
 use crate::ledger::{Drawn, Ledger};
 use crate::otlp::Trace;
 use crate::reject::Reject;
+use crate::relay::Drains;
 use crate::snapshot::{Caller, Serving};
 use crate::spool::Intent;
 use http::HeaderValue;
@@ -154,6 +155,19 @@ impl Bill {
     /// Whether what is relayed must be counted token by token, because it may have to be paid by.
     pub(crate) fn counts(&self) -> bool {
         self.most_output().is_some()
+    }
+
+    /// Who reads its answer on where its caller leaves, because its tokens are paid for or limited. Not of a key whose calls at once are
+    /// counted: that one's next call waits for this one's end.
+    pub(crate) fn drains(&self) -> Option<&Drains> {
+        let open = self.0.as_ref().filter(|_| self.counts())?;
+        let plan = open.facts.caller.plan.as_ref()?;
+        (plan.concurrent_requests.is_none() && !open.facts.stored).then_some(&open.ledger.drains)
+    }
+
+    /// The same bill for somebody else to settle; this one is settled.
+    pub(crate) fn take(&mut self) -> Bill {
+        Bill(self.0.take())
     }
 
     /// An attempt at this channel begins.

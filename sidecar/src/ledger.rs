@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::otlp::{Collector, Otlp, Trace};
 use crate::reject::Reject;
+use crate::relay::Drains;
 use crate::snapshot::Caller;
 use crate::spool::{Spool, ship};
 use allowance::Allowances;
@@ -122,6 +123,8 @@ pub struct Ledger {
     memory: Arc<Memory>,
     held: Mutex<Open>,
     purses: Mutex<Allowances>,
+    /// Answers that are read on after their callers left.
+    pub(crate) drains: Drains,
     /// Who else is told of calls; absent: nobody.
     otlp: OnceLock<Otlp>,
     /// A question's way to the authority and back, of late, in microseconds.
@@ -144,6 +147,7 @@ impl Ledger {
             memory,
             held: Mutex::default(),
             purses: Mutex::default(),
+            drains: Drains::default(),
             otlp: OnceLock::new(),
             round_trip: AtomicU64::new(0),
         }
@@ -203,6 +207,7 @@ impl Ledger {
 
     /// Waits until every record is kept, and gives everything back that is held ahead. To be called at the end, while `run` runs.
     pub async fn flush(&self) {
+        self.drains.end().await;
         // Records first: what is given back before them pays for none of them. And what was asked for may yet come.
         let waits = || self.spool.waiting() > 0 || self.purses().is_asking();
         while waits() && self.authority.is_here() {

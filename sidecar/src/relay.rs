@@ -1,15 +1,19 @@
 //! Bytes back to the caller. The first content byte is the commit point: what comes here has passed it. Relays a stream
 //! untouched, watches how it ends, and where it breaks ends it honestly. Called by `gateway`; it must never try again.
 
+mod drain;
 mod manner;
 mod meter;
 mod through;
 mod waiting;
 
+pub(crate) use drain::Drains;
 pub use manner::Manner;
 pub use meter::Meter;
 pub use through::Through;
 pub use waiting::{KEEP_ALIVE_EVERY, Search, Waiting};
+
+use drain::{Drain, Place};
 
 use crate::circuit::Mark;
 use crate::clock::{self, Clock};
@@ -20,7 +24,7 @@ use crate::upstream::{Flow, Kind};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use purser_config::usage::End;
-use purser_dialects::{ErrorBody, Screen, Tail, render};
+use purser_dialects::{ErrorBody, Screen, Tail, Usage, render};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -211,23 +215,18 @@ impl Relay {
         self.through.pass(chunk, &mut self.out)
     }
 
-    /// What was relayed until now, for a bill that no usage may come for, and the usage that came. Of one that is not of the whole
-    /// answer, what was written is at least what was relayed.
+    /// What was relayed until now, for a bill that no usage may come for, and the usage that came.
     fn count(&mut self) {
         let Some(tail) = &self.tail else { return };
-        let tokens = tail
-            .written()
-            .map_or(tail.events(), |written| written.tokens());
-        self.setting.meter.bill.relayed(tokens);
-        let Some(mut usage) = tail.usage() else {
-            return;
-        };
-        if !tail.usage_is_whole() {
-            usage.completion_tokens = usage.completion_tokens.max(tokens);
-            usage.total_tokens = usage.prompt_tokens.saturating_add(usage.completion_tokens);
-            self.setting.meter.bill.guessed();
+        let (tokens, usage) = count(tail);
+        let meter = &mut self.setting.meter;
+        meter.bill.relayed(tokens);
+        if let Some((usage, guessed)) = usage {
+            if guessed {
+                meter.bill.guessed();
+            }
+            meter.usage(usage);
         }
-        self.setting.meter.usage(usage);
     }
 
     /// The alarm is set once and looks, when it rings, whether there was silence: setting it anew with every chunk would
@@ -326,6 +325,17 @@ impl Relay {
         bytes.into()
     }
 
+    /// What goes on after the caller, who pays for what was relayed until now.
+    fn drain(&mut self, place: Place) {
+        let (Some(rest), Some(mut tail)) = (self.rest.take(), self.tail.take()) else {
+            return;
+        };
+        let (tokens, _) = count(&tail);
+        self.setting.meter.bill.relayed(tokens);
+        self.held.drain(..).for_each(|chunk| tail.push(&chunk));
+        Drain::begin(place, &mut self.setting.meter, (rest, tail));
+    }
+
     fn mark_failed(&self) {
         let Setting { reach, clock, .. } = &self.setting;
         let mark = Mark::Failure {
@@ -343,15 +353,35 @@ impl Relay {
     }
 }
 
+/// Tokens that were written until now, counted here, and the usage that came, and whether part of that is guessed. Of one that is not of
+/// the whole answer, what was written is at least what was counted.
+fn count(tail: &Tail) -> (u64, Option<(Usage, bool)>) {
+    let written = tail.written().map(|written| written.tokens());
+    let tokens = written.unwrap_or(tail.events());
+    let guessed = !tail.usage_is_whole();
+    let usage = tail.usage().map(|mut usage| {
+        if guessed {
+            usage.completion_tokens = usage.completion_tokens.max(tokens);
+            usage.total_tokens = usage.prompt_tokens.saturating_add(usage.completion_tokens);
+        }
+        (usage, guessed)
+    });
+    (tokens, usage)
+}
+
 /// The caller left, or everything had gone to it: what was relayed until then is what it may pay for.
 impl Drop for Relay {
     fn drop(&mut self) {
         if self.setting.meter.ended {
             return;
         }
-        self.count();
-        if self.tail.as_ref().is_some_and(Tail::is_done) {
+        let is_done = self.tail.as_ref().is_some_and(Tail::is_done);
+        if is_done {
             self.setting.meter.bill.content_done();
+        }
+        match Drain::place(&self.setting.meter).filter(|_| !is_done) {
+            Some(place) => self.drain(place),
+            None => self.count(),
         }
         self.setting.meter.end(End::ClientLeft);
     }

@@ -92,7 +92,7 @@ fn now_ms() -> u64 {
 }
 
 /// All records, and the ledger that has them.
-async fn read(data: &std::path::Path) -> (Ledger, Vec<Record>) {
+pub(super) async fn read(data: &std::path::Path) -> (Ledger, Vec<Record>) {
     let ledger = Ledger::sqlite(&data.join("ledger.db")).await.unwrap();
     let filter = Filter {
         limit: 100,
