@@ -29,7 +29,7 @@ pub struct UpstreamError {
     pub rate_limited: bool,
     /// The provider does not have the model, or not for us.
     pub model_unknown: bool,
-    /// What the caller asked for is refused, not the account: by a content policy, or where the call came from.
+    /// What the caller asked for is refused, not the account: by a content policy.
     pub policy: bool,
     /// Its `code`.
     pub code: Option<String>,
@@ -49,16 +49,20 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
     let fields = fields(&text);
     let (code, kind) = (fields.code.as_deref(), fields.kind.as_deref());
     let named = |names: &[&str]| either_is_one_of(code, kind, names);
-    // Anthropic has no code for it; how a message begins, unlike what is in it, cannot be a quotation.
-    let money = status == 402 || named(MONEY) || fields.message.starts_with(NO_CREDIT);
+    // How a message begins, unlike what is in it, cannot be a quotation.
+    let begins = |beginnings: &[&str]| {
+        let mut beginnings = beginnings.iter();
+        beginnings.any(|beginning| fields.message.starts_with(beginning))
+    };
+    let money = status == 402 || named(MONEY) || begins(NO_CREDIT);
     let rate_limited = !money && (status == 429 || named(RATE));
     // DeepSeek answers 400 with no code of its own; a whole message, unlike a part of one, cannot be a quotation.
     let model_unknown = (matches!(status, 400 | 403 | 404)
-        && (named(MODEL) || fields.message == "Model Not Exist"))
+        && (named(MODEL) || fields.message == "Model Not Exist" || begins(NOT_FOR_US)))
         || (status == 404 && named(NOT_FOUND));
     let policy = fields.flagged || named(POLICY);
     // xAI says it with 400 and a code that it has for every fault of a request.
-    let bad_key = status == 400 && fields.message.starts_with(WRONG_KEY);
+    let bad_key = status == 400 && begins(WRONG_KEY);
     let Fields {
         message,
         kind,
@@ -130,10 +134,23 @@ pub fn sanitise(body: &[u8]) -> Vec<u8> {
     Told::of(body).render(Dialect::OpenAI, (400, ""))
 }
 
-const NO_CREDIT: &str = "Your credit balance is too low to access the Anthropic API";
+/// How Anthropic begins, which has no code for it: no credit, and a limit that the account's owner has set.
+const NO_CREDIT: &[&str] = &[
+    "Your credit balance is too low to access the Anthropic API",
+    "You have reached your specified ",
+];
 
-/// How xAI begins, and OpenAI with a status of its own; a part of the key follows.
-const WRONG_KEY: &str = "Incorrect API key provided";
+/// How xAI begins, and OpenAI with a status of its own, where a part of the key follows; how Anthropic does where the account is closed.
+const WRONG_KEY: &[&str] = &[
+    "Incorrect API key provided",
+    "This organization has been disabled",
+];
+
+/// How OpenAI begins where it wants to see a passport first, and Google where it does not serve the place that the call comes from.
+const NOT_FOR_US: &[&str] = &[
+    "Your organization must be verified",
+    "User location is not supported",
+];
 
 /// Whether a message says that the request is longer than the model can read, as the APIs without a code for it word that.
 fn is_context(message: &str) -> bool {
@@ -166,7 +183,12 @@ const RATE: &[&str] = &[
     "resource_exhausted",
 ];
 
+/// No such model, or none where the call comes from, which is where we are and not the caller's doing.
 const MODEL: &[&str] = &[
+    "unsupported_country_region_territory",
+    "unsupported_region",
+    "region_not_supported",
+    "blocked_region",
     "model_not_found",
     "modelnotfound",
     "model_not_exist",
@@ -176,7 +198,7 @@ const MODEL: &[&str] = &[
     "unknown_model",
 ];
 
-/// Content policies, moderation and places that a provider does not serve.
+/// Content policies and moderation.
 const POLICY: &[&str] = &[
     "content_policy_violation",
     "content_policy",
@@ -205,10 +227,6 @@ const POLICY: &[&str] = &[
     "sensitive_words_detected",
     "data_inspection_failed",
     "datainspectionfailed",
-    "unsupported_country_region_territory",
-    "unsupported_region",
-    "region_not_supported",
-    "blocked_region",
 ];
 
 /// On a 404, and with a body of a provider's own: a wrong path answers without them.

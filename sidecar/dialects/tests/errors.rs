@@ -152,7 +152,7 @@ fn providers_errors_are_judged_by_their_fields() {
 }
 
 #[test]
-fn what_is_refused_for_its_content_or_place_is_told_from_a_refused_account() {
+fn what_is_refused_for_its_content_is_told_from_a_refused_account_or_place() {
     for (body, policy) in [
         (
             r#"{"error":{"message":"m","type":"invalid_request_error","code":"content_policy_violation"}}"#,
@@ -164,7 +164,7 @@ fn what_is_refused_for_its_content_or_place_is_told_from_a_refused_account() {
         ),
         (
             r#"{"code":"unsupported_country_region_territory","message":"m","param":null,"type":"request_forbidden"}"#,
-            true,
+            false,
         ),
         (
             r#"{"error":{"code":403,"message":"m","metadata":{"reasons":["violence"],"flagged_input":"x"}}}"#,
@@ -348,6 +348,39 @@ fn what_anthropic_and_gemini_refuse_is_judged_by_what_it_is_about() {
     let busy = read(429, busy.as_bytes());
     assert!(busy.rate_limited && !busy.money);
     assert_eq!(busy.retry_after.unwrap().as_secs(), 7);
+}
+
+/// Anthropic's by anthropics/claude-code #38035, #2127 and #72457, which say 400 `invalid_request_error` as for any fault of a request.
+#[test]
+fn what_is_wrong_with_our_account_is_not_the_callers_where_only_the_message_says_so() {
+    let means = |said: &str| {
+        let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{said}"}}}}"#);
+        let read = read(400, body.as_bytes());
+        let means = [
+            ("money", read.money),
+            ("key", read.bad_key),
+            ("not for us", read.model_unknown),
+        ];
+        means.into_iter().find_map(|(what, is)| is.then_some(what))
+    };
+    for (said, what) in [
+        (
+            "You have reached your specified API usage limits. You will regain access on 2026-12-01.",
+            "money",
+        ),
+        ("This organization has been disabled.", "key"),
+        (
+            "Your organization must be verified to stream this model. Please go to",
+            "not for us",
+        ),
+        (
+            "User location is not supported for the API use.",
+            "not for us",
+        ),
+    ] {
+        assert_eq!(means(said), Some(what), "{said}");
+        assert_eq!(means(&format!("bad prompt: {said}")), None);
+    }
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn judge_status(failed: &Failed, position: Position, draw: f64) -> Ruling {
     match failed.status {
         _ if failed.money => scoped(MONEY, Scope::Credential),
         429 => judge_busy(failed, position),
-        403 | 404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
+        400 | 403 | 404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
         403 if failed.policy => passed_on(),
         401..=403 => scoped(BAD_KEY, Scope::Credential),
         408 | 409 | 425 if can_repeat(position) => same(

@@ -173,7 +173,7 @@ fn row_7_a_403_that_refuses_what_was_asked_for_is_passed_on_and_disables_nothing
 #[test]
 fn row_8_an_unknown_model_is_off_at_that_channel_only() {
     // OpenAI's word for a model that a project may not use is 403.
-    for status in [404, 403] {
+    for status in [404, 403, 400] {
         let unknown = Outcome::Failed(Failed {
             status,
             model_unknown: true,
