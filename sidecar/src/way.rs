@@ -47,7 +47,7 @@ pub fn way(
             Endpoint::CountTokens => converses(model),
             _ => answers(model, endpoint),
         };
-        return answers.then(|| beside((dialect, endpoint), quirks, model))?;
+        return answers.then(|| beside((dialect, endpoint), quirks))?;
     };
     let untouched = match from {
         Wire::Responses if model.endpoints.is_empty() => quirks.responses,
@@ -66,14 +66,8 @@ pub fn way(
 }
 
 /// The same of what is no conversation.
-fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks, model: &Model) -> Option<Way> {
+fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks) -> Option<Way> {
     match (endpoint, dialect, quirks.wire.dialect()) {
-        // Gemini's requests to embed name the model within, too.
-        (Endpoint::Embeddings, Dialect::Gemini, Dialect::Gemini)
-            if model.upstream_name.is_some() || !model.aliases.is_empty() =>
-        {
-            Some(Way::Embedded)
-        }
         (_, asks, answers) if asks == answers => Some(Way::Untouched),
         (Endpoint::Embeddings, Dialect::OpenAI, Dialect::Gemini)
         | (Endpoint::Embeddings, Dialect::Gemini, Dialect::OpenAI) => Some(Way::Embedded),

@@ -3,6 +3,9 @@
 pub(crate) mod config;
 pub(crate) mod generate;
 pub(crate) mod path;
+mod within;
+
+pub use within::name_within;
 
 use crate::ErrorBody;
 use serde::Serialize;

@@ -55,6 +55,7 @@ mod wire;
 pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use gemini::config::Generation;
+pub use gemini::name_within;
 pub use gemini::path::{Named, Verb};
 pub use marks::is_plain;
 pub use multipart::{boundary, scan_multipart};

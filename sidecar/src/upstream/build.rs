@@ -17,7 +17,7 @@ use purser_dialects::openai::usage_option;
 use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
     Dialect, Edit, Verb, Wire, asks_usage, is_strict, limit_messages, limit_output, member_first,
-    rename_limit, rename_seed, splice,
+    name_within, rename_limit, rename_seed, splice,
 };
 
 /// What was asked of a provider, for whoever reads its answer.
@@ -147,6 +147,9 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
         .filter(|member| member.value != name)
     {
         edits.push(Edit::name(&member.span, name, json));
+    }
+    if call.dialect == Dialect::Gemini && endpoint != Endpoint::Chat {
+        edits.extend(name_within(&call.body, name));
     }
     if call.leaves_model_out() {
         edits.extend(member_first(&call.body, "model", name));

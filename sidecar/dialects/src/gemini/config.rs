@@ -92,7 +92,7 @@ impl Generation {
 }
 
 /// The value is borrowed from the body, so the distance of their addresses is its place.
-fn span(text: &str, value: &str) -> Range<usize> {
+pub(super) fn span(text: &str, value: &str) -> Range<usize> {
     let start = (value.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + value.len()
 }
