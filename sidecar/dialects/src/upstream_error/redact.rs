@@ -276,6 +276,14 @@ mod tests {
             ),
             ("http://vllm/v1 failed", "[redacted] failed"),
             ("https://[fd00::1]:1/x", "[redacted]"),
+        ] {
+            assert_eq!(redact(text, 2_048), clean);
+        }
+    }
+
+    #[test]
+    fn what_names_an_account_or_a_person_is_masked() {
+        for (text, clean) in [
             (
                 "Caller svc.one@team-1.iam.gserviceaccount.com lacks it.",
                 "Caller [redacted] lacks it.",
