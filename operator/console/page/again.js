@@ -13,7 +13,10 @@
     if (times.length >= 3) return tell();
     coming = true;
     sessionStorage.setItem(STORED, JSON.stringify([...times, Date.now()]));
-    setTimeout(() => location.reload(), 500);
+    const reload = () => location.reload();
+    // At once where it is still opening: nobody has begun to type.
+    if (document.readyState === "complete") setTimeout(reload, 500);
+    else addEventListener("load", reload);
   }
 
   function tell() {

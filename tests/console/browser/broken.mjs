@@ -18,6 +18,8 @@ async function onceEach(browser) {
   const { page } = await freshPage(browser);
   const parts = ["**/page/dom.js", "**/page/app.css", "**/api/status", "**/page/views/keys.js", "**/api/token/*"];
   const asked = await Promise.all(parts.map((part) => breaking(page, part, 1)));
+  await page.goto(told.console);
+  await page.waitForFunction(() => sessionStorage.getItem("purser.again"));
   await enter(page);
   await go(page, "Keys");
   await page.getByRole("row").filter({ hasText: "demo/you" }).waitFor();
