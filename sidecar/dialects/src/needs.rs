@@ -127,8 +127,8 @@ fn messages(text: &str, needs: &mut Needs) {
     if has_any(tools) {
         needs.add(Capability::Tools, "tools");
     }
-    let kind = string(member(thinking, "type"));
-    if matches!(kind.as_deref(), Some("enabled" | "adaptive")) {
+    // `adaptive` is what the model likes, which may be nothing: Claude Code says it of every model.
+    if string(member(thinking, "type")).as_deref() == Some("enabled") {
         needs.add(Capability::Reasoning, "thinking");
     }
     if is_schema(format) {

@@ -326,7 +326,7 @@ impl<'a> Writing<'a> {
         match source {
             Source::Data { media_type, data } => Ok(Part {
                 inline_data: Some(InlineData {
-                    mime_type: media_type.as_str().into(),
+                    mime_type: readable(media_type, path)?.into(),
                     data,
                 }),
                 ..Part::default()
@@ -341,6 +341,20 @@ impl<'a> Writing<'a> {
             }
             Source::File(_) => Err(unsayable(path, "its store holds no files of another's")),
         }
+    }
+}
+
+/// A medium's type as Google's API takes it, which reads few kinds of images.
+fn readable<'a>(media_type: &'a str, path: &str) -> Result<&'a str, Unsayable> {
+    match media_type {
+        "image/jpg" => Ok("image/jpeg"),
+        "image/png" | "image/jpeg" | "image/webp" | "image/heic" | "image/heif" => Ok(media_type),
+        other if other.starts_with("image/") => {
+            let why =
+                format!("it reads images in PNG, JPEG, WebP, HEIC and HEIF, and this is {other}");
+            Err(unsayable(path, &why))
+        }
+        other => Ok(other),
     }
 }
 
