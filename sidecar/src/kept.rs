@@ -33,7 +33,7 @@ pub struct Keeping {
 pub fn keeper(call: &Call, serving: &mut Vec<Serving>) -> Result<Option<Box<Keeping>>, Reject> {
     let named = match (call.dialect, call.endpoint, &call.stored) {
         (_, _, Some(stored)) => vec![stored.kept()],
-        (Dialect::OpenAI, Endpoint::Responses, None) => kept(&call.body),
+        (Dialect::OpenAI, Endpoint::Responses | Endpoint::CountTokens, None) => kept(&call.body),
         _ => Vec::new(),
     };
     background(call)?;

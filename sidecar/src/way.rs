@@ -47,11 +47,11 @@ pub fn way(
             Endpoint::CountTokens => converses(model),
             _ => answers(model, endpoint),
         };
-        return answers.then(|| beside((dialect, endpoint), quirks))?;
+        return answers.then(|| beside((dialect, endpoint), quirks, model))?;
     };
     let untouched = match from {
-        Wire::Responses if model.endpoints.is_empty() => quirks.responses,
-        Wire::Chat | Wire::Completions | Wire::Responses => answers(model, endpoint),
+        Wire::Responses => responds(quirks, model),
+        Wire::Chat | Wire::Completions => answers(model, endpoint),
         Wire::Messages | Wire::Generate => converses(model),
     };
     if same && untouched {
@@ -66,14 +66,24 @@ pub fn way(
 }
 
 /// The same of what is no conversation.
-fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks) -> Option<Way> {
+fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks, model: &Model) -> Option<Way> {
     match (endpoint, dialect, quirks.wire.dialect()) {
+        (Endpoint::CountTokens, Dialect::OpenAI, Dialect::OpenAI) => {
+            responds(quirks, model).then_some(Way::Untouched)
+        }
         (_, asks, answers) if asks == answers => Some(Way::Untouched),
         (Endpoint::Embeddings, Dialect::OpenAI, Dialect::Gemini)
         | (Endpoint::Embeddings, Dialect::Gemini, Dialect::OpenAI) => Some(Way::Embedded),
-        (Endpoint::CountTokens, Dialect::Anthropic, Dialect::Gemini)
-        | (Endpoint::CountTokens, Dialect::Gemini, Dialect::Anthropic) => Some(Way::Counted),
+        (Endpoint::CountTokens, _, Dialect::Anthropic | Dialect::Gemini) => Some(Way::Counted),
         _ => None,
+    }
+}
+
+/// Whether it has the Responses API itself.
+fn responds(quirks: &Quirks, model: &Model) -> bool {
+    match model.endpoints.is_empty() {
+        true => quirks.responses,
+        false => answers(model, Endpoint::Responses),
     }
 }
 
@@ -81,6 +91,7 @@ fn beside((dialect, endpoint): (Dialect, Endpoint), quirks: &Quirks) -> Option<W
 pub fn answers(model: &Model, endpoint: Endpoint) -> bool {
     let endpoint = match endpoint {
         Endpoint::Translations => Endpoint::Transcriptions,
+        Endpoint::ImageEdits => Endpoint::Images,
         endpoint => endpoint,
     };
     if model.endpoints.is_empty() {
@@ -171,8 +182,16 @@ mod tests {
             assert_eq!(go(dialect, count, own, &[]), Some(Way::Untouched));
             assert_eq!(go(dialect, count, Provider::OpenAI, &[]), None);
         }
-        let other = go(Dialect::Anthropic, count, Provider::Gemini, &[]);
-        assert_eq!(other, Some(Way::Counted));
+        for dialect in [Dialect::Anthropic, Dialect::OpenAI] {
+            let other = go(dialect, count, Provider::Gemini, &[]);
+            assert_eq!(other, Some(Way::Counted));
+        }
+        for (provider, way) in [
+            (Provider::OpenAI, Some(Way::Untouched)),
+            (Provider::Mistral, None),
+        ] {
+            assert_eq!(go(Dialect::OpenAI, count, provider, &[]), way);
+        }
         let embed = Endpoint::Embeddings;
         let other = go(Dialect::OpenAI, embed, Provider::Gemini, &[embed]);
         assert_eq!(other, Some(Way::Embedded));

@@ -52,6 +52,11 @@ async function audio(client, call) {
   return client.audio.transcriptions.create({ model: call.model, file }).withResponse();
 }
 
+async function edit(client, call) {
+  const image = await sdk.toFile(Buffer.from("\x89PNG\r\n", "latin1"), "sea.png", { type: "image/png" });
+  return client.images.edit({ model: call.model, prompt: "a ship", image }).withResponse();
+}
+
 // What is called, and what of the SDK's answer is shown.
 const calls = {
   chat: [chat, shownChat],
@@ -69,6 +74,11 @@ const calls = {
   image: [
     (client, call) => client.images.generate({ model: call.model, prompt: "a ship" }),
     (answer) => answer.data[0].b64_json,
+  ],
+  edit: [edit, (answer) => answer.data[0].b64_json],
+  count: [
+    (client, call) => client.responses.inputTokens.count({ model: call.model, input: "Say hello." }),
+    (answer) => answer.input_tokens,
   ],
   speech: [
     (client, call) => client.audio.speech.create({ model: call.model, input: "hello", voice: "alloy" }),

@@ -60,6 +60,12 @@ CALLS = {
     "image": (
         lambda client, call: client.images.with_raw_response.generate(model=call["model"], prompt="a ship"),
         lambda answer: answer.data[0].b64_json),
+    "edit": (
+        lambda client, call: client.images.with_raw_response.edit(model=call["model"], prompt="a ship", image=("sea.png", b"\x89PNG\r\n")),
+        lambda answer: answer.data[0].b64_json),
+    "count": (
+        lambda client, call: client.responses.input_tokens.with_raw_response.count(model=call["model"], input="Say hello."),
+        lambda answer: answer.input_tokens),
     "speech": (
         lambda client, call: client.audio.speech.with_raw_response.create(model=call["model"], input="hello", voice="alloy"),
         lambda answer: answer.content.hex()),

@@ -20,7 +20,7 @@ async fn healthy() -> (Provider, Gateway) {
     (provider, gateway)
 }
 
-fn asks() -> [Ask; 13] {
+fn asks() -> [Ask; 15] {
     let of = |what| Ask::of(what, KEY, "ours");
     [
         of("chat"),
@@ -29,17 +29,19 @@ fn asks() -> [Ask; 13] {
         of("completion"),
         of("embedding").with(json!({"encoding_format": "float"})),
         of("image"),
+        of("edit"),
         of("speech"),
         of("transcription"),
         of("moderation"),
         of("response"),
         of("response stream"),
+        of("count"),
         Ask::new("models", KEY),
         Ask::of("model", KEY, "org/large"),
     ]
 }
 
-fn expected() -> [Value; 13] {
+fn expected() -> [Value; 15] {
     let stream =
         |chunks, usage| json!({"text": WORDS, "chunks": chunks, "finish": "stop", "usage": usage});
     [
@@ -49,11 +51,13 @@ fn expected() -> [Value; 13] {
         json!(WORDS),
         json!([0.25, -0.5, 0.125]),
         json!("iVBORw0KGgo="),
+        json!("iVBORw0KGgo="),
         json!(SPEECH),
         json!(WORDS),
         json!(false),
         json!(WORDS),
         json!({"text": WORDS, "first": "response.created", "last": "response.completed", "whole": WORDS}),
+        json!(7),
         json!(["org/large", "ours"]),
         json!("org/large"),
     ]
@@ -72,7 +76,7 @@ async fn every_endpoint_answers_both_sdks_as_the_provider_does() {
         let calls = provider.log();
         assert_eq!(
             calls.len(),
-            11,
+            13,
             "{sdk:?}: models are answered by the gateway"
         );
         for call in calls {

@@ -147,13 +147,15 @@ pub enum Endpoint {
     Moderations,
     /// Answered by every model that transcribes.
     Translations,
-    /// How many tokens a conversation has, of Anthropic's and Gemini's APIs; answered by every model that converses.
+    /// Answered by every model that draws.
+    ImageEdits,
+    /// How many tokens a conversation has, of all three APIs; answered by every model that converses.
     CountTokens,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Endpoint; 10] = [
+    pub const ALL: [Endpoint; 11] = [
         Endpoint::Chat,
         Endpoint::Completions,
         Endpoint::Responses,
@@ -163,6 +165,7 @@ impl Endpoint {
         Endpoint::Transcriptions,
         Endpoint::Moderations,
         Endpoint::Translations,
+        Endpoint::ImageEdits,
         Endpoint::CountTokens,
     ];
 

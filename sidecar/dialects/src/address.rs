@@ -102,7 +102,7 @@ fn azure(place: &Place<'_>) -> String {
         return format!("/openai/v1{path}");
     };
     let version = escaped(version, false);
-    if place.endpoint == Endpoint::Responses {
+    if matches!(place.endpoint, Endpoint::Responses | Endpoint::CountTokens) {
         return format!("/openai{path}?api-version={version}");
     }
     let deployment = escaped(place.model, false);

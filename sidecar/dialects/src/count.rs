@@ -1,4 +1,5 @@
-//! How many tokens a request would read, asked before it is made: Anthropic's `count_tokens`, Gemini's `:countTokens`.
+//! How many tokens a request would read, asked before it is made: Anthropic's `count_tokens`, Gemini's `:countTokens`,
+//! OpenAI's `/responses/input_tokens`.
 //!
 //! ```text
 //! caller --body--> read --Ask--> write --body--> provider that can count      read_answer --number--> write_answer
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Reads a caller's request, in Anthropic's or Gemini's API. OpenAI's has none.
+/// Reads a caller's request.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -29,10 +30,7 @@ pub fn read(dialect: Dialect, body: &[u8], path_model: &str) -> Result<Ask, AskF
     match dialect {
         Dialect::Gemini => translate::read_ask(Wire::Generate, &of_gemini(body), path),
         Dialect::Anthropic => translate::read_ask(Wire::Messages, &of_anthropic(body), path),
-        Dialect::OpenAI => Err(AskFault {
-            param: None,
-            message: "this API counts no tokens".into(),
-        }),
+        Dialect::OpenAI => translate::read_ask(Wire::Responses, body, path),
     }
 }
 
@@ -130,13 +128,23 @@ struct Anthropic {
     input_tokens: u64,
 }
 
+#[derive(Serialize)]
+struct OpenAI {
+    object: &'static str,
+    input_tokens: u64,
+}
+
 /// Writes it for the caller.
 pub fn write_answer(dialect: Dialect, tokens: u64) -> Vec<u8> {
     match dialect {
         Dialect::Gemini => json(&Gemini {
             total_tokens: tokens,
         }),
-        Dialect::Anthropic | Dialect::OpenAI => json(&Anthropic {
+        Dialect::Anthropic => json(&Anthropic {
+            input_tokens: tokens,
+        }),
+        Dialect::OpenAI => json(&OpenAI {
+            object: "response.input_tokens",
             input_tokens: tokens,
         }),
     }

@@ -206,7 +206,7 @@ fn unknown(segments: &[&str]) -> Unrouted {
                 .into(),
         ),
         ["v1", "responses", ..] => Some(
-            "Of the Responses API, /v1/responses is answered here, and below it a kept response with its input_items and cancel."
+            "Of the Responses API, /v1/responses and /v1/responses/input_tokens are answered here, and a kept response with its input_items and cancel."
                 .into(),
         ),
         ["v1beta" | "v1alpha", ..] => Some(

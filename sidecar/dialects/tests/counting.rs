@@ -87,6 +87,20 @@ fn a_count_is_read_and_written_in_each_api() {
 }
 
 #[test]
+fn openai_s_question_is_asked_of_others_and_answered_in_its_words() {
+    let ask = json!({"model": "public", "input": "Hello?", "instructions": "Be short."});
+    let ask = count::read(Dialect::OpenAI, &bytes(&ask), "").unwrap();
+    let sent = count::write(&ask, &target(Provider::Anthropic)).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(sent["messages"][0]["role"], "user");
+    assert!(sent.get("max_tokens").is_none(), "{sent}");
+    assert_eq!(
+        count::write_answer(Dialect::OpenAI, 31),
+        br#"{"object":"response.input_tokens","input_tokens":31}"#
+    );
+}
+
+#[test]
 fn a_provider_that_cannot_count_says_so() {
     let ask = json!({"contents": [{"parts": [{"text": "Hello?"}]}]});
     let ask = count::read(Dialect::Gemini, &bytes(&ask), "public").unwrap();

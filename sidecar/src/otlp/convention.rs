@@ -117,6 +117,7 @@ pub(super) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::Completions => "text_completion",
         Endpoint::Embeddings => "embeddings",
         Endpoint::Images => "image_generation",
+        Endpoint::ImageEdits => "image_edit",
         Endpoint::Speech => "speech",
         Endpoint::Transcriptions => "transcription",
         Endpoint::Translations => "translation",

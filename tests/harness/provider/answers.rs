@@ -36,7 +36,10 @@ pub(super) fn plain(call: &Received, words: usize) -> (u16, &'static str, Vec<u8
         "embeddings" => json!({"object": "list", "model": model,
             "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5, 0.125]}],
             "usage": {"prompt_tokens": 7, "total_tokens": 7}}),
-        "images/generations" => json!({"created": CREATED, "data": [{"b64_json": "iVBORw0KGgo="}]}),
+        "responses/input_tokens" => json!({"object": "response.input_tokens", "input_tokens": 7}),
+        "images/generations" | "images/edits" => {
+            json!({"created": CREATED, "data": [{"b64_json": "iVBORw0KGgo="}]})
+        }
         "moderations" => {
             json!({"id": "modr-1", "model": model, "results": [{"flagged": false, "categories": {}, "category_scores": {}}]})
         }

@@ -109,7 +109,7 @@ fn near_misses_get_a_hint() {
         ),
         (
             "/v1/responses/compact",
-            "Of the Responses API, /v1/responses is answered here, and below it a kept response with its input_items and cancel.",
+            "Of the Responses API, /v1/responses and /v1/responses/input_tokens are answered here, and a kept response with its input_items and cancel.",
         ),
         (
             "/v1/v1beta/models/a:generateContent",

@@ -73,7 +73,7 @@ impl Stored {
             (["input_items"], _) => (Some(Act::Items).filter(|act| act.method() == method), "GET"),
             _ => return None,
         };
-        // Calls of other kinds, which are not answered here.
+        // Calls of other kinds.
         let (id, seal) = parted(plain(id)?);
         let is_call = seal.is_none() && matches!(id.as_str(), "input_tokens" | "compact");
         let stored = act.map(|act| Stored {

@@ -5,7 +5,7 @@
 use purser_config::Endpoint;
 
 /// The paths, without `/v1`; also where each lives below a provider's base URL.
-const CALLS: [(Endpoint, &str); 9] = [
+const CALLS: [(Endpoint, &str); 11] = [
     (Endpoint::Chat, "/chat/completions"),
     (Endpoint::Completions, "/completions"),
     (Endpoint::Responses, "/responses"),
@@ -15,9 +15,11 @@ const CALLS: [(Endpoint, &str); 9] = [
     (Endpoint::Transcriptions, "/audio/transcriptions"),
     (Endpoint::Translations, "/audio/translations"),
     (Endpoint::Moderations, "/moderations"),
+    (Endpoint::ImageEdits, "/images/edits"),
+    (Endpoint::CountTokens, "/responses/input_tokens"),
 ];
 
-/// Where a call lives at a provider that speaks OpenAI's wire format, below the base URL. What is not of that API is nowhere.
+/// Where a call lives at a provider that speaks OpenAI's wire format, below the base URL.
 pub fn upstream_path(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Chat => "/chat/completions",
@@ -29,13 +31,17 @@ pub fn upstream_path(endpoint: Endpoint) -> &'static str {
         Endpoint::Transcriptions => "/audio/transcriptions",
         Endpoint::Translations => "/audio/translations",
         Endpoint::Moderations => "/moderations",
-        Endpoint::CountTokens => "",
+        Endpoint::ImageEdits => "/images/edits",
+        Endpoint::CountTokens => "/responses/input_tokens",
     }
 }
 
 /// Whether its body is a form instead of JSON.
 pub fn is_multipart(endpoint: Endpoint) -> bool {
-    matches!(endpoint, Endpoint::Transcriptions | Endpoint::Translations)
+    matches!(
+        endpoint,
+        Endpoint::Transcriptions | Endpoint::Translations | Endpoint::ImageEdits
+    )
 }
 
 pub(crate) fn call(segments: &[&str]) -> Option<Endpoint> {
