@@ -22,13 +22,14 @@ use crate::ledger::{Ledger, Quota, Reservation};
 use crate::letter;
 use crate::metrics::Metrics;
 use crate::models;
+use crate::otlp::Known;
 use crate::refusals::Refusals;
 use crate::reject::Reject;
 use crate::relay::Body;
 use crate::snapshot::{Caller, Serving, Snapshot};
 use crate::store::Store;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
 use purser_config::{Name, Standing};
@@ -177,7 +178,8 @@ impl Gateway {
             || self.own(&snapshot),
             || self.clock.wall_ms(),
         )?;
-        let noted = |refused: &Refused| self.note(id, caller, refused);
+        let known = self.known((id, caller), &route, (&parts.headers, began));
+        let noted = |refused: &Refused| self.note((id, caller), refused, known.as_ref());
         self.admit(caller)
             .map_err(Refused::from)
             .inspect_err(noted)?;
@@ -215,11 +217,40 @@ impl Gateway {
         }
     }
 
-    /// For whoever asks later why.
-    fn note(&self, id: &HeaderValue, caller: &Caller, refused: &Refused) {
+    /// For whoever asks later why; and for a collector, where there is one: of a call that was sent its bill tells.
+    fn note(
+        &self,
+        (id, caller): (&HeaderValue, &Caller),
+        refused: &Refused,
+        known: Option<&Known<'_>>,
+    ) {
         let request = id.to_str().unwrap_or_default();
         let when = (request, self.clock.wall_ms());
         self.refusals.note(&caller.name, &refused.reject, when);
+        let sent = refused.told.attempts.is_some_and(|attempts| attempts > 0);
+        if let Some((otlp, known)) = self.ledger.otlp().zip(known).filter(|_| !sent) {
+            otlp.refused(known, &refused.reject, self.clock);
+        }
+    }
+
+    /// What a collector would be told of a call, were it refused; none: there is no collector, or it is no call.
+    fn known<'a>(
+        &self,
+        (id, caller): (&'a HeaderValue, &'a Caller),
+        route: &Route,
+        (headers, began): (&HeaderMap, Duration),
+    ) -> Option<Known<'a>> {
+        let trace = self.ledger.trace(headers)?;
+        let Route::Call(aim) = route else {
+            return None;
+        };
+        Some(Known {
+            id: id.to_str().unwrap_or_default(),
+            caller,
+            endpoint: aim.endpoint,
+            began,
+            trace,
+        })
     }
 
     /// The walk from the window on, for a call that a provider answers.

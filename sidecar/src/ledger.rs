@@ -176,7 +176,7 @@ impl Ledger {
     }
 
     /// A call's place in a trace, where somebody is told.
-    fn trace(&self, headers: &HeaderMap) -> Option<Box<Trace>> {
+    pub(crate) fn trace(&self, headers: &HeaderMap) -> Option<Box<Trace>> {
         let trace = |_| Box::new(Trace::of(headers));
         self.otlp.get().map(trace)
     }

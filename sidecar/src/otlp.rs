@@ -1,6 +1,6 @@
 //! Tells a collector of calls that ended, by OTLP over HTTP with JSON: a span for each and one for each of its attempts, and histograms, all
 //! named as OpenTelemetry's conventions for generative AI have it. Off until `--otlp` names a collector. `ledger` begins a trace, `bill` ends
-//! it, `run` waits for the last. It must never make a call wait, never hold more than `WAITING` of them, and never see a prompt, an answer
+//! it, `gateway` tells of what it refuses, `run` waits for the last. It must never make a call wait, never hold more than `WAITING` of them, and never see a prompt, an answer
 //! or a key's value: it is given records.
 //!
 //! The crates of OpenTelemetry were refused here: `opentelemetry-otlp` (0.33, with JSON over hyper's client, no second HTTP stack) brings
@@ -10,9 +10,11 @@
 mod convention;
 mod histogram;
 mod post;
+mod refused;
 mod span;
 mod trace;
 
+pub(crate) use refused::Known;
 pub(crate) use trace::Trace;
 
 use crate::clock::Clock;
@@ -186,7 +188,7 @@ impl Teller {
             self.histograms
                 .first_token(&attributes, Duration::from_millis(first));
         }
-        if record.endpoint.reports_tokens() {
+        if record.endpoint.reports_tokens() && trace.refused.is_none() {
             self.histograms.tokens(&attributes, record.tokens);
         }
     }

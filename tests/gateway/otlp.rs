@@ -186,6 +186,40 @@ async fn a_span_is_its_caller_s_child_and_has_its_attempts_below_it() {
     );
 }
 
+#[tokio::test]
+async fn a_refused_call_has_a_span_without_attempts_that_says_why() {
+    let (collector, address) = collector(takes()).await;
+    let (mut sidecar, _providers) = before(Behaviour::healthy(), &address).await;
+    let unknown = Call::chat(PROMPT, PROMPT, false).key(KEY);
+    for call in [unknown, Call::post("/v1/chat/completions", "{").key(KEY)] {
+        sidecar.ask(call).await.body().await.unwrap();
+    }
+    assert!(sidecar.process.end(SOON).await.unwrap().success());
+    let spans = spans(&collector);
+    let calls = calls(&spans);
+    let [unknown, broken] = calls[..] else {
+        panic!("{calls:#?}")
+    };
+    for (call, code, status) in [
+        (unknown, "model_not_found", "404"),
+        (broken, "invalid_json", "400"),
+    ] {
+        assert_eq!(call["name"], "chat");
+        assert!(below(&spans, call).is_empty());
+        says(
+            call,
+            &[
+                ("error.type", code),
+                ("http.response.status_code", status),
+                ("purser.key", "shop/key"),
+                ("gen_ai.usage.input_tokens", ""),
+            ],
+        );
+    }
+    let told = serde_json::to_string(&spans).unwrap();
+    assert!(!told.contains(PROMPT), "{told}");
+}
+
 /// The points of a histogram that came last.
 fn points(collector: &Provider, name: &str) -> Vec<Value> {
     let documents = documents(collector, "/v1/metrics");

@@ -45,7 +45,7 @@ impl Attributes {
             all.text("gen_ai.request.model", &serving.model().name);
             all.text("gen_ai.response.model", serving.upstream_name());
         }
-        if let Some(why) = error(record) {
+        if let Some(why) = error(record, trace) {
             all.text("error.type", why);
         }
         all
@@ -54,7 +54,7 @@ impl Attributes {
     /// A call's span says more: ids, and names of objects.
     pub(super) fn of_span(record: &Record, trace: &Trace) -> Self {
         let mut all = Self::of_call(record, trace);
-        if record.endpoint.reports_tokens() {
+        if record.endpoint.reports_tokens() && trace.refused.is_none() {
             all.number("gen_ai.usage.input_tokens", record.tokens.input);
             all.number("gen_ai.usage.output_tokens", record.tokens.output);
         }
@@ -98,7 +98,10 @@ impl Attributes {
 }
 
 /// Why a call is no good one, in few words; none: it is whole.
-pub(super) fn error(record: &Record) -> Option<String> {
+pub(super) fn error(record: &Record, trace: &Trace) -> Option<String> {
+    if let Some(code) = trace.refused {
+        return Some(code.to_owned());
+    }
     match record.end {
         End::Done if record.status < 400 => None,
         End::ClientLeft => Some("client_left".to_owned()),

@@ -43,12 +43,12 @@ fn spans(record: &Record, trace: &Trace) -> Vec<Value> {
     let mut call = json!({
         "traceId": trace.id,
         "spanId": trace.span,
-        "name": format!("{} {model}", operation(record.endpoint)),
+        "name": format!("{} {model}", operation(record.endpoint)).trim_end(),
         "kind": SERVER,
         "startTimeUnixNano": nanos(record.began_ms),
         "endTimeUnixNano": nanos(record.began_ms + record.latency_ms),
         "attributes": Attributes::of_span(record, trace).json(),
-        "status": status(error(record)),
+        "status": status(error(record, trace)),
     });
     if let Some(parent) = &trace.parent {
         call["parentSpanId"] = parent.as_str().into();
@@ -67,7 +67,7 @@ fn attempt(record: &Record, trace: &Trace, at: usize) -> Option<Value> {
     let ended = failure.map_or(whole, |failure| began + failure.took_ms);
     let why = match failure {
         Some(Failure { fault, .. }) => Some(fault.as_str().to_owned()),
-        None => error(record),
+        None => error(record, trace),
     };
     let mut attributes = Attributes::of_attempt(record, serving);
     let status_code = failure.map_or(Some(record.status), |failure| failure.status);

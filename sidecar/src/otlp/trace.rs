@@ -7,6 +7,7 @@ use http::HeaderMap;
 use std::time::Duration;
 
 /// See the file's page.
+#[derive(Clone)]
 pub(crate) struct Trace {
     /// Of the whole trace, 32 hexadecimal digits.
     pub(super) id: String,
@@ -18,6 +19,8 @@ pub(crate) struct Trace {
     pub(super) sampled: bool,
     /// Where each attempt was made, and how long after the call began.
     pub(super) attempts: Vec<(Serving, Duration)>,
+    /// The code of the refusal, where nothing was sent.
+    pub(super) refused: Option<&'static str>,
 }
 
 impl Trace {
@@ -37,6 +40,7 @@ impl Trace {
             parent,
             sampled,
             attempts: Vec::new(),
+            refused: None,
         }
     }
 
