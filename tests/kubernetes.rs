@@ -46,4 +46,5 @@ mod kubernetes {
     mod stale;
     mod status;
     mod suffers;
+    mod warnings;
 }

@@ -115,10 +115,14 @@ pub struct Run {
     /// The collector of OpenTelemetry that injected sidecars tell of each call, such as http://collector:4318; without it none is told.
     #[arg(long, env = "PURSER_INJECT_OTLP", value_name = "URL")]
     pub inject_otlp: Option<String>,
-    /// Where the API server asks about pods.
+    /// Answer the API server about Plans, ApiKeys and ProviderChannels, too, with warnings of what will not work with the others; each is
+    /// stored all the same.
+    #[arg(long)]
+    pub warnings: bool,
+    /// Where the API server asks about pods and about our objects.
     #[arg(long, default_value = "0.0.0.0:9443")]
     pub listen_webhook: SocketAddr,
-    /// The MutatingWebhookConfiguration that gets our CA.
+    /// The MutatingWebhookConfiguration, and the ValidatingWebhookConfiguration, that get our CA.
     #[arg(long, default_value = "purser")]
     pub webhook_name: String,
     /// Where injected sidecars find this operator; https://purser-operator.NAMESPACE.svc:8443 when absent.

@@ -209,9 +209,9 @@ fn election(run: &Run, client: &Client) -> Election {
 
 async fn listeners(run: &Run) -> Result<Listeners, Failure> {
     let streams = listen(run.listen_stream).await?;
-    let webhook = match run.inject_image {
-        Some(_) => Some(listen(run.listen_webhook).await?),
-        None => None,
+    let webhook = match run.inject_image.is_some() || run.warnings {
+        true => Some(listen(run.listen_webhook).await?),
+        false => None,
     };
     let console = match run.listen_console {
         Some(address) => Some(listen(address).await?),
