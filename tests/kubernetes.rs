@@ -24,6 +24,7 @@ mod kubernetes {
     mod contract;
     mod credit;
     mod crowd;
+    mod definitions;
     mod exact;
     mod health;
     mod injection;

@@ -321,6 +321,7 @@ impl Lead {
         Effects {
             client: self.client.clone(),
             hub: Arc::clone(&shared.hub),
+            definitions: self.watched.definitions.clone(),
             certificates: Arc::clone(&shared.certificates),
             secrets: shared.secrets.clone(),
             metrics: Arc::clone(&self.metrics),

@@ -14,6 +14,8 @@
 //! the authority keeps and `sweep` looks after it, `admin` and `metrics` let it be seen, `run` and `lead` put it together; `simulation`
 //! puts together what streams ask, without them.
 //!
+//! `definitions` knows whether the cluster's definitions of our kinds are older than this operator, which serves all the same.
+//!
 //! `gateway` is what is known of the shared gateway, which is told everything and serves the keys that sidecars hand over.
 //!
 //! `house` is what the management API asks of the cluster, where a console is wanted.
@@ -30,6 +32,7 @@ mod args;
 mod certificate;
 mod clock;
 mod credit;
+mod definitions;
 mod gateway;
 mod guard;
 mod house;
