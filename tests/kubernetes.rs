@@ -20,6 +20,7 @@ mod kubernetes {
     mod stream;
 
     mod budget;
+    mod certificates;
     mod console;
     mod contract;
     mod credit;

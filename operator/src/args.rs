@@ -84,6 +84,10 @@ pub struct Run {
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,
+    /// How long the certificates for streams, webhooks and the shared gateway are good, as 48h: an eighth of it after one is made the next is.
+    /// Shorter ones are for tests.
+    #[arg(long, default_value = "48h", value_parser = duration, hide = true)]
+    pub leaf_life: Duration,
     /// Publish even when a relist lost more than half of the keys or channels.
     #[arg(long)]
     pub force: bool,

@@ -94,7 +94,13 @@ impl Lead {
     ) -> Result<(), Failure> {
         let report = Arc::new(Notify::new());
         let own = Api::namespaced(self.client.clone(), &self.run.namespace);
-        let certificates = Arc::new(Certificates::open(own, stream_names(&self.run)).await?);
+        let certificates = Certificates::open(own, stream_names(&self.run), self.run.leaf_life);
+        let certificates = Arc::new(certificates.await?);
+        tasks.spawn(turn_certificates(
+            Arc::clone(&certificates),
+            Arc::clone(&self.metrics),
+            Arc::clone(&report),
+        ));
         if let Some(webhook) = webhook {
             self.webhook(webhook, &certificates, &mut tasks).await?;
         }
@@ -154,11 +160,6 @@ impl Lead {
 
     /// What is done again and again for as long as streams are served.
     fn look_after(&self, shared: &Shared, tasks: &mut JoinSet<()>) {
-        tasks.spawn(turn_certificates(
-            Arc::clone(&shared.certificates),
-            Arc::clone(&self.metrics),
-            Arc::clone(&shared.report),
-        ));
         tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
         if self.tenure.is_shared() {
             tasks.spawn(tell_others(Arc::clone(&shared.hub)));
