@@ -20,10 +20,12 @@ mod kubernetes {
     mod stream;
 
     mod budget;
+    mod certificates;
     mod console;
     mod contract;
     mod credit;
     mod crowd;
+    mod definitions;
     mod exact;
     mod health;
     mod injection;
@@ -46,4 +48,5 @@ mod kubernetes {
     mod stale;
     mod status;
     mod suffers;
+    mod warnings;
 }

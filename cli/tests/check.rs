@@ -77,7 +77,9 @@ fn the_examples_are_accepted_without_a_warning() {
 fn a_refused_object_makes_it_exit_1_and_says_where_it_is() {
     let input = "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {name: good}\nspec: {models: {allow: [m]}}\n---\n\
                  apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {name: bad}\nspec: {routing: X}\n---\n\
-                 apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {name: lost}\nspec: {plan: nowhere}\n";
+                 apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {name: lost}\nspec: {plan: nowhere}\n---\n\
+                 apiVersion: purser.dev/v1alpha1\nkind: ProviderChannel\nmetadata: {name: vllm}\n\
+                 spec: {provider: OpenAICompatible, baseURL: \"http://127.0.0.1:1/v1\", models: [{name: m}]}\n";
     let output = purser(&["check", "-f", "-"], input);
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{table}");

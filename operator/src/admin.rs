@@ -1,5 +1,5 @@
 //! Health and metrics on their own port, without TLS: `/healthz` (the process answers), `/readyz` (it leads and has
-//! published; and what its stores suffer from), `/metrics`. Says nothing about any object.
+//! published; and what its stores or definitions suffer from), `/metrics`. Says nothing about any object.
 
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub(crate) enum Part {
     Windows,
     /// A ledger that was opened.
     Ledger,
+    /// The cluster's definitions of our kinds.
+    Definitions,
 }
 
 impl Part {
@@ -43,14 +45,16 @@ impl Part {
             Part::OpeningLedger => "opening the ledger",
             Part::Windows => "windows",
             Part::Ledger => "ledger",
+            Part::Definitions => "definitions",
         }
     }
 
-    /// One of `STORES`.
-    pub(crate) fn store(self) -> &'static str {
+    /// One of `STORES`, where it is of one.
+    pub(crate) fn store(self) -> Option<&'static str> {
         match self {
-            Part::OpeningLedger | Part::Ledger => "ledger",
-            Part::OpeningWindows | Part::Windows => "windows",
+            Part::OpeningLedger | Part::Ledger => Some("ledger"),
+            Part::OpeningWindows | Part::Windows => Some("windows"),
+            Part::Definitions => None,
         }
     }
 }

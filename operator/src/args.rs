@@ -84,6 +84,10 @@ pub struct Run {
     /// Further DNS names or addresses in the stream's certificate (comma-separated or repeated).
     #[arg(long, value_delimiter = ',')]
     pub stream_name: Vec<String>,
+    /// How long the certificates for streams, webhooks and the shared gateway are good, as 48h: an eighth of it after one is made the next is.
+    /// Shorter ones are for tests.
+    #[arg(long, default_value = "48h", value_parser = duration, hide = true)]
+    pub leaf_life: Duration,
     /// Publish even when a relist lost more than half of the keys or channels.
     #[arg(long)]
     pub force: bool,
@@ -115,10 +119,14 @@ pub struct Run {
     /// The collector of OpenTelemetry that injected sidecars tell of each call, such as http://collector:4318; without it none is told.
     #[arg(long, env = "PURSER_INJECT_OTLP", value_name = "URL")]
     pub inject_otlp: Option<String>,
-    /// Where the API server asks about pods.
+    /// Answer the API server about Plans, ApiKeys and ProviderChannels, too, with warnings of what will not work with the others; each is
+    /// stored all the same.
+    #[arg(long)]
+    pub warnings: bool,
+    /// Where the API server asks about pods and about our objects.
     #[arg(long, default_value = "0.0.0.0:9443")]
     pub listen_webhook: SocketAddr,
-    /// The MutatingWebhookConfiguration that gets our CA.
+    /// The MutatingWebhookConfiguration, and the ValidatingWebhookConfiguration, that get our CA.
     #[arg(long, default_value = "purser")]
     pub webhook_name: String,
     /// Where injected sidecars find this operator; https://purser-operator.NAMESPACE.svc:8443 when absent.

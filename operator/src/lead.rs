@@ -20,7 +20,9 @@ use crate::serve::{Hub, Reviewer, Server};
 use crate::status::Teller;
 use crate::stores::{self, Opened};
 use crate::sweep::Sweeper;
+use crate::warn::Warnings;
 use crate::watch::Watched;
+use crate::webhook;
 use crate::world::Guards;
 use chores::{mark_begun, prove, tell_others, tell_shares, turn_certificates};
 use effects::Effects;
@@ -64,7 +66,7 @@ pub(crate) struct Lead {
 pub(crate) struct Listeners {
     /// By sidecars.
     pub(crate) streams: TcpListener,
-    /// By the API server, where pods are injected.
+    /// By the API server, where pods are injected or objects warned of.
     pub(crate) webhook: Option<TcpListener>,
     /// By people, where a console is wanted.
     pub(crate) console: Option<TcpListener>,
@@ -92,9 +94,15 @@ impl Lead {
     ) -> Result<(), Failure> {
         let report = Arc::new(Notify::new());
         let own = Api::namespaced(self.client.clone(), &self.run.namespace);
-        let certificates = Arc::new(Certificates::open(own, stream_names(&self.run)).await?);
+        let certificates = Certificates::open(own, stream_names(&self.run), self.run.leaf_life);
+        let certificates = Arc::new(certificates.await?);
+        tasks.spawn(turn_certificates(
+            Arc::clone(&certificates),
+            Arc::clone(&self.metrics),
+            Arc::clone(&report),
+        ));
         if let Some(webhook) = webhook {
-            self.inject(webhook, &certificates, &mut tasks).await?;
+            self.webhook(webhook, &certificates, &mut tasks).await?;
         }
         tasks.spawn(self.teller().run());
         let opened = self.opened().await?;
@@ -152,11 +160,6 @@ impl Lead {
 
     /// What is done again and again for as long as streams are served.
     fn look_after(&self, shared: &Shared, tasks: &mut JoinSet<()>) {
-        tasks.spawn(turn_certificates(
-            Arc::clone(&shared.certificates),
-            Arc::clone(&self.metrics),
-            Arc::clone(&shared.report),
-        ));
         tasks.spawn(tell_shares(Arc::clone(&shared.hub)));
         if self.tenure.is_shared() {
             tasks.spawn(tell_others(Arc::clone(&shared.hub)));
@@ -169,36 +172,62 @@ impl Lead {
         ));
     }
 
-    /// Answers for pods, before anything else: without an answer none that asks is created.
-    async fn inject(
+    /// Answers the API server, before anything else: without an answer no pod that asks for a sidecar is created.
+    async fn webhook(
         &self,
-        webhook: TcpListener,
+        listener: TcpListener,
         certificates: &Arc<Certificates>,
         tasks: &mut JoinSet<()>,
     ) -> Result<(), Failure> {
+        let injects = self.injects().await?;
+        let warns = self.run.warnings.then(|| Warnings {
+            watched: Arc::clone(&self.watched),
+            options: self.options(),
+        });
+        let registration = webhook::Registration {
+            client: self.client.clone(),
+            certificates: Arc::clone(certificates),
+            name: self.run.webhook_name.clone(),
+            injects: injects.is_some(),
+            warns: warns.is_some(),
+        };
+        let server = Arc::new(webhook::Server {
+            injects,
+            warns,
+            metrics: Arc::clone(&self.metrics),
+        });
+        let presented: Arc<Certificates> = Arc::clone(certificates);
+        tasks.spawn(server.run(listener, presented));
+        tasks.spawn(registration.run());
+        Ok(())
+    }
+
+    /// What sidecars are made of, where pods get one.
+    async fn injects(&self) -> Result<Option<inject::Settings>, Failure> {
+        let Some(image) = self.run.inject_image.clone() else {
+            return Ok(None);
+        };
         let version = self.client.apiserver_version().await?;
         let namespace = &self.run.namespace;
         let operator = self.run.stream_url.clone();
-        let settings = inject::Settings {
-            image: self.run.inject_image.clone().unwrap_or_default(),
+        Ok(Some(inject::Settings {
+            image,
             pull_policy: self.run.inject_pull_policy.clone(),
             operator: operator
                 .unwrap_or_else(|| format!("https://purser-operator.{namespace}.svc:8443")),
             gateway: SharedGateway::of(&self.run).map(|gateway| gateway.url),
             otlp: self.run.inject_otlp.clone(),
             native: has_native_sidecars(&version.major, &version.minor),
-        };
-        let metrics = Arc::clone(&self.metrics);
-        let server = Arc::new(inject::Server { settings, metrics });
-        let presented: Arc<Certificates> = Arc::clone(certificates);
-        tasks.spawn(server.run(webhook, presented));
-        let registration = inject::Registration {
-            client: self.client.clone(),
-            certificates: Arc::clone(certificates),
-            name: self.run.webhook_name.clone(),
-        };
-        tasks.spawn(registration.run());
-        Ok(())
+        }))
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            gateway: match self.run.gateway_account {
+                Some(_) => Gateway::Apart,
+                None => Gateway::Absent,
+            },
+        }
     }
 
     /// Opens what the authority keeps, as soon as it can be opened: what is wrong with it a person may mend meanwhile.
@@ -252,12 +281,7 @@ impl Lead {
             namespaces: self.run.watch_namespaces.as_slice().into(),
             guards: Guards::new(self.run.force),
             secrets: shared.secrets.clone(),
-            options: Options {
-                gateway: match self.run.gateway_account {
-                    Some(_) => Gateway::Apart,
-                    None => Gateway::Absent,
-                },
-            },
+            options: self.options(),
             hub: Arc::clone(&shared.hub),
             metrics: Arc::clone(&self.metrics),
             effects: to_effects,
@@ -298,6 +322,7 @@ impl Lead {
         Effects {
             client: self.client.clone(),
             hub: Arc::clone(&shared.hub),
+            definitions: self.watched.definitions.clone(),
             certificates: Arc::clone(&shared.certificates),
             secrets: shared.secrets.clone(),
             metrics: Arc::clone(&self.metrics),

@@ -172,7 +172,7 @@ impl Metrics {
     /// Which stores suffer now.
     pub(crate) fn suffer(&self, troubles: &Troubles) {
         for store in STORES {
-            let suffers = troubles.keys().any(|part| part.store() == store);
+            let suffers = troubles.keys().any(|part| part.store() == Some(store));
             self.stores_at_fault
                 .with_label_values(&[store])
                 .set(i64::from(suffers));

@@ -8,6 +8,7 @@ use crate::admin::{self, Ready};
 use crate::args::{Args, Run};
 use crate::certificate;
 use crate::clock::Clock;
+use crate::definitions::Definitions;
 use crate::lead::{Lead, Listeners};
 use crate::lease::{self, Election, Tenure};
 use crate::metrics::Metrics;
@@ -70,7 +71,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
     let admin = listen(run.listen_metrics).await?;
     tasks.spawn(admin::run(admin, Arc::clone(&metrics), ready.clone()));
-    let watched = Arc::new(Watched::start(&client, &run.watch_namespaces, &mut tasks));
+    let watched = watched(&run, &client, &ready, &mut tasks);
     let election = election(&run, &client);
     let identity = election.identity.clone();
     tracing::info!(identity, lease = election.name, "waiting for the lease");
@@ -109,6 +110,14 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     office.leave(result.is_ok()).await;
     result
+}
+
+/// What the cluster holds, and whether it has our kinds at all.
+fn watched(run: &Run, client: &Client, ready: &Ready, tasks: &mut JoinSet<()>) -> Arc<Watched> {
+    let definitions = Definitions::default();
+    tasks.spawn(definitions.clone().run(client.clone(), ready.clone()));
+    let namespaces = &run.watch_namespaces;
+    Arc::new(Watched::start(client, namespaces, definitions, tasks))
 }
 
 /// Waits until this is the one operator.
@@ -209,9 +218,9 @@ fn election(run: &Run, client: &Client) -> Election {
 
 async fn listeners(run: &Run) -> Result<Listeners, Failure> {
     let streams = listen(run.listen_stream).await?;
-    let webhook = match run.inject_image {
-        Some(_) => Some(listen(run.listen_webhook).await?),
-        None => None,
+    let webhook = match run.inject_image.is_some() || run.warnings {
+        true => Some(listen(run.listen_webhook).await?),
+        false => None,
     };
     let console = match run.listen_console {
         Some(address) => Some(listen(address).await?),

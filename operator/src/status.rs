@@ -20,6 +20,7 @@ pub(crate) use usage::Usage;
 
 use crate::apply::{Applied, News};
 use crate::clock::Clock;
+use crate::definitions::Definitions;
 use crate::metrics::Metrics;
 use crate::reconcile::Publication;
 use crate::serve::{Census, Hub};
@@ -54,6 +55,8 @@ pub(crate) struct Reporter {
     pub(crate) client: Client,
     /// Who runs what.
     pub(crate) hub: Arc<Hub>,
+    /// What the cluster takes.
+    pub(crate) definitions: Definitions,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// For the pauses.
@@ -127,7 +130,8 @@ impl Reporter {
         self.tell_refusals(&census, &reports).await;
         let used = self.show_usage(publication, &mut reports);
         let flaps = self.tell_health(&mut reports).await;
-        let (due, waits) = self.memory.due(reports, self.clock.now());
+        let now = self.clock.now();
+        let (due, waits) = self.memory.due(reports, &self.definitions, now);
         let failed = self.write(due).await;
         let again = [waits, flaps, used, stale, failed.then_some(EVERY)];
         again.into_iter().flatten().min()
@@ -315,7 +319,12 @@ impl Reporter {
 
 impl Memory {
     /// Reports that differ from what is there and were not written a moment ago; and how long the first of the others waits.
-    fn due(&self, reports: Vec<Report>, now: Duration) -> (Vec<Due>, Option<Duration>) {
+    fn due(
+        &self,
+        reports: Vec<Report>,
+        definitions: &Definitions,
+        now: Duration,
+    ) -> (Vec<Due>, Option<Duration>) {
         let (mut due, mut waits) = (Vec::new(), None);
         for report in reports {
             let known = self
@@ -325,7 +334,8 @@ impl Memory {
             let before = known
                 .filter(|known| now < known.at + BELIEVED)
                 .map_or(&report.before, |known| &known.status);
-            let status = report.status(before);
+            let mut status = report.status(before);
+            definitions.keep_known(&report.object, &mut status);
             if status == *before {
                 continue;
             }

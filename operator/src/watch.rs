@@ -5,6 +5,7 @@
 
 mod sight;
 
+use crate::definitions::Definitions;
 use crate::level::Level;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -68,19 +69,35 @@ where
         Ok(())
     }
 
+    /// The same; a kind that the cluster does not have is ready, and there are none.
+    async fn ready_or_missing(&self, definitions: &Definitions) -> Result<(), Gone> {
+        let plural = K::plural(&());
+        tokio::select! {
+            ready = self.ready() => ready,
+            () = definitions.until_missing(&plural) => Ok(()),
+        }
+    }
+
     /// Asks the cluster itself; `None` where a store holds something else, or the cluster does not answer.
     async fn compared(&self) -> Option<Vec<At>> {
         let mut at = Vec::new();
         for followed in &self.0 {
             let list = followed.api.list_metadata(&ListParams::default()).await;
-            let list = list.ok()?;
+            let (there, version) = match list {
+                // The kind itself is not there.
+                Err(kube::Error::Api(status)) if status.is_not_found() => (HashMap::new(), None),
+                list => {
+                    let list = list.ok()?;
+                    let there = list.items.iter().map(print_of).collect();
+                    (there, list.metadata.resource_version)
+                }
+            };
             let held = followed.store.state();
             let held: HashMap<_, _> = held.iter().map(|object| print_of(&**object)).collect();
-            let there: HashMap<_, _> = list.items.iter().map(print_of).collect();
             if held != there {
                 return None;
             }
-            at.push((followed.watch.clone(), list.metadata.resource_version));
+            at.push((followed.watch.clone(), version));
         }
         Some(at)
     }
@@ -146,12 +163,19 @@ pub(crate) struct Watched {
     pub(crate) dirty: Dirty,
     /// How much of the cluster is seen.
     pub(crate) level: Level,
+    /// Which kinds it has.
+    pub(crate) definitions: Definitions,
     deleted: Deleted,
 }
 
 impl Watched {
     /// Starts all watches; they run as long as `tasks` does.
-    pub(crate) fn start(client: &Client, namespaces: &[String], tasks: &mut JoinSet<()>) -> Self {
+    pub(crate) fn start(
+        client: &Client,
+        namespaces: &[String],
+        definitions: Definitions,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
         let dirty = Dirty::default();
         let (deleted, level) = (Deleted::default(), Level::default());
         let mut watches = Watches {
@@ -188,6 +212,7 @@ impl Watched {
             ),
             dirty,
             level,
+            definitions,
             deleted,
         }
     }
@@ -212,11 +237,12 @@ impl Watched {
         true
     }
 
-    /// Waits until every store holds its first list.
+    /// Waits until every store holds its first list, or there is no such kind.
     pub(crate) async fn ready(&self) -> Result<(), Gone> {
-        self.plans.ready().await?;
-        self.keys.ready().await?;
-        self.channels.ready().await?;
+        let definitions = &self.definitions;
+        self.plans.ready_or_missing(definitions).await?;
+        self.keys.ready_or_missing(definitions).await?;
+        self.channels.ready_or_missing(definitions).await?;
         self.namespaces.ready().await?;
         self.pods.ready().await
     }

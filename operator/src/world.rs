@@ -100,7 +100,8 @@ impl Guards {
     }
 }
 
-fn namespaces(watched: &Watched) -> BTreeMap<String, BTreeMap<String, String>> {
+/// The labels of every namespace.
+pub(crate) fn namespaces(watched: &Watched) -> BTreeMap<String, BTreeMap<String, String>> {
     let labelled = watched.namespaces.all().map(|namespace| {
         let labels = namespace.metadata.labels.clone().unwrap_or_default();
         (namespace.name_any(), labels)

@@ -21,7 +21,7 @@ const VALUES: [&str; 4] = [
     "sidecar/src/reject.rs",
     "operator/src/serve/work.rs",
     "operator/src/inject/review.rs",
-    "operator/src/inject/server.rs",
+    "operator/src/webhook/server.rs",
 ];
 
 /// What makes one series out of a name, and what makes three.

@@ -29,6 +29,10 @@ fn what_would_not_work_is_refused_and_named() {
             "failurePolicy",
         ),
         (json!({"inject": {"timeoutSeconds": 31}}), "timeoutSeconds"),
+        (
+            json!({"warnings": {"failurePolicy": "Fail"}}),
+            "failurePolicy",
+        ),
         (json!({"image": {"pullPolicy": "always"}}), "pullPolicy"),
         (json!({"stores": {"volume": {"siez": "1Gi"}}}), "siez"),
         (

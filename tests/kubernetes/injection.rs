@@ -2,7 +2,7 @@
 //! rules for pods. No kubelet runs them here.
 
 use super::cluster::Cluster;
-use super::installed::{HOOK, IMAGE, Installed, pod};
+use super::installed::{HOOK, IMAGE, Installed, WARNINGS, pod};
 use super::operator::{NAMESPACE, World};
 use purser_tests::helm::{CASES, template};
 use serde_json::{Value, json};
@@ -178,7 +178,9 @@ async fn helm_upgrades_rolls_back_and_uninstalls_without_taking_keys_or_blocking
     assert_eq!(status, 201, "who did not ask does not wait for an operator");
     installed.helm(&["uninstall", "purser"]).await;
     installed.helm(&["uninstall", "purser-crds"]).await;
-    assert_eq!(cluster.get(HOOK).await, Value::Null);
+    for hook in [HOOK, WARNINGS] {
+        assert_eq!(cluster.get(hook).await, Value::Null, "{hook}");
+    }
     freed(&installed).await;
     let kept = "/apis/purser.dev/v1alpha1/namespaces/shop/apikeys/k";
     assert!(cluster.get(kept).await.is_object());
@@ -186,9 +188,9 @@ async fn helm_upgrades_rolls_back_and_uninstalls_without_taking_keys_or_blocking
     assert!(cluster.get(&volume).await.is_object());
 }
 
-async fn bundle(cluster: &Cluster) -> [Value; 2] {
-    let hook = cluster.get(HOOK).await;
-    [0, 1].map(|one| {
+async fn bundle(cluster: &Cluster) -> [Value; 3] {
+    let (pods, objects) = (cluster.get(HOOK).await, cluster.get(WARNINGS).await);
+    [(&pods, 0), (&pods, 1), (&objects, 0)].map(|(hook, one)| {
         let bundle = hook["webhooks"][one]["clientConfig"]["caBundle"].clone();
         assert!(bundle.is_string(), "{hook}");
         bundle

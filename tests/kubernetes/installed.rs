@@ -8,6 +8,7 @@ use purser_tests::port::reserve;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 /// The image that pods get.
@@ -15,6 +16,10 @@ pub(super) const IMAGE: &str = "registry.example/purser-sidecar:9";
 /// The webhook's configuration.
 pub(super) const HOOK: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/purser";
+
+/// The same of the one for our own objects.
+pub(super) const WARNINGS: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/purser";
 
 /// See the file's page.
 pub(super) struct Installed {
@@ -40,6 +45,11 @@ impl Installed {
 
     /// As Helm left it; the webhook is not reached yet.
     pub(super) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, of an operator with these arguments beside the chart's.
+    pub(super) async fn with(more: &[&str]) -> Self {
         let cluster = Cluster::own().await;
         for name in ["purser-crds", "purser"] {
             let chart = chart(name);
@@ -49,12 +59,16 @@ impl Installed {
         let webhook = reserve().unwrap();
         let image = format!("--inject-image={IMAGE}");
         let listen = format!("--listen-webhook={webhook}");
-        let world = Arc::new(World::on(cluster, &[&image, &listen]).await);
-        let carries = |hook: &Value| hook["webhooks"][1]["clientConfig"]["caBundle"].is_string();
-        let cluster = &world.cluster;
-        cluster
-            .until("the operator wrote its CA", HOOK, carries)
-            .await;
+        let own = [image.as_str(), &listen, "--warnings"];
+        let world = Arc::new(World::on(cluster, &[&own[..], more].concat()).await);
+        for (hook, last) in [(HOOK, 1), (WARNINGS, 0)] {
+            let carries =
+                |hook: &Value| hook["webhooks"][last]["clientConfig"]["caBundle"].is_string();
+            let cluster = &world.cluster;
+            cluster
+                .until("the operator wrote its CA", hook, carries)
+                .await;
+        }
         Installed { world, webhook }
     }
 
@@ -63,10 +77,19 @@ impl Installed {
         run(&self.world.cluster, arguments).await
     }
 
-    /// Lets the API server ask the operator's process, and waits until it does.
-    pub(super) async fn reach_webhook(&self) {
-        let cluster = &self.world.cluster;
-        let url = format!("https://{}/inject", self.webhook);
+    /// Where the webhook's listener is.
+    pub(super) fn webhook(&self) -> SocketAddr {
+        self.webhook
+    }
+
+    /// Somebody in the place of an operator that is gone, who takes connections and says nothing.
+    pub(super) async fn silent_webhook(&self) -> TcpListener {
+        TcpListener::bind(self.webhook).await.unwrap()
+    }
+
+    /// Names the operator's process in a configuration of webhooks.
+    async fn lead_here(&self, hook: &str, path: &str) {
+        let url = format!("https://{}{path}", self.webhook);
         let here = |hook: &mut Value| {
             for webhook in hook["webhooks"].as_array_mut().unwrap() {
                 let config = webhook["clientConfig"].as_object_mut().unwrap();
@@ -74,7 +97,29 @@ impl Installed {
                 config.insert("url".into(), url.as_str().into());
             }
         };
-        cluster.change(HOOK, here).await;
+        self.world.cluster.change(hook, here).await;
+    }
+
+    /// Lets the API server ask about our own objects, and waits until it does.
+    pub(super) async fn reach_warnings(&self, namespace: &str) {
+        self.lead_here(WARNINGS, "/warn").await;
+        let key = format!(
+            "{{apiVersion: purser.dev/v1alpha1, kind: ApiKey, metadata: {{name: probe, namespace: {namespace}}}, spec: {{plan: no-such-plan}}}}"
+        );
+        let begun = std::time::Instant::now();
+        loop {
+            let dry = ["apply", "--dry-run=server", "-f", "-"];
+            let said = self.world.cluster.kubectl(&dry, &key).await;
+            if said.err.contains("Warning: ") {
+                return;
+            }
+            assert!(begun.elapsed() < super::cluster::SOON, "{said:?}");
+        }
+    }
+
+    /// Lets the API server ask the operator's process, and waits until it does.
+    pub(super) async fn reach_webhook(&self) {
+        self.lead_here(HOOK, "/inject").await;
         self.namespace("reached", json!({})).await;
         // The API server hears of its own configuration through a watch, and calls what it knew until then.
         let asks = json!({"purser.dev/inject": "true"});

@@ -107,18 +107,22 @@ impl World {
     }
 
     async fn start(cluster: Cluster, how: (&[&str], &[&str])) -> Self {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        for path in [
-            "crds",
-            "operator/rbac.yaml",
-            "operator/credit-policy.yaml",
-            "operator/secret-policy.yaml",
-        ] {
-            cluster
-                .says(&["apply", "-f", &format!("{root}/{path}")])
-                .await;
-        }
+        cluster.says(&["apply", "-f", &here("crds")]).await;
+        allow(&cluster).await;
         Self::started(cluster, how).await
+    }
+
+    /// An operator with these arguments, on a cluster of its own that has these definitions.
+    #[allow(dead_code, reason = "not every root has others")]
+    pub(super) async fn own_with(definitions: &[Value], more: &[&str]) -> Arc<Self> {
+        let cluster = Cluster::own().await;
+        for definition in definitions {
+            let apply = ["apply", "--server-side", "-f", "-"];
+            let said = cluster.kubectl(&apply, &definition.to_string()).await;
+            assert!(said.good, "{said:?}");
+        }
+        allow(&cluster).await;
+        Arc::new(Self::started(cluster, (&[], more)).await)
     }
 
     /// An operator with these arguments on a cluster that has its definitions and its account.
@@ -128,13 +132,8 @@ impl World {
 
     async fn started(cluster: Cluster, (under, more): (&[&str], &[&str])) -> Self {
         let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
-        let kinds = ["plans", "apikeys", "providerchannels"];
-        let kinds = kinds.map(|kind| format!("crd/{kind}.purser.dev"));
-        let wait: Vec<&str> = wait
-            .into_iter()
-            .chain(kinds.iter().map(String::as_str))
-            .collect();
-        cluster.says(&wait).await;
+        let all = ["crd", "--all"];
+        cluster.says(&[&wait[..], &all].concat()).await;
         // Whoever held it is dead, and all its sidecars are: nothing is left that an authority would have to learn.
         let lease = ["delete", "lease", "purser-operator", "-n", NAMESPACE];
         cluster
@@ -218,6 +217,19 @@ impl World {
             .as_ref()
             .map(|process| process.stdout() + &process.stderr());
         self.said.lock().unwrap().clone() + &now.unwrap_or_default()
+    }
+}
+
+/// A file or folder of this repository.
+pub(super) fn here(path: &str) -> String {
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The operator's account and guards, as by hand.
+async fn allow(cluster: &Cluster) {
+    for path in ["rbac.yaml", "credit-policy.yaml", "secret-policy.yaml"] {
+        let path = here(&format!("operator/{path}"));
+        cluster.says(&["apply", "-f", &path]).await;
     }
 }
 

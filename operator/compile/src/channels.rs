@@ -23,15 +23,28 @@ pub(crate) struct DecidedChannel<'a> {
     pub(crate) labels: Option<&'a BTreeMap<String, String>>,
     /// What is kept of it; none when it is refused.
     pub(crate) decided: Option<config::Channel>,
-    /// What its status will say.
-    verdict: Verdict,
+    /// What its status will say, but for whom it serves.
+    pub(crate) verdict: Verdict,
+}
+
+/// Whether a channel is judged with the Secrets that it names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    /// As they are: one that is missing refuses the channel.
+    Read,
+    /// As whoever may not know of them judges it: as if each held what it must.
+    Unseen,
 }
 
 /// All channels by name.
-pub(crate) fn decide(world: &World, options: Options) -> BTreeMap<Name, DecidedChannel<'_>> {
+pub(crate) fn decide(
+    world: &World,
+    options: Options,
+    secrets: Secrets,
+) -> BTreeMap<Name, DecidedChannel<'_>> {
     let named = by_name(&world.channels, |channel| name_of(&channel.metadata));
     let decided = named.into_iter().map(|(name, written)| {
-        let mut channel = decide_one(world, &name, &written);
+        let mut channel = decide_one((world, secrets), &name, &written);
         if let Some(decided) = &mut channel.decided {
             decided.via_gateway = options.gateway == Gateway::Apart && is_shared(channel.spec);
         }
@@ -58,7 +71,7 @@ pub(crate) fn verdicts(
 }
 
 fn decide_one<'a>(
-    world: &World,
+    (world, secrets): (&World, Secrets),
     name: &Name,
     written: &Written<'a, ProviderChannel>,
 ) -> DecidedChannel<'a> {
@@ -68,7 +81,7 @@ fn decide_one<'a>(
         faults.expect(is_name(part), || bad_name(part));
     }
     check_rules(spec, &mut faults);
-    let whole = config_of(world, name, spec, (&mut faults, &mut verdict));
+    let whole = config_of((world, secrets), name, spec, (&mut faults, &mut verdict));
     let decided = whole.filter(|_| faults.0.is_empty());
     if written.twice {
         verdict.warnings.push(TWIN.into());
@@ -84,7 +97,7 @@ fn decide_one<'a>(
 
 /// All parts are read before the first fault ends it, so that one edit can mend all.
 fn config_of(
-    world: &World,
+    (world, secrets): (&World, Secrets),
     name: &Name,
     spec: &ProviderChannelSpec,
     (faults, verdict): (&mut Faults, &mut Verdict),
@@ -99,9 +112,14 @@ fn config_of(
         namespace: name.namespace(),
         address: &address,
     };
-    let credentials = reach.credentials(spec, faults, verdict);
-    let headers = reach.headers(spec, faults);
-    let ca_pem = reach.authority(spec, faults);
+    let (credentials, headers, ca_pem) = match secrets {
+        Secrets::Unseen => Default::default(),
+        Secrets::Read => (
+            reach.credentials(spec, faults, verdict),
+            reach.headers(spec, faults),
+            reach.authority(spec, faults),
+        ),
+    };
     Some(config::Channel {
         provider: provider(spec.provider),
         base_url: address.url,

@@ -8,6 +8,7 @@ use crate::plans::DecidedPlan;
 use crate::standing::{Court, Refused};
 use crate::{
     KeyFacts, ObjectRef, Options, Rotation, Verdict, WantedSecret, World, rotation, secrets,
+    unserved,
 };
 use purser_config::{Digest, Key, Name, Previous, Refusal, Standing, Starts};
 use purser_crds::{AcceptedReason, ApiKey, ApiKeySpec, KEY_DATA, PREVIOUS_DATA};
@@ -73,11 +74,18 @@ struct Hall<'a> {
     owners: HashMap<Digest, Name>,
     /// The key that pods of each ServiceAccount are.
     accounts: HashMap<Name, Name>,
-    /// The channels that serve each namespace and plan.
-    served: HashMap<(String, &'a str), Vec<Name>>,
+    /// What serves each namespace and plan.
+    served: HashMap<(String, &'a str), Served>,
     /// The oldest key that wants each Secret.
     wanted: BTreeMap<Name, Name>,
     keys: Keys,
+}
+
+/// Of the keys of one namespace on one plan.
+struct Served {
+    channels: Vec<Name>,
+    /// What their plan allows and none of these channels has, in words.
+    missing: Option<String>,
 }
 
 impl<'a> Hall<'a> {
@@ -111,7 +119,7 @@ impl<'a> Hall<'a> {
             Ok(plan) => {
                 plan_expires_at_ms = self.plan_ends(name, plan, created_ms);
                 if !spec.suspended {
-                    channels = self.serving(name, plan, verdict);
+                    channels = self.serving(name, plan, (spec, verdict));
                 }
             }
             Err(Refused {
@@ -233,16 +241,30 @@ impl<'a> Hall<'a> {
         ))
     }
 
-    fn serving(&mut self, name: &Name, plan: &DecidedPlan<'a>, verdict: &mut Verdict) -> Vec<Name> {
+    fn serving(
+        &mut self,
+        name: &Name,
+        plan: &DecidedPlan<'a>,
+        (spec, verdict): (&ApiKeySpec, &mut Verdict),
+    ) -> Vec<Name> {
         let (market, namespace) = (&self.market, name.namespace());
-        let served = self
-            .served
-            .entry((namespace.to_owned(), plan.name))
-            .or_insert_with(|| serving(market, plan.spec, namespace));
-        if served.is_empty() {
-            verdict.warnings.push("no channel serves it: a channel must offer itself to this namespace, and the plan must list the channel's namespace and labels".into());
-        }
-        served.clone()
+        let of = plan.decided.as_ref().map(|decided| (plan.name, decided));
+        let of_plan = || {
+            let channels = serving(market, plan.spec, namespace);
+            let missing = of.and_then(|of| unserved::of_plan(of, market.all(&channels)));
+            Served { channels, missing }
+        };
+        let key = (namespace.to_owned(), plan.name);
+        let Served { channels, missing } = self.served.entry(key).or_insert_with(of_plan);
+        let warning = match of {
+            _ if channels.is_empty() => Some("no channel serves it: a channel must offer itself to this namespace, and the plan must list the channel's namespace and labels".into()),
+            Some(of) if !spec.models.is_empty() => {
+                unserved::of_key(&spec.models, of, market.all(channels))
+            }
+            _ => missing.clone(),
+        };
+        verdict.warnings.extend(warning);
+        channels.clone()
     }
 
     fn service_accounts(

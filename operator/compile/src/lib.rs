@@ -10,6 +10,8 @@
 //! `plans` and `channels` each judge their kind alone; `keys` judges keys against both, asking `offer` which channels serve
 //! whom, `secrets` what a Secret may be used for and `rotation` what is due for it; `money` reads prices; `scope` cuts one namespace's part out of the result.
 //!
+//! `review` says of one object, before it is stored, what `compile` would say of it among the others.
+//!
 //! The operator calls it with what its watches hold, `purser up` and `purser check` with what YAML files hold.
 //!
 //! Invariant: it never fails and never reads a clock; a bad object becomes a verdict, is left out, and holds up nobody else.
@@ -28,6 +30,7 @@ mod money;
 mod objects;
 mod offer;
 mod plans;
+mod review;
 mod rotation;
 mod scope;
 mod secrets;
@@ -35,8 +38,10 @@ mod selector;
 mod standing;
 mod times;
 mod unenforced;
+mod unserved;
 mod world;
 
+pub use review::{Draft, review};
 pub use scope::scoped_to;
 pub use world::{
     Compiled, Gateway, KeyFacts, ObjectRef, Options, Rotation, Step, Verdict, WantedSecret, World,
@@ -48,7 +53,7 @@ use purser_config::Configuration;
 /// Decides everything. See the crate's page for what goes in and out.
 pub fn compile(world: &World, options: Options) -> Compiled {
     let plans = plans::decide(world);
-    let channels = channels::decide(world, options);
+    let channels = channels::decide(world, options, channels::Secrets::Read);
     let keys = keys::decide(world, options, &plans, &channels);
     let mut verdicts = keys.verdicts;
     verdicts.extend(plans::verdicts(&plans, &channels, &keys.keys));

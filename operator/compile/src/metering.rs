@@ -1,5 +1,5 @@
 //! What a metered plan cannot price: models without a price, and endpoints that tell no tokens at a price by tokens. Used by `plans`
-//! for its warnings; the sidecar refuses such calls one by one.
+//! for its warnings, and by `unserved`; the sidecar refuses such calls one by one.
 
 use purser_config::price::price_of;
 use purser_config::{Channel, Endpoint, Model, Plan, glob_matches};
@@ -37,7 +37,7 @@ fn without_tokens(model: &Model) -> impl Iterator<Item = String> {
 }
 
 /// As sidecars judge it: its name or an alias is allowed, and none of them is denied.
-fn may_call(model: &Model, plan: &Plan) -> bool {
+pub(crate) fn may_call(model: &Model, plan: &Plan) -> bool {
     let matched = |globs: &[String]| {
         let mut names = std::iter::once(&model.name).chain(&model.aliases);
         names.any(|name| globs.iter().any(|glob| glob_matches(glob, name)))
@@ -45,7 +45,8 @@ fn may_call(model: &Model, plan: &Plan) -> bool {
     matched(&plan.allow) && !matched(&plan.deny)
 }
 
-fn listed(models: BTreeSet<String>) -> Option<String> {
+/// Joined, and cut where there are many.
+pub(crate) fn listed(models: BTreeSet<String>) -> Option<String> {
     let more = models.len().saturating_sub(NAMED);
     let named: Vec<String> = models.into_iter().take(NAMED).collect();
     match (named.is_empty(), more) {

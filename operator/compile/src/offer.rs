@@ -1,9 +1,9 @@
-//! Which channels serve a key: those that offer themselves to its namespace and that its plan lists. Used by `keys`. Both sides
-//! must agree, so that nobody can draw another team's prompts by claiming priority 0.
+//! Which channels serve a key: those that offer themselves to its namespace and that its plan lists. Used by `keys`, and by `plans` for
+//! its warnings. Both sides must agree, so that nobody can draw another team's prompts by claiming priority 0.
 
 use crate::channels::DecidedChannel;
 use crate::{Gateway, Options, World, selector};
-use purser_config::Name;
+use purser_config::{self as config, Name};
 use purser_crds::{ChannelNamespacesFrom, PlanSpec, ProviderChannelSpec, Via};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,12 @@ pub(crate) struct Market<'a> {
 }
 
 impl Market<'_> {
+    /// What is kept of these.
+    pub(crate) fn all(&self, names: &[Name]) -> impl Iterator<Item = &config::Channel> {
+        let found = names.iter().filter_map(|name| self.channels.get(name));
+        found.filter_map(|channel| channel.decided.as_ref())
+    }
+
     fn offers(&self, channel: &Name, spec: &ProviderChannelSpec, namespace: &str) -> bool {
         if channel.namespace() == namespace {
             return true;
@@ -50,6 +56,17 @@ impl Market<'_> {
             }
         }
     }
+}
+
+/// The channels that serve a key of some namespace on this plan, if they offer themselves to it.
+pub(crate) fn listed<'a>(
+    channels: &'a BTreeMap<Name, DecidedChannel<'_>>,
+    plan: &'a PlanSpec,
+) -> impl Iterator<Item = &'a config::Channel> {
+    channels.iter().filter_map(|(name, channel)| {
+        let lists = lists(plan, name, channel, name.namespace());
+        channel.decided.as_ref().filter(|_| lists)
+    })
 }
 
 fn lists(plan: &PlanSpec, name: &Name, channel: &DecidedChannel<'_>, namespace: &str) -> bool {

@@ -1,9 +1,11 @@
 //! Judges each Plan alone. Called by `compile`; `keys` reads what it decided. Never looks at keys or channels, but for the warnings
-//! of `metering`.
+//! of `metering` and `unserved`.
 
 use crate::channels::DecidedChannel;
 use crate::fault::{Fault, Faults, refuse};
 use crate::objects::{TWIN, Written, bad_name, by_name, is_name};
+use crate::offer::listed;
+use crate::unserved::{quoted, unserved};
 use crate::{ObjectRef, Verdict, World, metering, money, selector, unenforced};
 use purser_config::{self as config, Key, Name};
 use purser_crds::{
@@ -34,6 +36,16 @@ pub(crate) struct DecidedPlan<'a> {
     pub(crate) verdict: Verdict,
 }
 
+impl DecidedPlan<'_> {
+    /// What it allows and no channel that it lists has.
+    pub(crate) fn unserved(&self, channels: &BTreeMap<Name, DecidedChannel<'_>>) -> Vec<String> {
+        match &self.decided {
+            Some(decided) => unserved(&decided.allow, listed(channels, self.spec)),
+            None => Vec::new(),
+        }
+    }
+}
+
 /// All plans by name.
 pub(crate) fn decide(world: &World) -> BTreeMap<String, DecidedPlan<'_>> {
     let named = by_name(&world.plans, |plan| {
@@ -61,6 +73,9 @@ pub(crate) fn verdicts(
         let served = serving.filter_map(|name| channels.get(name)?.decided.as_ref());
         if let Some(decided) = &plan.decided {
             verdict.warnings.extend(metering::warnings(decided, served));
+        }
+        if let Some(missing) = quoted(plan.unserved(channels)) {
+            verdict.warnings.push(format!("no channel that it lists has {missing}, which it allows; add that to a channel, or take it out of models.allow"));
         }
         (ObjectRef::Plan(name.clone()), verdict)
     });

@@ -1,16 +1,21 @@
 //! Leaves of the operator's CA: the stream's, and those that the shared gateway shows its callers. Part of `certificate`; pure but for the
 //! keys that it draws.
 
-use super::{Failure, LEAF_LIFE, Pair, TURN, ca_params, moment};
+use super::authority::{Pair, ca_params, moment};
+use super::{Failure, TURNS};
 use purser_config::SecretText;
 use purser_config::stream;
 use rcgen::{Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
+use std::time::Duration;
+
+/// When a leaf is made, in unix seconds, and for how long it is good.
+type Span = (u64, Duration);
 
 /// The stream's, as the TLS server presents it.
-pub(super) fn own(authority: &Pair, names: &[String], now: u64) -> Result<CertifiedKey, Failure> {
-    let (certificate, key) = signed(authority, names, ("purser operator", now))?;
+pub(super) fn own(authority: &Pair, names: &[String], span: Span) -> Result<CertifiedKey, Failure> {
+    let (certificate, key) = signed(authority, names, ("purser operator", span))?;
     let key = rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::from(key))?;
     Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
@@ -19,20 +24,20 @@ pub(super) fn own(authority: &Pair, names: &[String], now: u64) -> Result<Certif
 pub(super) fn gateways(
     authority: &Pair,
     names: &[String],
-    now: u64,
+    span: Span,
 ) -> Result<stream::Certificate, Failure> {
-    let (certificate, key) = signed(authority, names, ("purser gateway", now))?;
+    let (certificate, key) = signed(authority, names, ("purser gateway", span))?;
     Ok(stream::Certificate {
         chain_pem: certificate.pem(),
         key_pem: SecretText::new(key.serialize_pem()),
-        renew_after_ms: u64::try_from(TURN.as_millis()).unwrap_or(u64::MAX),
+        renew_after_ms: u64::try_from((span.1 / TURNS).as_millis()).unwrap_or(u64::MAX),
     })
 }
 
 fn signed(
     authority: &Pair,
     names: &[String],
-    (common, now): (&str, u64),
+    (common, (now, life)): (&str, Span),
 ) -> Result<(Certificate, KeyPair), Failure> {
     let issuer = Issuer::new(
         ca_params(authority.made),
@@ -44,6 +49,6 @@ fn signed(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     params.not_before = moment(now.saturating_sub(3_600)).into();
-    params.not_after = moment(now + LEAF_LIFE).into();
+    params.not_after = moment(now + life.as_secs()).into();
     Ok((params.signed_by(&key, &issuer)?, key))
 }

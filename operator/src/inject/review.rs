@@ -1,4 +1,4 @@
-//! One question of the API server and its answer, as JSON. Pure; called by `server`.
+//! One question of the API server and its answer, as JSON. Pure; called by `webhook`.
 
 use super::pod::{Settings, Verdict, injected};
 use kube::core::DynamicObject;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What cannot be answered: the API server takes it for a failure of the webhook.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Not an AdmissionReview.
     #[error("reading an AdmissionReview")]
     Read(#[from] serde_json::Error),
@@ -20,13 +20,15 @@ pub(super) enum Failure {
 }
 
 /// An answer, and what became of the pod, for metrics.
-pub(super) struct Answered {
-    pub(super) body: Vec<u8>,
-    pub(super) outcome: &'static str,
+pub(crate) struct Answered {
+    /// As JSON.
+    pub(crate) body: Vec<u8>,
+    /// `left`, `injected` or `refused`.
+    pub(crate) outcome: &'static str,
 }
 
 /// Answers one question.
-pub(super) fn answer(body: &[u8], settings: &Settings) -> Result<Answered, Failure> {
+pub(crate) fn answer(body: &[u8], settings: &Settings) -> Result<Answered, Failure> {
     let review: AdmissionReview<DynamicObject> = serde_json::from_slice(body)?;
     let request: AdmissionRequest<DynamicObject> = review.try_into()?;
     let response = AdmissionResponse::from(&request);

@@ -2,7 +2,7 @@
 //! tells, and decides nothing.
 
 use super::OPENS_AGAIN;
-use crate::certificate::{self, Certificates};
+use crate::certificate::Certificates;
 use crate::metrics::Metrics;
 use crate::serve::{Hub, Note};
 use crate::watch::{Dirty, Watched};
@@ -16,6 +16,7 @@ const PROVES_AGAIN: Duration = Duration::from_millis(100);
 /// How often replicas tell each other who is connected, and look what others wrote into the ledger.
 const TELLS_OTHERS: Duration = Duration::from_secs(1);
 
+/// From before the stores are open: the webhook presents them, too.
 pub(super) async fn turn_certificates(
     certificates: Arc<Certificates>,
     metrics: Arc<Metrics>,
@@ -23,12 +24,12 @@ pub(super) async fn turn_certificates(
 ) {
     loop {
         metrics.presents_until(certificates.ends());
-        tokio::time::sleep(certificate::TURN).await;
+        tokio::time::sleep(certificates.every()).await;
         match certificates.turn().await {
             Ok(true) => report.notify_one(), // The bundle lies in the compiled Secrets.
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(error = %error, "turning certificates; the old ones stay")
+                tracing::error!(error = %error, "turning certificates; the CA that is known signs on")
             }
         }
     }

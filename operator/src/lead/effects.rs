@@ -5,6 +5,7 @@ use crate::apply::{self, Applier};
 use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::credit::Creditor;
+use crate::definitions::Definitions;
 use crate::metrics::Metrics;
 use crate::reconcile::{Publication, effects};
 use crate::secrets::Secrets;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, watch};
 pub(super) struct Effects {
     pub(super) client: Client,
     pub(super) hub: Arc<Hub>,
+    pub(super) definitions: Definitions,
     pub(super) certificates: Arc<Certificates>,
     pub(super) secrets: Secrets,
     pub(super) metrics: Arc<Metrics>,
@@ -95,6 +97,7 @@ impl Effects {
             events: self.events(),
             client: self.client.clone(),
             hub: Arc::clone(&self.hub),
+            definitions: self.definitions.clone(),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
             usage: Usage::new(self.usage_every),

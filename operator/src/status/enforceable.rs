@@ -165,11 +165,12 @@ impl Needs {
             Part::OpeningWindows | Part::OpeningLedger => self.windows || self.ledger,
             Part::Windows => self.windows,
             Part::Ledger => self.ledger,
+            Part::Definitions => false,
         };
         let (part, trouble) = troubles.iter().find(|(part, _)| needs(part))?;
-        let reason = match part {
-            Part::OpeningWindows | Part::Windows => EnforceableReason::WindowsUnavailable,
-            Part::OpeningLedger | Part::Ledger => EnforceableReason::LedgerUnavailable,
+        let reason = match part.store()? {
+            "ledger" => EnforceableReason::LedgerUnavailable,
+            _ => EnforceableReason::WindowsUnavailable,
         };
         Some(Wanted {
             kind: ConditionType::Enforceable,
@@ -208,6 +209,7 @@ impl Lasting {
     fn at(&mut self, troubles: Troubles, now: Instant) -> Troubles {
         let news = troubles
             .into_iter()
+            .filter(|(part, _)| part.store().is_some())
             .map(|(part, trouble)| (part, (trouble, now)));
         self.known.extend(news);
         self.known.retain(|_, (_, seen)| now < *seen + OVER);

@@ -1,9 +1,9 @@
-//! The webhook's listener: TLS and HTTP/1.1, `POST /inject`. `lead` starts it; the API server calls it for each pod that may want a
-//! sidecar, and creates none without an answer.
+//! The webhook's listener: TLS and HTTP/1.1, `POST /inject` and `POST /warn`. `lead` starts it; the API server calls it for each pod that
+//! may want a sidecar, and creates none without an answer; and for each of our objects, which it stores with or without one.
 
-use super::pod::Settings;
-use super::review;
+use crate::inject;
 use crate::metrics::Metrics;
+use crate::warn::Warnings;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -25,8 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the file's page.
 pub(crate) struct Server {
-    /// What sidecars are made of.
-    pub(crate) settings: Settings,
+    /// What sidecars are made of, where pods get one.
+    pub(crate) injects: Option<inject::Settings>,
+    /// What is said of our objects, where anything is.
+    pub(crate) warns: Option<Warnings>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -74,32 +76,59 @@ impl Server {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let asked = (request.method().clone(), request.uri().path().to_owned());
-        if asked != (Method::POST, "/inject".to_owned()) {
-            return Ok(said(StatusCode::NOT_FOUND, "here is POST /inject"));
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            return Ok(lost());
         }
-        let body = Limited::new(request.into_body(), LONGEST).collect();
+        let body = Limited::new(body, LONGEST).collect();
         let Ok(Ok(body)) = tokio::time::timeout(PATIENCE, body).await else {
             return Ok(said(
                 StatusCode::BAD_REQUEST,
                 "the review was not sent whole",
             ));
         };
-        Ok(match review::answer(&body.to_bytes(), &self.settings) {
-            Ok(answered) => {
-                self.metrics.injected(answered.outcome);
-                let mut response = Response::new(Full::from(answered.body));
-                let json = header::HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
-                response
+        let body = body.to_bytes();
+        Ok(match (head.uri.path(), &self.injects, &self.warns) {
+            ("/inject", Some(settings), _) => self.inject(&body, settings),
+            ("/warn", _, Some(warnings)) => match warnings.answer(&body).await {
+                Ok(body) => json(body),
+                Err(error) => unanswered(&error),
+            },
+            _ => lost(),
+        })
+    }
+
+    fn inject(&self, body: &[u8], settings: &inject::Settings) -> Response<Full<Bytes>> {
+        match inject::answer(body, settings) {
+            Ok(inject::Answered { body, outcome }) => {
+                self.metrics.injected(outcome);
+                json(body)
             }
             Err(error) => {
                 self.metrics.injected("failed");
-                tracing::warn!(%error, "a review cannot be answered");
-                said(StatusCode::BAD_REQUEST, &error.to_string())
+                unanswered(&error)
             }
-        })
+        }
     }
+}
+
+fn json(body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn unanswered(error: &impl std::fmt::Display) -> Response<Full<Bytes>> {
+    tracing::warn!(%error, "a review cannot be answered");
+    said(StatusCode::BAD_REQUEST, &error.to_string())
+}
+
+fn lost() -> Response<Full<Bytes>> {
+    said(
+        StatusCode::NOT_FOUND,
+        "here are POST /inject and POST /warn, where they are switched on",
+    )
 }
 
 fn said(status: StatusCode, what: &str) -> Response<Full<Bytes>> {

@@ -1,0 +1,120 @@
+//! Certificates of the operator that live for seconds, replaced while a sidecar calls and while somebody who trusts nothing but the CA that
+//! is published looks at what is presented, again and again. In a soak they live for a minute.
+
+use super::cluster::Cluster;
+use super::installed::{HOOK, Installed, WARNINGS};
+use super::operator::{NAMESPACE, decoded};
+use super::place::Place;
+use super::pressure::{Caller, figure, press, soak, tally};
+use purser_tests::provider::{Behaviour, Provider};
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How many lives of a certificate go by.
+const LIVES: u32 = 4;
+/// Between two looks at what is presented.
+const LOOK: Duration = Duration::from_millis(25);
+/// A strict plan: each call needs one of its slots, which the operator alone gives.
+const STRICT: &str =
+    "limits: {concurrentRequests: 100}, whenQuotaUnreachable: Deny, models: {allow: ['*']}";
+
+fn life() -> Duration {
+    Duration::from_secs(if soak() { 60 } else { 10 })
+}
+
+/// The CA that both configurations of webhooks carry.
+async fn published(cluster: &Cluster) -> TlsConnector {
+    let [pods, objects] = [cluster.get(HOOK).await, cluster.get(WARNINGS).await];
+    let [pods, objects] =
+        [pods, objects].map(|hook| decoded(&hook["webhooks"][0]["clientConfig"]["caBundle"]));
+    assert_eq!(pods, objects);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pods) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let tls = ClientConfig::builder().with_root_certificates(roots);
+    TlsConnector::from(Arc::new(tls.with_no_client_auth()))
+}
+
+/// What is presented there, which must be valid now and for this name.
+async fn presented(tls: &TlsConnector, address: SocketAddr) -> CertificateDer<'static> {
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let socket = TcpStream::connect(address).await.unwrap();
+    let shown = tls.connect(name, socket).await;
+    let shown =
+        shown.unwrap_or_else(|error| panic!("{address} presents what is not valid: {error}"));
+    let (_, session) = shown.get_ref();
+    session.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_fails() {
+    let life = life();
+    let installed = Installed::with(&[&format!("--leaf-life={}s", life.as_secs())]).await;
+    installed.reach_webhook().await;
+    let world = &installed.world;
+    let place = Place::new(world, "leaves").await;
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let [secret, key] = place.key("one", "strict");
+    let channel = place.channel("live", &provider.url(), "{name: m}");
+    place
+        .apply(&[place.plan("strict", STRICT), channel, secret, key])
+        .await;
+    place.until_key("one", "True").await;
+    let sidecars = place.sidecars(1).await;
+    let caller = Caller {
+        model: "m",
+        key: place.value("one"),
+        pause: Duration::from_millis(20),
+    };
+    let pressure = press(&[sidecars[0].address], &caller);
+
+    let tls = published(&world.cluster).await;
+    let doors = [world.stream, installed.webhook()];
+    let mut seen = doors.map(|_| BTreeSet::new());
+    let (begun, mut looks) = (Instant::now(), 0);
+    while begun.elapsed() < life * LIVES {
+        for (door, seen) in doors.into_iter().zip(&mut seen) {
+            seen.insert(presented(&tls, door).await.to_vec());
+            looks += 1;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let mut late = place.sidecar("late", &[]).await;
+    late.until_connected().await;
+    let outcomes = pressure.end().await;
+
+    let good = tally(&outcomes);
+    assert_eq!(
+        good.keys().collect::<Vec<_>>(),
+        [&(200, "")],
+        "no call fails"
+    );
+    let lives = LIVES as usize;
+    for seen in &seen {
+        assert!(
+            seen.len() > lives,
+            "{} certificates in {lives} lives",
+            seen.len()
+        );
+    }
+    let secret = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");
+    let kept = world.cluster.get(&secret).await["data"].clone();
+    assert!(
+        kept["next.crt"].is_null() && kept["previous.crt"].is_null(),
+        "one CA all along"
+    );
+    figure(&format!(
+        "certificates of {} s for {} s: {} calls of a strict plan and {looks} handshakes, none failed; {} certificates seen",
+        life.as_secs(),
+        begun.elapsed().as_secs(),
+        outcomes.len(),
+        seen[0].len(),
+    ));
+}
