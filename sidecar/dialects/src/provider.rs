@@ -45,6 +45,8 @@ pub struct Quirks {
     pub object_schemas: bool,
     /// Chat: how it is told how much to think.
     pub thinks: Thinks,
+    /// Chat: whose models it has, which differ in what they take.
+    pub models: Models,
     /// Chat: whether `parallel_tool_calls` is known.
     pub parallel_tools: bool,
     /// Chat: whether `tool_choice: allowed_tools` is known; else the other tools are left out.
@@ -84,6 +86,17 @@ pub enum Thinks {
     Budget,
 }
 
+/// Whose models a provider has, where their names tell what they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are their makers'")]
+pub enum Models {
+    OpenAI,
+    Mistral,
+    XAI,
+    /// Anybody's.
+    Any,
+}
+
 /// How a chat is given a PDF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Documents {
@@ -108,6 +121,7 @@ const OPENAI: Quirks = Quirks {
     json_schema: true,
     object_schemas: true,
     thinks: Thinks::Effort,
+    models: Models::OpenAI,
     parallel_tools: true,
     allowed_tools: true,
     warmth_is_one: true,
@@ -134,6 +148,7 @@ const OTHERS: Quirks = Quirks {
     max_completion_tokens: false,
     developer: false,
     object_schemas: false,
+    models: Models::Any,
     allowed_tools: false,
     warmth_is_one: false,
     longest_name: usize::MAX,
@@ -176,6 +191,7 @@ const MISTRAL: Quirks = Quirks {
     seed: Some("random_seed"),
     short_tool_ids: true,
     any_tool: "any",
+    models: Models::Mistral,
     top_k: true,
     stream_options: false,
     documents: Documents::Url,
@@ -195,6 +211,7 @@ const DEEPSEEK: Quirks = Quirks {
 const XAI: Quirks = Quirks {
     responses: true,
     max_completion_tokens: true,
+    models: Models::XAI,
     user: true,
     ..OTHERS
 };

@@ -9,9 +9,11 @@ mod read_turn;
 mod reader;
 pub(crate) mod reasoning;
 pub(crate) mod suited;
+mod thinks;
 mod usage;
 mod write_ask;
 mod write_reply;
+mod write_sampling;
 mod write_turn;
 mod writer;
 

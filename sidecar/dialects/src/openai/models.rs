@@ -1,0 +1,206 @@
+//! What models behind OpenAI's wire take, told by their names: each answers 400 to an effort that it does not know.
+//!
+//! Called by writers of chats. A name that stands in no row is one of an own deployment or server: it is told what nearly all take. Must never
+//! guess from less than a name.
+
+use crate::provider::Models;
+use crate::talk::Effort::{self, High, Low, Medium, Minimal, None as Still, XHigh};
+
+/// How a model can be told how hard to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dial {
+    /// It never thinks.
+    Never,
+    /// It thinks as it likes, and refuses to be told.
+    Fixed,
+    /// Nobody knows: an effort that nearly all take, and nothing where it is not to think.
+    Unknown,
+    /// These efforts alone.
+    Of(&'static [Effort]),
+}
+
+const USUAL: &[Effort] = &[Low, Medium, High];
+const FROM_LOW: Dial = Dial::Of(USUAL);
+const TO_XHIGH: Dial = Dial::Of(&[Low, Medium, High, XHigh]);
+const FROM_NONE: Dial = Dial::Of(&[Still, Low, Medium, High]);
+const NONE_TO_XHIGH: Dial = Dial::Of(&[Still, Low, Medium, High, XHigh]);
+const NONE_OR_HIGH: Dial = Dial::Of(&[Still, High]);
+
+/// How a name begins, what stands within it, and how such a model is told. The first row counts.
+type Row = (&'static str, &'static str, Dial);
+
+/// LiteLLM's model file (1.110), `supports_*_reasoning_effort`; openai/codex#6647 for gpt-5.1-codex, vercel/ai#11056 for codex-max,
+/// anomalyco/opencode#4451 for gpt-5.1. `max` is left out: some models take it in responses and refuse it in a chat.
+const OPENAI: &[Row] = &[
+    ("gpt-3.5", "", Dial::Never),
+    ("gpt-4", "", Dial::Never),
+    ("chatgpt-4o", "", Dial::Never),
+    ("gpt-5-chat", "", Dial::Never),
+    ("gpt-", "-chat", Dial::Fixed),
+    ("gpt-", "-search", Dial::Fixed),
+    ("chat-latest", "", Dial::Fixed),
+    ("o", "-deep-research", Dial::Fixed),
+    ("o1-mini", "", Dial::Fixed),
+    ("o1-preview", "", Dial::Fixed),
+    ("o1", "", FROM_LOW),
+    ("o3", "", FROM_LOW),
+    ("o4", "", FROM_LOW),
+    ("gpt-5-pro", "", Dial::Of(&[High])),
+    ("gpt-5-codex", "", FROM_LOW),
+    ("gpt-5.1-codex-max", "", TO_XHIGH),
+    ("gpt-5.1-codex", "", FROM_LOW),
+    ("gpt-5.1", "", FROM_NONE),
+    ("gpt-5.", "-codex", TO_XHIGH),
+    ("gpt-5.", "-pro", Dial::Of(&[Medium, High, XHigh])),
+    ("gpt-5.", "", NONE_TO_XHIGH),
+    ("gpt-5", "", Dial::Of(&[Minimal, Low, Medium, High])),
+    ("gpt-6-sol", "", NONE_TO_XHIGH),
+    ("gpt-6-luna", "", NONE_TO_XHIGH),
+    ("gpt-6", "", TO_XHIGH),
+];
+
+/// docs.x.ai, "Reasoning"; NousResearch/hermes-agent#23435, tried at api.x.ai; theopenco/llmgateway#3046.
+const XAI: &[Row] = &[
+    ("grok", "non-reasoning", Dial::Never),
+    ("grok-2", "", Dial::Never),
+    ("grok-3-mini", "", Dial::Of(&[Low, High])),
+    ("grok-3", "", Dial::Never),
+    ("grok", "multi-agent", TO_XHIGH),
+    ("grok-4.3", "", FROM_NONE),
+    ("grok-4.5", "", FROM_LOW),
+    ("grok-4.6", "", FROM_LOW),
+    ("grok-4.7", "", FROM_LOW),
+    ("grok", "", Dial::Fixed),
+];
+
+/// LiteLLM's model file, `reasoning_effort_levels`; architects-toolkit/SmartHopper#647 for what is refused otherwise, NousResearch/hermes-agent#11243
+/// for Magistral, which thinks always; anomalyco/models.dev#1986. Of the older ones none can.
+const MISTRAL: &[Row] = &[
+    ("mistral-small-24", "", Dial::Never),
+    ("mistral-small-25", "", Dial::Never),
+    ("mistral-medium-23", "", Dial::Never),
+    ("mistral-medium-25", "", Dial::Never),
+    ("mistral-small", "", NONE_OR_HIGH),
+    ("mistral-medium", "", NONE_OR_HIGH),
+    ("mistral-large-4", "", NONE_OR_HIGH),
+    ("mistral-vibe", "", NONE_OR_HIGH),
+    ("mistral-code-agent", "", NONE_OR_HIGH),
+    ("devstral", "-latest", NONE_OR_HIGH),
+    ("magistral", "", Dial::Fixed),
+    ("", "glm", Dial::Of(&[Low, High])),
+    ("", "", Dial::Never),
+];
+
+/// The part of a name that its maker gave: `openai/gpt-5` is called so by gateways.
+fn own(model: &str) -> &str {
+    model.rsplit('/').next().unwrap_or(model)
+}
+
+/// How a model is told.
+pub(crate) fn dial(models: Models, model: &str) -> Dial {
+    let name = own(model);
+    let rows = match models {
+        Models::OpenAI => OPENAI,
+        Models::XAI => XAI,
+        Models::Mistral => MISTRAL,
+        Models::Any => &[],
+    };
+    rows.iter()
+        .find(|(begins, holds, _)| name.starts_with(begins) && name.contains(holds))
+        .map_or(Dial::Unknown, |(.., dial)| *dial)
+}
+
+impl Dial {
+    /// The effort that it can be told and that is the nearest; none: there is nothing to tell.
+    pub(crate) fn nearest(self, effort: Effort) -> Option<Effort> {
+        let known = match self {
+            Dial::Never | Dial::Fixed => return None,
+            Dial::Unknown if effort == Still => return None,
+            Dial::Unknown => USUAL,
+            Dial::Of(known) => known,
+        };
+        // Who asks for a little does not ask for none.
+        let near = known
+            .iter()
+            .filter(|known| effort == Still || **known != Still);
+        near.min_by_key(|known| (**known as i8).abs_diff(effort as i8))
+            .copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::Effort::Max;
+
+    fn told(models: Models, model: &str) -> [Option<Effort>; 7] {
+        let dial = dial(models, model);
+        [Still, Minimal, Low, Medium, High, XHigh, Max].map(|effort| dial.nearest(effort))
+    }
+
+    #[test]
+    fn an_effort_is_the_nearest_that_a_model_knows() {
+        let [none, minimal, low, medium, high, xhigh] =
+            [Still, Minimal, Low, Medium, High, XHigh].map(Some);
+        for (models, model, expected) in [
+            (Models::OpenAI, "gpt-4o", [None; 7]),
+            (
+                Models::OpenAI,
+                "gpt-5-mini",
+                [minimal, minimal, low, medium, high, high, high],
+            ),
+            (Models::OpenAI, "gpt-5-pro-2025-10-06", [high; 7]),
+            (Models::OpenAI, "gpt-5-chat-latest", [None; 7]),
+            (
+                Models::OpenAI,
+                "gpt-5.1",
+                [none, low, low, medium, high, high, high],
+            ),
+            (
+                Models::OpenAI,
+                "gpt-5.1-codex",
+                [low, low, low, medium, high, high, high],
+            ),
+            (
+                Models::OpenAI,
+                "gpt-5.1-codex-max",
+                [low, low, low, medium, high, xhigh, xhigh],
+            ),
+            (
+                Models::OpenAI,
+                "openai/gpt-5.4-mini",
+                [none, low, low, medium, high, xhigh, xhigh],
+            ),
+            (
+                Models::OpenAI,
+                "my-deployment",
+                [None, low, low, medium, high, high, high],
+            ),
+            (
+                Models::Any,
+                "anything",
+                [None, low, low, medium, high, high, high],
+            ),
+            (
+                Models::Mistral,
+                "mistral-small-latest",
+                [none, high, high, high, high, high, high],
+            ),
+            (Models::Mistral, "mistral-large-latest", [None; 7]),
+            (Models::Mistral, "magistral-medium-latest", [None; 7]),
+            (Models::XAI, "grok-4-0709", [None; 7]),
+            (
+                Models::XAI,
+                "grok-3-mini",
+                [low, low, low, low, high, high, high],
+            ),
+            (
+                Models::XAI,
+                "grok-4.3",
+                [none, low, low, medium, high, high, high],
+            ),
+        ] {
+            assert_eq!(told(models, model), expected, "{model}");
+        }
+    }
+}
