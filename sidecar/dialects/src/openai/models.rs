@@ -1,4 +1,4 @@
-//! What models behind OpenAI's wire take, told by their names: each answers 400 to an effort that it does not know.
+//! What models behind OpenAI's wire take, told by their names: each answers 400 to an effort or a sampler that it does not know.
 //!
 //! Called by writers of chats. A name that stands in no row is one of an own deployment or server: it is told what nearly all take. Must never
 //! guess from less than a name.
@@ -128,6 +128,62 @@ impl Dial {
     }
 }
 
+/// What of the samplers a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Takes {
+    /// `temperature` and `top_p`.
+    pub(crate) warmth: bool,
+    pub(crate) penalties: bool,
+    pub(crate) stop: bool,
+    pub(crate) logprobs: bool,
+    pub(crate) logit_bias: bool,
+}
+
+const ALL: Takes = Takes {
+    warmth: true,
+    penalties: true,
+    stop: true,
+    logprobs: true,
+    logit_bias: true,
+};
+
+/// Of models that think. `told`: the effort that goes with the request.
+///
+/// OpenAI: learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning, "Not supported"; its API reference for `stop`, which o3 and o4-mini lack;
+/// BerriAI/litellm#15244 and #28662: without thoughts the newer ones are as models were. xAI: docs.x.ai, "Reasoning"; LiteLLM's
+/// xai/chat/transformation.py; QuantumNous/new-api#6081.
+pub(crate) fn takes(models: Models, model: &str, told: Option<Effort>) -> Takes {
+    let name = own(model);
+    let begins = |names: &[&str]| names.iter().any(|begins| name.starts_with(begins));
+    match (models, dial(models, model)) {
+        (Models::OpenAI, Dial::Never | Dial::Unknown) => ALL,
+        (Models::OpenAI, dial) => {
+            let can_be_still = matches!(dial, Dial::Of(known) if known.contains(&Still));
+            let begins_still = can_be_still && begins(&["gpt-5.1", "gpt-5.2", "gpt-5.4"]);
+            let still = told.map_or(begins_still, |told| told == Still);
+            Takes {
+                warmth: still,
+                penalties: false,
+                stop: still || begins(&["o1", "o3-mini"]),
+                logprobs: still,
+                logit_bias: false,
+            }
+        }
+        (Models::XAI, dial) => {
+            let bare = begins(&["grok-2", "grok-3"]) && dial == Dial::Never;
+            match bare || !name.starts_with("grok") {
+                true => ALL,
+                false => Takes {
+                    penalties: false,
+                    stop: false,
+                    ..ALL
+                },
+            }
+        }
+        (Models::Mistral | Models::Any, _) => ALL,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +258,18 @@ mod tests {
         ] {
             assert_eq!(told(models, model), expected, "{model}");
         }
+    }
+
+    #[test]
+    fn models_that_think_take_few_samplers() {
+        let warm = |model, told| takes(Models::OpenAI, model, told).warmth;
+        assert!(warm("gpt-4o", None) && warm("gpt-5-chat-latest", None) && warm("mine", None));
+        assert!(!warm("o3", None) && !warm("gpt-5", None) && !warm("gpt-5.5", None));
+        assert!(warm("gpt-5.1", None) && warm("gpt-5.5", Some(Still)));
+        assert!(!warm("gpt-5.1", Some(Low)) && !warm("gpt-5.1-codex", None));
+        let stops = |models, model| takes(models, model, None).stop;
+        assert!(!stops(Models::OpenAI, "o3") && stops(Models::OpenAI, "o3-mini"));
+        assert!(!stops(Models::XAI, "grok-4") && !stops(Models::XAI, "grok-3-mini"));
+        assert!(stops(Models::XAI, "grok-3") && stops(Models::Any, "grok-4"));
     }
 }

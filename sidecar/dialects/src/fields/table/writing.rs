@@ -19,7 +19,7 @@ pub const WORDS: &[Row] = &[
         chat: r#"{"stop":"x"}"#,
         messages: r#"{"stop_sequences":["x"]}"#,
         generate: r#"{"generationConfig":{"stopSequences":["x"]}}"#,
-        to_chat: "`stop`; more than 4 (OpenAI, Azure) or 16 are refused",
+        to_chat: "`stop`; more than 4 (OpenAI, Azure) or 16 are refused, and all by models that think (OpenAI's from o3 on while they do, xAI's)",
         to_messages: "`stop_sequences`; blanks are refused",
         to_generate: "`stopSequences`",
         ..ROW
@@ -30,6 +30,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"temperature":0.5}"#,
         messages: r#"{"temperature":0.5}"#,
         generate: r#"{"generationConfig":{"temperature":0.5}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         to_messages: "up to 1, and up to Claude 4.6; refused above, while it thinks, and with `top_p` from 4.1 on",
         ..ROW
     },
@@ -39,6 +40,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"top_p":0.5}"#,
         messages: r#"{"top_p":0.5}"#,
         generate: r#"{"generationConfig":{"topP":0.5}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         to_messages: "up to Claude 4.6; refused later and while it thinks",
         ..ROW
     },
@@ -56,7 +58,7 @@ pub const WORDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "penalties",
+        what: "penalties, which only models take that do not think",
         chat: r#"{"frequency_penalty":0.5}"#,
         generate: r#"{"generationConfig":{"frequencyPenalty":0.5}}"#,
         ..ROW
@@ -80,6 +82,7 @@ pub const WORDS: &[Row] = &[
         chat: r#"{"logprobs":true,"top_logprobs":2}"#,
         responses: r#"{"top_logprobs":2,"include":["message.output_text.logprobs"]}"#,
         generate: r#"{"generationConfig":{"responseLogprobs":true,"logprobs":2}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         ..ROW
     },
     Row {

@@ -58,6 +58,11 @@ impl Thinking {
         })
     }
 
+    /// The effort that goes with the request.
+    pub(super) fn told(&self) -> Option<Effort> {
+        self.effort
+    }
+
     pub(super) fn write(&self, object: &mut Object<'_>) {
         match self.switch {
             Some(true) => object.raw("thinking", r#"{"type":"enabled"}"#),

@@ -35,7 +35,7 @@ pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsay
     write_stream(&mut object, ask, target.quirks);
     write_tools(&mut object, ask, target.quirks)?;
     let thinks = Thinking::of(ask, target)?;
-    write_sampling(&mut object, ask, target)?;
+    write_sampling(&mut object, ask, target, thinks.told())?;
     write_format(&mut object, ask, target.quirks)?;
     thinks.write(&mut object);
     if target.quirks.user {

@@ -1,18 +1,21 @@
-//! How a model picks its words, written for a provider of OpenAI's family. Called by `write_ask`.
+//! How a model picks its words, written for a provider of OpenAI's family. Called by `write_ask`; what a model takes is `openai::models`'s.
 
 use crate::fields::Field;
 use crate::json::pen::Object;
+use crate::openai::models::{Takes, takes};
 use crate::provider::Quirks;
-use crate::talk::Ask;
+use crate::talk::{Ask, Effort};
 use crate::translate::{Target, Unsayable};
 
-/// Writes them, and the most tokens of the answer.
+/// Writes them, and the most tokens of the answer. `told`: the effort that goes with the request.
 pub(super) fn write_sampling(
     object: &mut Object<'_>,
     ask: &Ask,
     target: &Target<'_>,
+    told: Option<Effort>,
 ) -> Result<(), Unsayable> {
     let (sampling, quirks) = (&ask.sampling, target.quirks);
+    check(ask, takes(quirks.models, target.model, told))?;
     let most = match (sampling.max_output, target.most_output) {
         (Some(asked), Some(most)) => Some(asked.min(most)),
         (asked, most) => asked.or(most),
@@ -69,4 +72,35 @@ fn write_rarer(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<()
     object.some("min_p", sampling.min_p.as_ref());
     object.some("logit_bias", sampling.logit_bias.as_ref());
     Ok(())
+}
+
+/// What a model that thinks answers 400 to.
+fn check(ask: &Ask, takes: Takes) -> Result<(), Unsayable> {
+    let sampling = &ask.sampling;
+    let [temperature, top_p] = sampling.warmth();
+    let refused = [
+        (Field::Temperature, temperature.is_some() && !takes.warmth),
+        (Field::TopP, top_p.is_some() && !takes.warmth),
+        (
+            Field::FrequencyPenalty,
+            sampling.frequency_penalty.is_some() && !takes.penalties,
+        ),
+        (
+            Field::PresencePenalty,
+            sampling.presence_penalty.is_some() && !takes.penalties,
+        ),
+        (Field::Stop, !sampling.stop.is_empty() && !takes.stop),
+        (
+            Field::Logprobs,
+            sampling.logprobs.is_some() && !takes.logprobs,
+        ),
+        (
+            Field::LogitBias,
+            sampling.logit_bias.is_some() && !takes.logit_bias,
+        ),
+    ];
+    match refused.into_iter().find(|(_, refused)| *refused) {
+        Some((field, _)) => Err(field.unsayable(ask, "this model thinks, and does not take it")),
+        None => Ok(()),
+    }
 }
