@@ -184,6 +184,39 @@ pub(crate) fn takes(models: Models, model: &str, told: Option<Effort>) -> Takes 
     }
 }
 
+/// How one of DashScope's models answers where no stream is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// As it is told.
+    Any,
+    /// Only where it does not think, which it does unless it is told not to.
+    Still,
+    /// Not at all.
+    Never,
+}
+
+/// By its name: open models think in streams alone (help.aliyun.com/zh/model-studio/deep-thinking; QuantumNous/new-api#1109;
+/// langgenius/dify-official-plugins#2626 tells which they are).
+pub(crate) fn whole(model: &str) -> Whole {
+    let name = own(model);
+    if name.starts_with("qwq") || name.starts_with("qvq") {
+        return Whole::Never;
+    }
+    let Some(rest) = name.strip_prefix("qwen3-") else {
+        return Whole::Any;
+    };
+    let size = ["next-", "vl-"]
+        .iter()
+        .find_map(|kind| rest.strip_prefix(kind))
+        .unwrap_or(rest);
+    let is_open = size.starts_with(|letter: char| letter.is_ascii_digit());
+    match is_open && !rest.contains("instruct") {
+        true if rest.contains("thinking") => Whole::Never,
+        true => Whole::Still,
+        false => Whole::Any,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,5 +304,21 @@ mod tests {
         assert!(!stops(Models::OpenAI, "o3") && stops(Models::OpenAI, "o3-mini"));
         assert!(!stops(Models::XAI, "grok-4") && !stops(Models::XAI, "grok-3-mini"));
         assert!(stops(Models::XAI, "grok-3") && stops(Models::Any, "grok-4"));
+    }
+
+    #[test]
+    fn open_models_of_dashscope_think_in_streams_alone() {
+        for (model, expected) in [
+            ("qwen-plus", Whole::Any),
+            ("qwen3-max", Whole::Any),
+            ("qwen3-coder-plus", Whole::Any),
+            ("qwen3.5-plus", Whole::Any),
+            ("qwen3-next-80b-a3b-instruct", Whole::Any),
+            ("qwen3-235b-a22b", Whole::Still),
+            ("qwen3-30b-a3b-thinking-2507", Whole::Never),
+            ("qwq-plus", Whole::Never),
+        ] {
+            assert_eq!(whole(model), expected, "{model}");
+        }
     }
 }

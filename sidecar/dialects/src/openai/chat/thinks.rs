@@ -9,7 +9,7 @@
 use crate::Wire;
 use crate::fields::Field;
 use crate::json::pen::Object;
-use crate::openai::models::{Dial, dial};
+use crate::openai::models::{Dial, Whole, dial, whole};
 use crate::provider::Thinks;
 use crate::talk::{Ask, Effort, Reasoning};
 use crate::translate::{Target, Unsayable};
@@ -30,12 +30,13 @@ pub(super) struct Thinking {
 impl Thinking {
     pub(super) fn of(ask: &Ask, target: &Target<'_>) -> Result<Thinking, Unsayable> {
         let quirks = target.quirks;
-        let Some(reasoning) = &ask.reasoning else {
+        let reasoning = ask.reasoning.as_ref();
+        if quirks.thinks == Thinks::Budget {
+            return budgeted(ask, target.model);
+        }
+        let Some(reasoning) = reasoning else {
             return Ok(Thinking::default());
         };
-        if quirks.thinks == Thinks::Budget {
-            return Ok(budgeted(reasoning));
-        }
         let effort = asked(reasoning);
         if quirks.thinks == Thinks::Switch {
             let still = effort == Some(Effort::None);
@@ -75,14 +76,41 @@ impl Thinking {
     }
 }
 
-/// DashScope's way.
-fn budgeted(reasoning: &Reasoning) -> Thinking {
-    let effort = asked(reasoning);
-    let budget = reasoning.budget.or(effort.map(Effort::budget));
-    Thinking {
-        enable: Some(effort != Some(Effort::None)),
-        budget: budget.filter(|tokens| *tokens > 0),
+/// DashScope's way. What its open models think comes in streams alone.
+fn budgeted(ask: &Ask, model: &str) -> Result<Thinking, Unsayable> {
+    let whole = if ask.stream { Whole::Any } else { whole(model) };
+    if whole == Whole::Never {
+        return Err(Unsayable {
+            param: "stream".into(),
+            why: "this model answers in streams alone".into(),
+        });
+    }
+    let still = Thinking {
+        enable: Some(false),
         ..Thinking::default()
+    };
+    let Some(reasoning) = &ask.reasoning else {
+        // It thinks unless it is told not to.
+        return Ok(match whole {
+            Whole::Still => still,
+            _ => Thinking::default(),
+        });
+    };
+    let effort = asked(reasoning);
+    match whole {
+        _ if effort == Some(Effort::None) => Ok(still),
+        Whole::Still if is_wish(ask, reasoning) => Ok(still),
+        Whole::Still => {
+            Err(Field::Reasoning.unsayable(ask, "what this model thinks comes in streams alone"))
+        }
+        _ => Ok(Thinking {
+            enable: Some(true),
+            budget: reasoning
+                .budget
+                .or(effort.map(Effort::budget))
+                .filter(|tokens| *tokens > 0),
+            ..Thinking::default()
+        }),
     }
 }
 
