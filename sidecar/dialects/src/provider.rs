@@ -65,13 +65,19 @@ pub struct Quirks {
     pub logit_bias: bool,
     /// Chat: whether `stream_options` is known; what does not know it sends usage in any case.
     pub stream_options: bool,
+    /// Chat: whether a message may name who speaks; else the words say it.
+    pub names: bool,
+    /// Chat: whether an assistant's refusal stands apart from what it says.
+    pub refusals: bool,
+    /// Chat: whether sound is its bytes alone, without their format (Mistral).
+    pub bare_audio: bool,
     /// Chat: whether `user` is known.
     pub user: bool,
     /// Chat: whether instructions may come in parts; else they are joined.
     pub text_parts: bool,
     /// Chat: how a PDF is given.
     pub documents: Documents,
-    /// Chat: whether a user may speak right after a tool; else what is said goes with the tool's answer.
+    /// Chat: whether a user may speak right after a tool; else what is said goes with the tool's answer, or the assistant speaks before.
     pub user_after_tool: bool,
 }
 
@@ -131,6 +137,9 @@ const OPENAI: Quirks = Quirks {
     min_p: false,
     logit_bias: true,
     stream_options: true,
+    names: true,
+    refusals: true,
+    bare_audio: false,
     user: true,
     text_parts: true,
     documents: Documents::File,
@@ -154,6 +163,7 @@ const OTHERS: Quirks = Quirks {
     longest_name: usize::MAX,
     most_stops: 16,
     logit_bias: false,
+    refusals: false,
     user: false,
     text_parts: false,
     documents: Documents::None,
@@ -194,6 +204,8 @@ const MISTRAL: Quirks = Quirks {
     models: Models::Mistral,
     top_k: true,
     stream_options: false,
+    names: false,
+    bare_audio: true,
     documents: Documents::Url,
     user_after_tool: false,
     ..OTHERS

@@ -12,6 +12,7 @@ pub(crate) mod suited;
 mod thinks;
 mod usage;
 mod write_ask;
+mod write_part;
 mod write_reply;
 mod write_sampling;
 mod write_turn;
