@@ -3,6 +3,8 @@
 //!
 //! Called before each attempt at a channel of the caller's own API. Must never touch what came from that API itself.
 
+mod chunks;
+
 use crate::gemini::generate::{NOT_OURS, wants_signatures};
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
@@ -88,13 +90,20 @@ fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<E
     None
 }
 
+/// What Mistral's thoughts and references hold.
+const THOUGHT: &[u8] = b"\"thinking\"";
+const REFERENCE: &[u8] = b"\"reference_ids\"";
+
 /// Where it stands, and what a body holds that has any.
 type Marks = (&'static str, &'static [&'static [u8]]);
 
 /// The same, where calls must be excused that came without what their provider wants beside them.
 fn excused(wire: Wire) -> Marks {
     match wire {
-        Wire::Chat => ("messages", &[b"tool_calls", b"thinking_blocks"]),
+        Wire::Chat => (
+            "messages",
+            &[b"tool_calls", b"thinking_blocks", THOUGHT, REFERENCE],
+        ),
         _ => ("contents", &[b"functionCall", b"function_call", b"hought"]),
     }
 }
@@ -103,7 +112,10 @@ fn excused(wire: Wire) -> Marks {
 pub(crate) fn marks(wire: Wire) -> Marks {
     match wire {
         Wire::Messages => ("messages", &[b"thinking"]),
-        Wire::Chat => ("messages", &[b"thinking_blocks", b"extra_content"]),
+        Wire::Chat => (
+            "messages",
+            &[b"thinking_blocks", b"extra_content", THOUGHT, REFERENCE],
+        ),
         Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
         Wire::Responses => ("input", &[b"encrypted_content"]),
         Wire::Completions => ("", &[]),
@@ -197,20 +209,30 @@ fn part(part: &str, excuses: &mut bool) -> Keep {
     })
 }
 
-/// No API of OpenAI's family makes these members; a gateway behind it may know them.
+/// No API of OpenAI's family makes these members, and Mistral's alone its parts; a gateway or a server behind it may know them.
 fn message(message: &str, provider: Provider) -> Keep {
     if provider == Provider::OpenAICompatible {
         return Keep::As;
     }
-    let [sealed] = members(message, ["thinking_blocks"]).unwrap_or_default();
+    let [sealed, calls] = members(message, ["thinking_blocks", "tool_calls"]).unwrap_or_default();
+    let mut silent = false;
     let sifted = object(message, |name, value| match name {
         "thinking_blocks" => Keep::Out,
         // With blocks beside them they are the same thoughts; DeepSeek wants to be given some.
         "reasoning_content" if sealed.is_some() && provider != Provider::DeepSeek => Keep::Out,
         "tool_calls" => list(value, call).map_or(Keep::As, Keep::Instead),
+        "content" if provider != Provider::Mistral && value.starts_with('[') => {
+            let content = chunks::without(value);
+            silent = matches!(&content, Keep::Instead(said) if said == "null");
+            content
+        }
         _ => Keep::As,
     });
-    sifted.map_or(Keep::As, Keep::Instead)
+    match sifted {
+        // A turn of thoughts alone says nothing, and no API takes it.
+        Some(_) if silent && is_empty(calls) => Keep::Out,
+        sifted => sifted.map_or(Keep::As, Keep::Instead),
+    }
 }
 
 /// Whether DeepSeek thinks, as it does unless it is told not to.

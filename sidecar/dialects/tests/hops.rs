@@ -131,6 +131,43 @@ fn openais_responses_get_no_reasoning_of_anothers() {
     assert_eq!(passed(Wire::Responses, text, Provider::OpenAI), text);
 }
 
+/// What Mistral answers when it thinks: mistralai 3.7, client/models/thinkchunk.py and referencechunk.py.
+#[test]
+fn mistrals_thoughts_stay_at_mistral() {
+    let body = |turn: &str| {
+        format!(r#"{{"messages":[{{"role":"user","content":"x"}}{turn}],"model":"m"}}"#)
+    };
+    let thought = r#"{"type":"thinking","thinking":[{"type":"text","text":"hmm"}],"closed":true}"#;
+    let turn = |parts: &str, more: &str| {
+        body(&format!(
+            r#",{{"role":"assistant","content":[{parts}]{more}}}"#
+        ))
+    };
+    let said = |content: &str| body(&format!(r#",{{"role":"assistant","content":{content}}}"#));
+    let text = r#"{"type":"text","text":"hel"},{"type":"reference","reference_ids":[1]},{"type":"text","text":"lo"}"#;
+    let both = turn(&format!("{thought},{text}"), "");
+    let image = r#"{"type":"image_url","image_url":"https://example.com/a.png"}"#;
+    let calls =
+        r#","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+    for provider in [Provider::OpenAI, Provider::DeepSeek, Provider::XAI] {
+        let passed = |body: &str| passed(Wire::Chat, body, provider);
+        assert_eq!(passed(&both), said(r#""hello""#));
+        assert_eq!(passed(&turn(thought, "")), body(""));
+        let shown = turn(&format!("{thought},{image}"), "");
+        assert_eq!(passed(&shown), turn(image, ""));
+        let called = passed(&turn(thought, calls));
+        assert!(
+            called.contains(&format!(r#""content":null{calls}"#)),
+            "{called}"
+        );
+    }
+    for provider in [Provider::Mistral, Provider::OpenAICompatible] {
+        assert_eq!(passed(Wire::Chat, &both, provider), both);
+    }
+    let removed = without_foreign(Wire::Chat, both.as_bytes(), Provider::OpenAI, "m");
+    assert!(removed.unwrap().1, "the caller is told");
+}
+
 #[test]
 fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
     let body = |more: &str, turn: &str| {

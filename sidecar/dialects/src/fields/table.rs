@@ -144,6 +144,13 @@ pub const TURNS: &[Row] = &[
         ..ROW
     },
     Row {
+        what: "thoughts of Mistral's, in the content",
+        chat: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"x"}]},{"type":"text","text":"x"}]},{"role":"user","content":"x"}]}"#,
+        to_messages: "left out, and a header says so",
+        to_generate: "left out, and a header says so",
+        ..ROW
+    },
+    Row {
         what: "where a prompt cache may end",
         chat: r#"{"messages":[{"role":"user","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]}]}"#,
         messages: r#"{"messages":[{"role":"user","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]}]}"#,
