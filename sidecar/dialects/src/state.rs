@@ -11,7 +11,6 @@ use crate::json::string;
 use crate::json::{is_empty, members};
 use crate::kept::item_for;
 use crate::openai::chat::placeholder;
-use crate::openai::chat::suited::{is_strict, suited};
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -38,8 +37,7 @@ pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
 }
 
 /// The edit that takes it out, and whether anything was taken: the caller is told by a header. None where all may stay. Gemini's models from 3
-/// on refuse a call that nobody signed, and are told by Google's own placeholder that it was made elsewhere; what else a provider spells
-/// otherwise is spelt so.
+/// on refuse a call that nobody signed, and are told by Google's own placeholder that it was made elsewhere.
 pub fn without_foreign(
     wire: Wire,
     body: &[u8],
@@ -51,31 +49,23 @@ pub fn without_foreign(
         Wire::Chat => provider == Provider::DeepSeek && thinks(body),
         _ => false,
     };
-    let suits = wire == Wire::Chat && is_strict(provider);
     let (member, marks) = match excuses {
         true => excused(wire),
         false => marks(wire),
     };
     // Nearly no request holds any: a search tells.
     let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
-    let spelt = if suits { SPELT.as_slice() } else { &[] };
-    if !marks.iter().chain(spelt).any(holds) {
+    if !marks.iter().any(holds) {
         return None;
     }
     let mut removed = false;
     let edit = within(body, member, |turn| {
         let keep = sift(wire, turn, provider, excuses);
         removed |= !matches!(keep, Keep::As);
-        match suits {
-            true => keep.then(turn, |turn| suited(turn, provider)),
-            false => keep,
-        }
+        keep
     })?;
     Some((edit, removed))
 }
-
-/// What a chat holds that some provider spells otherwise.
-const SPELT: [&[u8]; 3] = [b"\"developer\"", b"\"tool_call", b"\"reasoning_content\""];
 
 /// The edit of a list in a body.
 fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<Edit> {

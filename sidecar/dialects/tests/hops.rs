@@ -199,29 +199,6 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
     }
 }
 
-/// What a chat of OpenAI's has that Mistral and DeepSeek answer 400 to, and not what all take.
-#[test]
-fn a_chat_falls_to_a_provider_that_spells_it_otherwise() {
-    let body = |role: &str, id: &str| {
-        format!(
-            r#"{{"messages":[{{"role":"{role}","content":"x"}},{{"role":"assistant","content":null,"tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}],"reasoning_content":"r"}},{{"role":"tool","tool_call_id":"{id}","content":"y"}}],"seed":5}}"#
-        )
-    };
-    let asked = body("developer", "call_PTLP8xhu3uwZk4l3nlnrrJha");
-    for provider in [Provider::OpenAI, Provider::XAI, Provider::OpenAICompatible] {
-        assert_eq!(passed(Wire::Chat, &asked, provider), asked);
-    }
-    let deepseek = passed(Wire::Chat, &asked, Provider::DeepSeek);
-    assert_eq!(deepseek, body("system", "call_PTLP8xhu3uwZk4l3nlnrrJha"));
-    let mistral = passed(Wire::Chat, &asked, Provider::Mistral);
-    let id = mistral.split_once(r#""tool_call_id":""#).unwrap().1;
-    let id = id.split_once('"').unwrap().0;
-    assert_eq!(id.len(), 9);
-    let without_thoughts = body("system", id).replace(r#","reasoning_content":"r""#, "");
-    assert_eq!(mistral, without_thoughts);
-    assert_eq!(passed(Wire::Chat, &mistral, Provider::Mistral), mistral);
-}
-
 #[test]
 fn a_seed_has_the_name_that_its_provider_knows() {
     let body = Bytes::from_static(br#"{"messages":[{"content":"\"seed\""}], "seed" : 5}"#);

@@ -64,6 +64,16 @@ impl Thinking {
         self.effort
     }
 
+    /// As members of a body.
+    pub(super) fn members(&self) -> String {
+        let mut body = Vec::new();
+        self.write(&mut Object::open(&mut body));
+        let object = String::from_utf8(body).unwrap_or_default();
+        let inner = object.strip_prefix('{');
+        let inner = inner.and_then(|inner| inner.strip_suffix('}'));
+        inner.unwrap_or_default().to_owned()
+    }
+
     pub(super) fn write(&self, object: &mut Object<'_>) {
         match self.switch {
             Some(true) => object.raw("thinking", r#"{"type":"enabled"}"#),
