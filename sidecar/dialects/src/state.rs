@@ -225,12 +225,18 @@ fn message(message: &str, provider: Provider) -> Keep {
     }
 }
 
-/// Whether DeepSeek thinks, as it does unless it is told not to.
+/// Whether DeepSeek thinks, as it does unless it is told not to, in its own words or in OpenAI's.
 fn thinks(body: &[u8]) -> bool {
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let told = memchr::memmem::find(body, b"thinking").and_then(|_| members(text, ["thinking"]));
-    let kind = told.and_then(|[told]| members(told?, ["type"])?[0]);
-    kind != Some("\"disabled\"")
+    let holds = |name: &[u8]| memchr::memmem::find(body, name).is_some();
+    if !holds(b"thinking") && !holds(b"reasoning_effort") {
+        return true;
+    }
+    let [told, effort] = members(text, ["thinking", "reasoning_effort"]).unwrap_or_default();
+    let [kind] = told
+        .and_then(|told| members(told, ["type"]))
+        .unwrap_or_default();
+    kind != Some("\"disabled\"") && effort != Some("\"none\"")
 }
 
 /// DeepSeek refuses a turn with calls whose thoughts its caller did not keep, as most do who know OpenAI's API alone: what it did stands for

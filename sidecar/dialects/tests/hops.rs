@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use purser_config::Provider;
 use purser_dialects::state::without_foreign;
-use purser_dialects::{Wire, rename_seed, splice};
+use purser_dialects::{Wire, splice};
 
 fn passed(wire: Wire, body: &str, provider: Provider) -> String {
     let body = Bytes::copy_from_slice(body.as_bytes());
@@ -189,6 +189,7 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
     for (body, to) in [
         (body("", &kept), deepseek),
         (body(off, &without), deepseek),
+        (body(r#","reasoning_effort":"none""#, &without), deepseek),
         (
             body("", r#"{"role":"assistant","content":"tool_calls"}"#),
             deepseek,
@@ -196,16 +197,5 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
         (body("", &without), Provider::OpenAICompatible),
     ] {
         assert_eq!(given(&body, to), body);
-    }
-}
-
-#[test]
-fn a_seed_has_the_name_that_its_provider_knows() {
-    let body = Bytes::from_static(br#"{"messages":[{"content":"\"seed\""}], "seed" : 5}"#);
-    let edit = rename_seed(&body, Provider::Mistral).unwrap();
-    let sent = splice(&body, &mut [edit]);
-    assert!(sent.ends_with(br#", "random_seed" : 5}"#), "{sent:?}");
-    for provider in [Provider::OpenAI, Provider::DeepSeek] {
-        assert_eq!(rename_seed(&body, provider), None);
     }
 }

@@ -152,6 +152,11 @@ fn mistral_is_not_told_hints_and_defaults() {
     });
     assert_eq!(sent(&chat(&hints), Mistral, LARGE), Some(chat(&json!({}))));
     assert_eq!(sent(&chat(&own), Mistral, LARGE), None);
+    let seeded = chat(&json!({"random_seed": 3}));
+    assert_eq!(
+        sent(&chat(&json!({"seed": 3})), Mistral, LARGE),
+        Some(seeded)
+    );
     let limits = |older: Value| json!({"max_tokens": older, "max_completion_tokens": 7});
     for (older, told) in [(json!(5), 5), (Value::Null, 7)] {
         let expected = chat(&json!({"max_tokens": told}));

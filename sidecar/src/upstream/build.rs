@@ -17,7 +17,7 @@ use purser_dialects::openai::usage_option;
 use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
     Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, member_first,
-    rename_limit, rename_seed, splice, suited,
+    rename_limit, splice, suited,
 };
 
 /// What was asked of a provider, for whoever reads its answer.
@@ -163,8 +163,6 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
     if json && call.dialect == Dialect::OpenAI {
         edits.extend(usage_option::leave_out(&call.body, &call.scan, provider));
         edits.extend(rename_limit(&call.body, &call.scan, provider, endpoint));
-        let seed = (endpoint == Endpoint::Chat).then(|| rename_seed(&call.body, provider));
-        edits.extend(seed.flatten());
     }
     if let Some(most) = sending.most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));

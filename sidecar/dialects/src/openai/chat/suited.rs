@@ -14,12 +14,9 @@ use crate::json::look::Look;
 use crate::json::sift::{Keep, list, object};
 use crate::json::{is_empty, members};
 use crate::openai::models::{Whole, whole};
-use crate::openai::output_limit::name_before;
 use crate::provider::Quirks;
-use crate::splice::Edit;
 use crate::talk::Ask;
 use crate::translate::{Target, Unsayable};
-use crate::walk::Walk;
 use purser_config::Provider;
 
 /// Whether anything is spelt otherwise there. Of others it is not known that they refuse it.
@@ -164,19 +161,4 @@ fn asked(text: &str) -> Option<Ask> {
         _ => Ok(()),
     });
     read.ok().map(|()| ask)
-}
-
-/// The edit that calls a chat's seed by the provider's name for it.
-pub fn rename_seed(body: &[u8], provider: Provider) -> Option<Edit> {
-    let known = Quirks::of(provider).seed.filter(|name| *name != "seed")?;
-    memchr::memmem::find(body, b"\"seed\"")?;
-    let mut walk = Walk::open(body, b'{').ok()?;
-    while let Some((spelt, value)) = walk.member().ok()? {
-        if body.get(spelt.inner) == Some(b"seed".as_slice()) {
-            let span = name_before(body, value.start, b"\"seed\"")?;
-            let bytes = format!("\"{known}\"").into_bytes().into();
-            return Some(Edit { span, bytes });
-        }
-    }
-    None
 }

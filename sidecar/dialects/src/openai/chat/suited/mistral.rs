@@ -5,7 +5,8 @@
 //! |---|---|
 //! | null, a hint, a member at its default | left out |
 //! | how much to think | `reasoning_effort`, the nearest that the model knows |
-//! | a limit by its newer name beside the older, the wish for usage | left out: the older is said, and usage comes by itself |
+//! | a seed, a limit by its newer name | `random_seed`, `max_tokens` |
+//! | the wish for usage | left out: usage comes by itself |
 //! | anything else that it does not know | refused |
 
 use super::turns::turns;
@@ -48,7 +49,7 @@ const KNOWN: [&str; 30] = [
     "service_tier",
     "safe_prompt",
 ];
-/// What other edits of the sidecar rename, or leave out for Mistral.
+/// What is said by other names, or not at all.
 const RENAMED: [&str; 3] = ["seed", "stream_options", "max_completion_tokens"];
 
 /// Why it is refused.
@@ -66,14 +67,8 @@ pub(super) fn suited(
     model: &str,
     removed: &mut bool,
 ) -> Result<Option<String>, Unsayable> {
-    let says = [
-        "reasoning_effort",
-        "reasoning",
-        "thinking",
-        "max_tokens",
-        "max_completion_tokens",
-    ];
-    let [effort, asked, thinks, older, newer] = members(text, says).unwrap_or_default();
+    let names = ["reasoning_effort", "reasoning", "thinking"];
+    let [effort, asked, thinks] = members(text, names).unwrap_or_default();
     let told = match effort.or(asked).or(thinks) {
         Some(_) => Told::of(text, (Provider::Mistral, model))?,
         None => None,
@@ -91,17 +86,25 @@ pub(super) fn suited(
             Keep::As
         })
     });
-    if let Some(fault) = fault {
-        return Err(fault);
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(renamed(Told::add(told, sifted, text), text)),
     }
-    let sifted = Told::add(told, sifted, text);
-    // The newer name alone was renamed before, but for beside an older one that is null.
-    Ok(match (newer, sifted) {
-        (Some(newer), Some(sifted)) if older.is_none() => {
-            Some(with(&sifted, &format!("\"max_tokens\":{newer}")))
+}
+
+/// What it calls otherwise, under its own name, unless that is said too. What was left out was an edit.
+fn renamed(sifted: Option<String>, text: &str) -> Option<String> {
+    let names = ["max_completion_tokens", "max_tokens", "seed", "random_seed"];
+    let [newer, older, seed, own] = members(text, names)?;
+    let limit = newer.filter(|_| older.is_none());
+    let seed = seed.filter(|_| own.is_none());
+    let mut body = sifted?;
+    for (name, value) in [("max_tokens", limit), ("random_seed", seed)] {
+        if let Some(value) = value {
+            body = with(&body, &format!("\"{name}\":{value}"));
         }
-        (_, sifted) => sifted,
-    })
+    }
+    Some(body)
 }
 
 /// Whether the caller says it in the same words.

@@ -88,7 +88,7 @@ fn sifted(message: &str, index: usize, removed: &mut bool) -> Result<Option<Stri
             "content" => content(value, by.as_deref(), &path),
             "role" if value == "\"developer\"" => Ok(Keep::Instead("\"system\"".to_owned())),
             "tool_call_id" => Ok(id(value)),
-            "tool_calls" => calls(value, &path),
+            "tool_calls" => calls(value, &path, removed),
             name if known.contains(&name) => Ok(Keep::As),
             _ => beside(name, value, removed)
                 .then_some(Keep::Out)
@@ -147,7 +147,7 @@ fn beside(name: &str, value: &str, removed: &mut bool) -> bool {
 }
 
 /// mistralai 3.7, client/models/toolcall.py and functioncall.py.
-fn calls(value: &str, path: &str) -> Result<Keep, Unsayable> {
+fn calls(value: &str, path: &str, removed: &mut bool) -> Result<Keep, Unsayable> {
     if value == "null" {
         return Ok(Keep::Out);
     }
@@ -168,7 +168,11 @@ fn calls(value: &str, path: &str) -> Result<Keep, Unsayable> {
                 });
                 sifted.map_or(Keep::As, Keep::Instead)
             }
-            _ => Keep::Out,
+            // Google's signature.
+            _ => {
+                *removed |= name == "extra_content";
+                Keep::Out
+            }
         });
         sifted.map_or(Keep::As, Keep::Instead)
     });
