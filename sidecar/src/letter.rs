@@ -12,7 +12,7 @@ use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
-use purser_dialects::{Verb, Wire, count};
+use purser_dialects::{Dialect, Verb, Wire, count, is_strict, suited};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What one kind of provider is sent.
@@ -41,6 +41,8 @@ pub struct Letters {
     /// Providers whose callers' bytes went without what another provider had sealed in them.
     sifted: Mutex<Vec<Provider>>,
     written: Mutex<Vec<(Address, Result<Letter, Unfit>)>>,
+    /// Whether the caller's own bytes can be spelt as a provider of the same API takes them.
+    suits: Mutex<Vec<(Address, Result<(), Unfit>)>>,
 }
 
 /// To whom a letter is written: what differs between two of them.
@@ -71,6 +73,23 @@ impl Letters {
         let letter = self.write((call, way), &address);
         written.push((address, letter.clone()));
         letter
+    }
+
+    /// Whether this channel can be sent the caller's bytes, as it takes them.
+    ///
+    /// # Errors
+    /// When it has no words for what they say.
+    pub fn suits(&self, call: &Call, serving: &Serving) -> Result<(), Unfit> {
+        let address = Address::of(call, serving, None);
+        let mut known = self.suits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, suits)) = known.iter().find(|(is, _)| *is == address) {
+            return suits.clone();
+        }
+        let provider = serving.reach.channel.provider;
+        let suits = suited(&call.body, provider, serving.upstream_name());
+        let suits = suits.map(drop).map_err(Unfit::Unsayable);
+        known.push((address, suits.clone()));
+        suits
     }
 
     /// Whether this channel was told less than the caller said.
@@ -199,8 +218,17 @@ impl Call {
                 let most = most.into_iter().flatten().min();
                 self.letters.to(self, serving, most).map(|_| ())
             }
+            Some(Way::Untouched) if self.is_to_be_suited(serving) => {
+                self.letters.suits(self, serving)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the channel's provider shares the caller's API and takes less of it: only then are the caller's bytes read for it.
+    pub fn is_to_be_suited(&self, serving: &Serving) -> bool {
+        (self.dialect, self.endpoint) == (Dialect::OpenAI, Endpoint::Chat)
+            && is_strict(serving.reach.channel.provider)
     }
 }
 

@@ -95,9 +95,11 @@ pub async fn attempt(
     if sent.way == Way::Untouched && call.endpoint == Endpoint::Responses {
         seal::seal(&mut attempted, call, (reach, sending.credential));
     }
-    if let (Some(_), Outcome::Failed(failed)) = (&call.stored, &mut attempted.outcome) {
+    if let Outcome::Failed(failed) = &mut attempted.outcome {
         // What is not found is the answer.
-        failed.model_unknown = false;
+        failed.model_unknown &= call.stored.is_none();
+        // Who wrote in the provider's API chose the words.
+        failed.unsaid &= sent.way != Way::Untouched;
     }
     attempted
 }

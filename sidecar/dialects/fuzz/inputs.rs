@@ -12,9 +12,9 @@ use purser_dialects::translate::{
 };
 use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{
-    Array, Dialect, Events, Gate, Generation, Screen, Tail, UsageFilter, Wire, boundary,
-    check_tools, classify, count, dialect_of, embed, is_plain, limit_messages, limit_output, needs,
-    rename_limit, scan_json, scan_multipart, splice,
+    Array, Dialect, Events, Gate, Generation, Screen, Suited, Tail, UsageFilter, Wire, boundary,
+    check_tools, classify, count, dialect_of, embed, is_plain, is_strict, limit_messages,
+    limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited,
 };
 
 const PROVIDERS: [Provider; 9] = [
@@ -120,6 +120,14 @@ pub(crate) fn parts(data: &[u8]) {
         if let Some((edit, _)) = without_foreign(wire, data, provider, "gemini-3-pro") {
             let sifted = splice(&data.to_vec().into(), &mut [edit]);
             assert_eq!(is_json(data), is_json(&sifted));
+        }
+    }
+    for provider in PROVIDERS.into_iter().filter(|one| is_strict(*one)) {
+        if let Ok(Suited {
+            body: Some(body), ..
+        }) = suited(data, provider, "qwen3-32b")
+        {
+            assert!(!is_json(data) || is_json(&body), "for {provider:?}");
         }
     }
     let mut events = Events::new();

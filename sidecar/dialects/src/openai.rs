@@ -4,6 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub mod endpoint;
 pub(crate) mod error;
+pub(crate) mod models;
 pub mod output_limit;
 pub(crate) mod responses;
 pub(crate) mod tool_id;

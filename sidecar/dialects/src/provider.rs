@@ -45,6 +45,8 @@ pub struct Quirks {
     pub object_schemas: bool,
     /// Chat: how it is told how much to think.
     pub thinks: Thinks,
+    /// Chat: whose models it has, which differ in what they take.
+    pub models: Models,
     /// Chat: whether `parallel_tool_calls` is known.
     pub parallel_tools: bool,
     /// Chat: whether `tool_choice: allowed_tools` is known; else the other tools are left out.
@@ -63,13 +65,19 @@ pub struct Quirks {
     pub logit_bias: bool,
     /// Chat: whether `stream_options` is known; what does not know it sends usage in any case.
     pub stream_options: bool,
+    /// Chat: whether a message may name who speaks; else the words say it.
+    pub names: bool,
+    /// Chat: whether an assistant's refusal stands apart from what it says.
+    pub refusals: bool,
+    /// Chat: whether sound is its bytes alone, without their format (Mistral).
+    pub bare_audio: bool,
     /// Chat: whether `user` is known.
     pub user: bool,
     /// Chat: whether instructions may come in parts; else they are joined.
     pub text_parts: bool,
     /// Chat: how a PDF is given.
     pub documents: Documents,
-    /// Chat: whether a user may speak right after a tool; else what is said goes with the tool's answer.
+    /// Chat: whether a user may speak right after a tool; else what is said goes with the tool's answer, or the assistant speaks before.
     pub user_after_tool: bool,
 }
 
@@ -82,6 +90,17 @@ pub enum Thinks {
     Switch,
     /// `enable_thinking` and `thinking_budget` (DashScope).
     Budget,
+}
+
+/// Whose models a provider has, where their names tell what they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are their makers'")]
+pub enum Models {
+    OpenAI,
+    Mistral,
+    XAI,
+    /// Anybody's.
+    Any,
 }
 
 /// How a chat is given a PDF.
@@ -108,6 +127,7 @@ const OPENAI: Quirks = Quirks {
     json_schema: true,
     object_schemas: true,
     thinks: Thinks::Effort,
+    models: Models::OpenAI,
     parallel_tools: true,
     allowed_tools: true,
     warmth_is_one: true,
@@ -117,6 +137,9 @@ const OPENAI: Quirks = Quirks {
     min_p: false,
     logit_bias: true,
     stream_options: true,
+    names: true,
+    refusals: true,
+    bare_audio: false,
     user: true,
     text_parts: true,
     documents: Documents::File,
@@ -134,11 +157,13 @@ const OTHERS: Quirks = Quirks {
     max_completion_tokens: false,
     developer: false,
     object_schemas: false,
+    models: Models::Any,
     allowed_tools: false,
     warmth_is_one: false,
     longest_name: usize::MAX,
     most_stops: 16,
     logit_bias: false,
+    refusals: false,
     user: false,
     text_parts: false,
     documents: Documents::None,
@@ -176,8 +201,11 @@ const MISTRAL: Quirks = Quirks {
     seed: Some("random_seed"),
     short_tool_ids: true,
     any_tool: "any",
+    models: Models::Mistral,
     top_k: true,
     stream_options: false,
+    names: false,
+    bare_audio: true,
     documents: Documents::Url,
     user_after_tool: false,
     ..OTHERS
@@ -195,6 +223,7 @@ const DEEPSEEK: Quirks = Quirks {
 const XAI: Quirks = Quirks {
     responses: true,
     max_completion_tokens: true,
+    models: Models::XAI,
     user: true,
     ..OTHERS
 };

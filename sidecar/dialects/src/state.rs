@@ -3,13 +3,14 @@
 //!
 //! Called before each attempt at a channel of the caller's own API. Must never touch what came from that API itself.
 
+mod chunks;
+
 use crate::gemini::generate::{NOT_OURS, wants_signatures};
 use crate::json::sift::{Keep, list, object};
 use crate::json::string;
 use crate::json::{is_empty, members};
 use crate::kept::item_for;
 use crate::openai::chat::placeholder;
-use crate::openai::chat::suited::{is_strict, suited};
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -36,8 +37,7 @@ pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
 }
 
 /// The edit that takes it out, and whether anything was taken: the caller is told by a header. None where all may stay. Gemini's models from 3
-/// on refuse a call that nobody signed, and are told by Google's own placeholder that it was made elsewhere; what else a provider spells
-/// otherwise is spelt so.
+/// on refuse a call that nobody signed, and are told by Google's own placeholder that it was made elsewhere.
 pub fn without_foreign(
     wire: Wire,
     body: &[u8],
@@ -49,31 +49,23 @@ pub fn without_foreign(
         Wire::Chat => provider == Provider::DeepSeek && thinks(body),
         _ => false,
     };
-    let suits = wire == Wire::Chat && is_strict(provider);
     let (member, marks) = match excuses {
         true => excused(wire),
         false => marks(wire),
     };
     // Nearly no request holds any: a search tells.
     let holds = |mark: &&[u8]| memchr::memmem::find(body, mark).is_some();
-    let spelt = if suits { SPELT.as_slice() } else { &[] };
-    if !marks.iter().chain(spelt).any(holds) {
+    if !marks.iter().any(holds) {
         return None;
     }
     let mut removed = false;
     let edit = within(body, member, |turn| {
         let keep = sift(wire, turn, provider, excuses);
         removed |= !matches!(keep, Keep::As);
-        match suits {
-            true => keep.then(turn, |turn| suited(turn, provider)),
-            false => keep,
-        }
+        keep
     })?;
     Some((edit, removed))
 }
-
-/// What a chat holds that some provider spells otherwise.
-const SPELT: [&[u8]; 3] = [b"\"developer\"", b"\"tool_call", b"\"reasoning_content\""];
 
 /// The edit of a list in a body.
 fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<Edit> {
@@ -88,13 +80,20 @@ fn within(body: &[u8], member: &str, each: impl FnMut(&str) -> Keep) -> Option<E
     None
 }
 
+/// What Mistral's thoughts and references hold.
+const THOUGHT: &[u8] = b"\"thinking\"";
+const REFERENCE: &[u8] = b"\"reference_ids\"";
+
 /// Where it stands, and what a body holds that has any.
 type Marks = (&'static str, &'static [&'static [u8]]);
 
 /// The same, where calls must be excused that came without what their provider wants beside them.
 fn excused(wire: Wire) -> Marks {
     match wire {
-        Wire::Chat => ("messages", &[b"tool_calls", b"thinking_blocks"]),
+        Wire::Chat => (
+            "messages",
+            &[b"tool_calls", b"thinking_blocks", THOUGHT, REFERENCE],
+        ),
         _ => ("contents", &[b"functionCall", b"function_call", b"hought"]),
     }
 }
@@ -103,7 +102,10 @@ fn excused(wire: Wire) -> Marks {
 pub(crate) fn marks(wire: Wire) -> Marks {
     match wire {
         Wire::Messages => ("messages", &[b"thinking"]),
-        Wire::Chat => ("messages", &[b"thinking_blocks", b"extra_content"]),
+        Wire::Chat => (
+            "messages",
+            &[b"thinking_blocks", b"extra_content", THOUGHT, REFERENCE],
+        ),
         Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
         Wire::Responses => ("input", &[b"encrypted_content"]),
         Wire::Completions => ("", &[]),
@@ -197,28 +199,44 @@ fn part(part: &str, excuses: &mut bool) -> Keep {
     })
 }
 
-/// No API of OpenAI's family makes these members; a gateway behind it may know them.
+/// No API of OpenAI's family makes these members, and Mistral's alone its parts; a gateway or a server behind it may know them.
 fn message(message: &str, provider: Provider) -> Keep {
     if provider == Provider::OpenAICompatible {
         return Keep::As;
     }
-    let [sealed] = members(message, ["thinking_blocks"]).unwrap_or_default();
+    let [sealed, calls] = members(message, ["thinking_blocks", "tool_calls"]).unwrap_or_default();
+    let mut silent = false;
     let sifted = object(message, |name, value| match name {
         "thinking_blocks" => Keep::Out,
         // With blocks beside them they are the same thoughts; DeepSeek wants to be given some.
         "reasoning_content" if sealed.is_some() && provider != Provider::DeepSeek => Keep::Out,
         "tool_calls" => list(value, call).map_or(Keep::As, Keep::Instead),
+        "content" if provider != Provider::Mistral && value.starts_with('[') => {
+            let content = chunks::without(value);
+            silent = matches!(&content, Keep::Instead(said) if said == "null");
+            content
+        }
         _ => Keep::As,
     });
-    sifted.map_or(Keep::As, Keep::Instead)
+    match sifted {
+        // A turn of thoughts alone says nothing, and no API takes it.
+        Some(_) if silent && is_empty(calls) => Keep::Out,
+        sifted => sifted.map_or(Keep::As, Keep::Instead),
+    }
 }
 
-/// Whether DeepSeek thinks, as it does unless it is told not to.
+/// Whether DeepSeek thinks, as it does unless it is told not to, in its own words or in OpenAI's.
 fn thinks(body: &[u8]) -> bool {
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let told = memchr::memmem::find(body, b"thinking").and_then(|_| members(text, ["thinking"]));
-    let kind = told.and_then(|[told]| members(told?, ["type"])?[0]);
-    kind != Some("\"disabled\"")
+    let holds = |name: &[u8]| memchr::memmem::find(body, name).is_some();
+    if !holds(b"thinking") && !holds(b"reasoning_effort") {
+        return true;
+    }
+    let [told, effort] = members(text, ["thinking", "reasoning_effort"]).unwrap_or_default();
+    let [kind] = told
+        .and_then(|told| members(told, ["type"]))
+        .unwrap_or_default();
+    kind != Some("\"disabled\"") && effort != Some("\"none\"")
 }
 
 /// DeepSeek refuses a turn with calls whose thoughts its caller did not keep, as most do who know OpenAI's API alone: what it did stands for

@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use purser_config::Provider;
 use purser_dialects::state::without_foreign;
-use purser_dialects::{Wire, rename_seed, splice};
+use purser_dialects::{Wire, splice};
 
 fn passed(wire: Wire, body: &str, provider: Provider) -> String {
     let body = Bytes::copy_from_slice(body.as_bytes());
@@ -131,6 +131,43 @@ fn openais_responses_get_no_reasoning_of_anothers() {
     assert_eq!(passed(Wire::Responses, text, Provider::OpenAI), text);
 }
 
+/// What Mistral answers when it thinks: mistralai 3.7, client/models/thinkchunk.py and referencechunk.py.
+#[test]
+fn mistrals_thoughts_stay_at_mistral() {
+    let body = |turn: &str| {
+        format!(r#"{{"messages":[{{"role":"user","content":"x"}}{turn}],"model":"m"}}"#)
+    };
+    let thought = r#"{"type":"thinking","thinking":[{"type":"text","text":"hmm"}],"closed":true}"#;
+    let turn = |parts: &str, more: &str| {
+        body(&format!(
+            r#",{{"role":"assistant","content":[{parts}]{more}}}"#
+        ))
+    };
+    let said = |content: &str| body(&format!(r#",{{"role":"assistant","content":{content}}}"#));
+    let text = r#"{"type":"text","text":"hel"},{"type":"reference","reference_ids":[1]},{"type":"text","text":"lo"}"#;
+    let both = turn(&format!("{thought},{text}"), "");
+    let image = r#"{"type":"image_url","image_url":"https://example.com/a.png"}"#;
+    let calls =
+        r#","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+    for provider in [Provider::OpenAI, Provider::DeepSeek, Provider::XAI] {
+        let passed = |body: &str| passed(Wire::Chat, body, provider);
+        assert_eq!(passed(&both), said(r#""hello""#));
+        assert_eq!(passed(&turn(thought, "")), body(""));
+        let shown = turn(&format!("{thought},{image}"), "");
+        assert_eq!(passed(&shown), turn(image, ""));
+        let called = passed(&turn(thought, calls));
+        assert!(
+            called.contains(&format!(r#""content":null{calls}"#)),
+            "{called}"
+        );
+    }
+    for provider in [Provider::Mistral, Provider::OpenAICompatible] {
+        assert_eq!(passed(Wire::Chat, &both, provider), both);
+    }
+    let removed = without_foreign(Wire::Chat, both.as_bytes(), Provider::OpenAI, "m");
+    assert!(removed.unwrap().1, "the caller is told");
+}
+
 #[test]
 fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
     let body = |more: &str, turn: &str| {
@@ -152,6 +189,7 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
     for (body, to) in [
         (body("", &kept), deepseek),
         (body(off, &without), deepseek),
+        (body(r#","reasoning_effort":"none""#, &without), deepseek),
         (
             body("", r#"{"role":"assistant","content":"tool_calls"}"#),
             deepseek,
@@ -159,39 +197,5 @@ fn deepseek_is_given_something_for_thoughts_that_nobody_kept() {
         (body("", &without), Provider::OpenAICompatible),
     ] {
         assert_eq!(given(&body, to), body);
-    }
-}
-
-/// What a chat of OpenAI's has that Mistral and DeepSeek answer 400 to, and not what all take.
-#[test]
-fn a_chat_falls_to_a_provider_that_spells_it_otherwise() {
-    let body = |role: &str, id: &str| {
-        format!(
-            r#"{{"messages":[{{"role":"{role}","content":"x"}},{{"role":"assistant","content":null,"tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}],"reasoning_content":"r"}},{{"role":"tool","tool_call_id":"{id}","content":"y"}}],"seed":5}}"#
-        )
-    };
-    let asked = body("developer", "call_PTLP8xhu3uwZk4l3nlnrrJha");
-    for provider in [Provider::OpenAI, Provider::XAI, Provider::OpenAICompatible] {
-        assert_eq!(passed(Wire::Chat, &asked, provider), asked);
-    }
-    let deepseek = passed(Wire::Chat, &asked, Provider::DeepSeek);
-    assert_eq!(deepseek, body("system", "call_PTLP8xhu3uwZk4l3nlnrrJha"));
-    let mistral = passed(Wire::Chat, &asked, Provider::Mistral);
-    let id = mistral.split_once(r#""tool_call_id":""#).unwrap().1;
-    let id = id.split_once('"').unwrap().0;
-    assert_eq!(id.len(), 9);
-    let without_thoughts = body("system", id).replace(r#","reasoning_content":"r""#, "");
-    assert_eq!(mistral, without_thoughts);
-    assert_eq!(passed(Wire::Chat, &mistral, Provider::Mistral), mistral);
-}
-
-#[test]
-fn a_seed_has_the_name_that_its_provider_knows() {
-    let body = Bytes::from_static(br#"{"messages":[{"content":"\"seed\""}], "seed" : 5}"#);
-    let edit = rename_seed(&body, Provider::Mistral).unwrap();
-    let sent = splice(&body, &mut [edit]);
-    assert!(sent.ends_with(br#", "random_seed" : 5}"#), "{sent:?}");
-    for provider in [Provider::OpenAI, Provider::DeepSeek] {
-        assert_eq!(rename_seed(&body, provider), None);
     }
 }

@@ -9,10 +9,10 @@
 )]
 
 use purser_config::Provider;
-use purser_dialects::Wire;
 use purser_dialects::fields::table::{BOOKS, KEPT, Row, SHAPE, TURNS, WORDS};
 use purser_dialects::provider::Quirks;
 use purser_dialects::translate::{Path, Target, read_ask, write_ask};
+use purser_dialects::{Wire, suited};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -158,14 +158,78 @@ fn page() -> String {
             page.push('\n');
         }
     }
+    page.push_str(SHARED);
+    for row in [TURNS, SHAPE, WORDS, KEPT, BOOKS].into_iter().flatten() {
+        let cells = TAKE_LESS.map(|(provider, model)| passed(row, provider, model));
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            let [mistral, deepseek, dashscope] = cells;
+            let (what, spelt) = (row.what, spelling(row.chat));
+            writeln!(
+                page,
+                "| {what} | {spelt} | {mistral} | {deepseek} | {dashscope} |"
+            )
+            .unwrap();
+        }
+    }
     page
 }
+
+/// Those who share OpenAI's chat and take less of it, each with a model.
+const TAKE_LESS: [(Provider, &str); 3] = [
+    (Provider::Mistral, "mistral-small-latest"),
+    (Provider::DeepSeek, "deepseek-v4-pro"),
+    (Provider::DashScope, "qwen-plus"),
+];
+
+/// What becomes of a chat's sample there; nothing where it passes as it is.
+fn passed(row: &Row, provider: Provider, model: &str) -> String {
+    if row.chat.is_empty() {
+        return String::new();
+    }
+    let mut body = base(Wire::Chat);
+    let members: Value = serde_json::from_str(row.chat).unwrap();
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let sent = match suited(body.to_string().as_bytes(), provider, model) {
+        Ok(sent) => sent,
+        Err(_) => return "**refused**".into(),
+    };
+    let (removed, Some(sent)) = (sent.removed_state, sent.body) else {
+        return String::new();
+    };
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    let is_said = |name: &&String| body.get(name.as_str()) != sent.get(name.as_str());
+    let said: Vec<_> = sent
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(is_said)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match said.is_empty() {
+        true => "left out".into(),
+        false if removed => "left out, and a header says so".into(),
+        false => format!("said by {}", said.join(", ")),
+    }
+}
+
+const SHARED: &str = "
+## A chat at those who share OpenAI's wire
+
+Mistral (`mistral-small-latest`), DeepSeek and DashScope (`qwen-plus`) answer 400 or 422 to some of what OpenAI takes. What is not here passes as
+it is; what is said otherwise is said by the members that are named. A user who speaks right after a tool goes with the tool's answer at Mistral, or
+after a word of the assistant's.
+
+| what | Chat | Mistral | DeepSeek | DashScope |
+|---|---|---|---|---|
+";
 
 const HEAD: &str = "\
 # What becomes of a request that goes to another API
 
-Written by `UPDATE_GOLDEN=1 cargo test -p purser-dialects --test translation_page`; do not edit. A pair of one API passes untouched; Responses go to
-other channels by what these are called by.
+Written by `UPDATE_GOLDEN=1 cargo test -p purser-dialects --test translation_page`; do not edit. A pair of one API passes untouched, but for what
+some that share OpenAI's chat do not take of it (the last table); Responses go to other channels by what these are called by.
 *Carried*: said as it is. Else it is said how it is mapped. *Refused*: the channel is skipped, and where no other can, the answer is 400
 `unsupported_parameter`; the reasons are the code's, found by translating a sample to OpenAI (`gpt-5.1`), Anthropic
 (`claude-sonnet-4-5`) and Gemini (`gemini-2.5-pro`). *Hint*: left out, since it changes cost, speed or bookkeeping only.

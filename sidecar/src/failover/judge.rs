@@ -39,6 +39,8 @@ pub struct Failed {
     pub model_unknown: bool,
     /// The provider refuses what was asked for, by its own code for content or places, and not the account.
     pub policy: bool,
+    /// The provider does not take something that we put in its words: a translation says what its caller could not know of.
+    pub unsaid: bool,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
 }
@@ -201,6 +203,8 @@ fn judge_status(failed: &Failed, position: Position, draw: f64) -> Ruling {
         429 => judge_busy(failed, position),
         400 | 403 | 404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
         403 if failed.policy => passed_on(),
+        // It answered, which speaks for it; but the caller did not choose its words, and another channel may have them.
+        400 | 422 if failed.unsaid && !position.sole => scoped(Mark::Success, Scope::Channel),
         401..=403 => scoped(BAD_KEY, Scope::Credential),
         408 | 409 | 425 if can_repeat(position) => same(
             Duration::from_millis(100).mul_f64(1.0 + 4.0 * draw),

@@ -1,6 +1,6 @@
 //! The request that a channel is sent: where, with which headers, and the caller's bytes or a translation of them. Part of `upstream`. It
 //! must never touch a byte of an untouched body but for DESIGN 4.7's closed list, and for what a provider that shares OpenAI's wire would answer
-//! 400 to (`suited`): else a chat of OpenAI's could not fall to Mistral or DeepSeek.
+//! 400 to (`suited`): else a chat of OpenAI's could not fall to Mistral, DeepSeek or DashScope.
 
 use super::Sending;
 use crate::call::{Call, forwarded, readdress};
@@ -10,14 +10,14 @@ use crate::way::Way;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use purser_config::Endpoint;
+use purser_config::{Endpoint, Provider};
 use purser_dialects::address::Place;
 use purser_dialects::kept::Stored;
 use purser_dialects::openai::usage_option;
 use purser_dialects::state::{items_for, without_foreign};
 use purser_dialects::{
-    Dialect, Edit, Verb, Wire, asks_usage, is_strict, limit_messages, limit_output, member_first,
-    name_within, rename_limit, rename_seed, splice,
+    Dialect, Edit, Verb, Wire, asks_usage, limit_messages, limit_output, member_first, name_within,
+    rename_limit, splice, suited,
 };
 
 /// What was asked of a provider, for whoever reads its answer.
@@ -166,21 +166,37 @@ fn untouched(call: &Call, serving: &Serving, sending: Sending) -> (Bytes, bool) 
     if json && call.dialect == Dialect::OpenAI {
         edits.extend(usage_option::leave_out(&call.body, &call.scan, provider));
         edits.extend(rename_limit(&call.body, &call.scan, provider, endpoint));
-        let seed = (endpoint == Endpoint::Chat).then(|| rename_seed(&call.body, provider));
-        edits.extend(seed.flatten());
     }
     if let Some(most) = sending.most_output.filter(|_| json) {
         edits.extend(limited(call, serving, most));
     }
     edits.extend(sifted(call, serving, sending.credential));
-    (splice(&call.body, &mut edits), asked_usage)
+    (
+        suit(call, serving, splice(&call.body, &mut edits)),
+        asked_usage,
+    )
+}
+
+/// A chat as its provider takes it, which failover found that it can be told; of a provider that takes all of OpenAI's not a byte is read.
+fn suit(call: &Call, serving: &Serving, body: Bytes) -> Bytes {
+    let provider = serving.reach.channel.provider;
+    if !call.is_to_be_suited(serving) {
+        return body;
+    }
+    let Ok(suited) = suited(&body, provider, serving.upstream_name()) else {
+        return body;
+    };
+    if suited.removed_state {
+        call.letters.sifted(provider);
+    }
+    suited.body.map_or(body, Bytes::from)
 }
 
 /// The edit after which nothing is left that another sealed or keeps.
 fn sifted(call: &Call, serving: &Serving, credential: usize) -> Option<Edit> {
     let provider = serving.reach.channel.provider;
-    // Where something may be missing that another left out, and where ids may have seals, plain words are no proof.
-    let is_known = call.endpoint != Endpoint::Responses && !is_strict(provider);
+    // Where thoughts may be missing that another left out, and where ids may have seals, plain words are no proof.
+    let is_known = call.endpoint != Endpoint::Responses && provider != Provider::DeepSeek;
     if call.room.plain && is_known {
         return None;
     }

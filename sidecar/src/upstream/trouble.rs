@@ -78,6 +78,11 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         .join(": ")
 }
 
+/// Whether a provider's code says that it does not take a member, or its value.
+pub(super) fn is_unsupported(code: Option<&str>) -> bool {
+    matches!(code, Some("unsupported_parameter" | "unsupported_value"))
+}
+
 /// An answer of 4xx or 5xx.
 pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &Clock) -> Attempted {
     let status = response.status();
@@ -87,14 +92,15 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
         .await
         .unwrap_or_default();
     let read = purser_dialects::upstream_error::read(status.as_u16(), &body);
+    let told = Told::of(&body);
     let failed = Failed {
         status: if read.bad_key { 401 } else { status.as_u16() },
+        unsaid: is_unsupported(told.code.as_deref()),
         money: read.money,
         model_unknown: read.model_unknown,
         policy: read.policy,
         retry_after: retry_after.or(read.retry_after),
     };
-    let told = Told::of(&body);
     let answer = Answer::Refused { status, told };
     Attempted {
         outcome: Outcome::Failed(failed),

@@ -50,6 +50,90 @@ async fn where_nobody_can_say_it_the_refusal_names_parameter_model_and_provider(
     assert_eq!(provider.calls(), 0);
 }
 
+/// Mistral shares OpenAI's wire, and takes less of it: what is written for OpenAI falls to it in mid-conversation.
+#[tokio::test]
+async fn a_chat_falls_from_openai_to_mistral_as_that_one_takes_it() {
+    let dead = Provider::start(Behaviour::json(503, "{}".to_owned()))
+        .await
+        .unwrap();
+    let able = Provider::start(Behaviour::healthy()).await.unwrap();
+    let other = Channel {
+        priority: 1,
+        ..speaking(Api::Mistral, &able)
+    };
+    let channels = [("dead", speaking(Api::OpenAI, &dead)), ("able", other)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    let asked = json!({
+        "user": "u", "store": false, "seed": 3, "max_completion_tokens": 5, "messages": [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": "y", "refusal": null, "annotations": []},
+            {"role": "user", "name": "ada", "content": "hello"},
+        ],
+    });
+    let answer = sidecar.ask(Speech::Chat.call_with(false, &asked)).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.header("x-purser-channel"), Some("shop/able"));
+    let sent: serde_json::Value = serde_json::from_slice(&able.last().unwrap().body).unwrap();
+    let expected = json!({
+        "model": "m", "stream": false, "random_seed": 3, "max_tokens": 5, "messages": [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": "y"},
+            {"role": "user", "content": "ada: hello"},
+        ],
+    });
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn what_mistral_has_no_words_for_passes_it_over_or_is_refused_by_name() {
+    let (sidecar, provider) = before(Api::Mistral).await;
+    let stored = json!({"store": true});
+    let answer = sidecar.ask(Speech::Chat.call_with(false, &stored)).await;
+    assert_eq!(answer.status(), 400);
+    let body = answer.json().await.unwrap();
+    assert_eq!(body["error"]["code"], "unsupported_parameter", "{body}");
+    assert_eq!(body["error"]["param"], "store");
+    assert_eq!(provider.calls(), 0);
+    let able = Provider::start(Behaviour::healthy()).await.unwrap();
+    let other = Channel {
+        priority: 1,
+        ..speaking(Api::OpenAI, &able)
+    };
+    let channels = [("deaf", speaking(Api::Mistral, &provider)), ("able", other)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    let answer = sidecar.ask(Speech::Chat.call_with(false, &stored)).await;
+    assert_eq!(answer.header("x-purser-channel"), Some("shop/able"));
+    assert_eq!((provider.calls(), able.calls()), (0, 1));
+}
+
+/// OpenAI's word for a sampler that a model which thinks does not take.
+const UNSAID: &str = r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0.2 with this model.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#;
+
+#[tokio::test]
+async fn a_refusal_of_a_translation_s_words_lets_the_next_channel_answer() {
+    let deaf = Provider::start(Behaviour::json(400, UNSAID.to_owned()))
+        .await
+        .unwrap();
+    let able = Provider::start(Behaviour::healthy()).await.unwrap();
+    let other = Channel {
+        priority: 1,
+        ..speaking(Api::Anthropic, &able)
+    };
+    let channels = [("deaf", speaking(Api::OpenAI, &deaf)), ("able", other)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    let answer = sidecar.ask(Speech::Messages.call(false)).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.header("x-purser-attempts"), Some("2"));
+    // Who wrote it in OpenAI's own words is told, as is everybody where no other channel is.
+    let answer = sidecar.ask(Speech::Chat.call(false)).await;
+    assert_eq!(answer.status(), 400);
+    let alone = [("deaf", speaking(Api::OpenAI, &deaf))];
+    let sidecar = Sidecar::start(&configuration(&alone)).await;
+    let answer = sidecar.ask(Speech::Messages.call(false)).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(deaf.calls(), 3);
+}
+
 #[tokio::test]
 async fn a_body_that_is_not_of_its_api_is_refused_before_any_provider_is_called() {
     let (sidecar, provider) = before(Api::Gemini).await;

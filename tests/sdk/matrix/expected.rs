@@ -69,6 +69,7 @@ pub(in crate::sdk) fn expected(program: &str, dialect: Dialect, check: &str, mod
             "calls": [["get_weather", {"city": "Paris"}], ["get_weather", {"city": "Rome"}]],
             "ids": 2, "finish": tools, "after": "18 in Paris and 25 in Rome.",
         }),
+        "given back" => json!(HELLO),
         "vision" => json!("A red square."),
         "schema" => json!({"city": "Paris", "degrees": 18}),
         "response" => json!({"text": HELLO, "finish": "completed", "usage": [11, 7]}),

@@ -32,6 +32,14 @@ async function stream(model) {
   return { ...seen, many: chunks > 3 };
 }
 
+// As OpenAI's documentation goes on with a conversation: the SDK's own message, beside members that change nothing.
+async function givenBack(model) {
+  const first = (await client.chat.completions.create({ model, messages: said(hello) })).choices[0].message;
+  const messages = [...said("Who are you?"), first, { role: "user", name: "ada", content: hello }];
+  const nothing = { user: "u", store: false, logit_bias: {}, modalities: ["text"], verbosity: "medium", safety_identifier: "s", prompt_cache_retention: "24h" };
+  return (await client.chat.completions.create({ model, messages, ...nothing })).choices[0].message.content;
+}
+
 async function after(model, first) {
   const calls = first.message.tool_calls ?? [];
   const read = calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)]);
@@ -99,6 +107,6 @@ async function errors() {
 }
 
 await run(
-  { chat, stream, tools: toolsWhole, "tools streamed": toolsStreamed, vision, schema, response, "response streamed": responseStreamed },
+  { chat, stream, "given back": givenBack, tools: toolsWhole, "tools streamed": toolsStreamed, vision, schema, response, "response streamed": responseStreamed },
   { embeddings, models, errors },
 );

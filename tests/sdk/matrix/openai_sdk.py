@@ -32,6 +32,14 @@ def stream(model):
     return {"text": text, "many": chunks > 3, "finish": finish, "usage": usage and [usage.prompt_tokens, usage.completion_tokens]}
 
 
+def given_back(model):
+    """As OpenAI's documentation goes on with a conversation: the SDK's own message, beside members that change nothing."""
+    first = client.chat.completions.create(model=model, messages=said(HELLO)).choices[0].message
+    messages = [*said("Who are you?"), first, {"role": "user", "name": "ada", "content": HELLO}]
+    nothing = {"user": "u", "store": False, "logit_bias": {}, "modalities": ["text"], "verbosity": "medium", "safety_identifier": "s", "prompt_cache_retention": "24h"}
+    return client.chat.completions.create(model=model, messages=messages, extra_body=nothing).choices[0].message.content
+
+
 def tools(model):
     messages = said("What is the weather in Paris and Rome?")
     first = client.chat.completions.create(model=model, messages=messages, tools=TOOLS, tool_choice="auto").choices[0]
@@ -104,6 +112,6 @@ def errors():
 
 
 run(
-    {"chat": chat, "stream": stream, "tools": tools, "tools streamed": tools_streamed, "vision": vision, "schema": schema, "response": response, "response streamed": response_streamed},
+    {"chat": chat, "stream": stream, "given back": given_back, "tools": tools, "tools streamed": tools_streamed, "vision": vision, "schema": schema, "response": response, "response streamed": response_streamed},
     {"embeddings": embeddings, "models": models, "errors": errors},
 )

@@ -56,12 +56,13 @@ function thinking(first, delta) {
   return { ...first, choices: [{ index: 0, delta, logprobs: null, finish_reason: null }] };
 }
 
-// https://docs.x.ai/docs/guides/reasoning: models that reason refuse these three; what is thought is counted beside what is written.
+// https://docs.x.ai/docs/guides/reasoning: models that reason refuse these three, and grok-4 its effort (NousResearch/hermes-agent#23435); what is
+// thought is counted beside what is written.
 const xai = {
   path: /^\/v1\/(chat\/completions|responses)$/,
   refuses(request, url, body) {
     if (!bearer(request)) return { status: 400, body: { code: "Client specified an invalid argument", error: "Incorrect API key provided" } };
-    const refused = ["presence_penalty", "frequency_penalty", "stop"].find((name) => body[name] !== undefined);
+    const refused = ["presence_penalty", "frequency_penalty", "stop", "reasoning_effort"].find((name) => body[name] !== undefined);
     if (refused) return { status: 400, body: { code: "Client specified an invalid argument", error: `Argument not supported on this model: ${refused}` } };
   },
   usage: (usage) => (usage.prompt_tokens === undefined ? usage : { ...usage, completion_tokens: usage.completion_tokens - 3, completion_tokens_details: { reasoning_tokens: 3 }, num_sources_used: 0 }),
@@ -69,13 +70,13 @@ const xai = {
   stream: (chunks) => (chunks[0]?.choices ? [thinking(chunks[0], { role: "assistant", reasoning_content: THOUGHT }), ...chunks] : chunks),
 };
 
-// https://help.aliyun.com/zh/model-studio/deep-thinking: thoughts of some models only in streams.
+// https://help.aliyun.com/zh/model-studio/deep-thinking: thoughts of open models only in streams.
 // https://help.aliyun.com/zh/model-studio/qwen-function-calling: later pieces of a call have an empty id and no name; what a delta lacks is null.
 const dashscope = {
   path: /^\/compatible-mode\/v1\/(chat\/completions)$/,
   refuses(request, url, body) {
     if (!bearer(request)) return { ...wrong(401, { message: "Incorrect API key provided.", code: "invalid_api_key" }) };
-    if (body.enable_thinking && !body.stream) return wrong(400, { message: "<400> InternalError.Algo.InvalidParameter: parameter.enable_thinking must be set to false for non-streaming calls", code: "invalid_parameter_error" });
+    if (/^(qwen3-\d|qwq)/.test(body.model) && body.enable_thinking !== false && !body.stream) return wrong(400, { message: "<400> InternalError.Algo.InvalidParameter: parameter.enable_thinking must be set to false for non-streaming calls", code: "invalid_parameter_error" });
   },
   stream: (chunks) => chunks.map((chunk) => choices(chunk, (one) => ({ ...one, delta: { content: null, function_call: null, refusal: null, role: null, tool_calls: null, ...one.delta, ...later(one.delta) } }))),
 };
@@ -87,8 +88,30 @@ function later(delta) {
 
 // mistralai 3.7, client/models/chatcompletionrequest.py and chatcompletionstreamrequest.py; what is not in them is answered 422 `extra_forbidden`.
 const KNOWN = new Set(
-  "model messages temperature top_p max_tokens stream stop random_seed metadata response_format tools tool_choice presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort safe_prompt prompt_cache_key guardrails top_k".split(" "),
+  "model messages temperature top_p max_tokens stream stop random_seed metadata response_format tools tool_choice presence_penalty frequency_penalty min_tokens repetition_penalty top_k logprobs top_logprobs prompt_logprobs top_prompt_logprobs n prediction parallel_tool_calls prompt_mode reasoning_effort guardrails prompt_cache_key service_tier safe_prompt".split(" "),
 );
+// systemmessage.py, usermessage.py, assistantmessage.py, toolmessage.py, toolcall.py, functioncall.py, and the chunks that callers of OpenAI's have.
+const ROLES = { system: "role content", user: "role content", assistant: "role content tool_calls prefix", tool: "role content tool_call_id name" };
+const CHUNKS = { text: "type text", image_url: "type image_url", input_audio: "type input_audio", document_url: "type document_url document_name", thinking: "type thinking signature closed", file: "type file_id" };
+
+// Where members stand that are not in `known`.
+function strangers(object, known, loc) {
+  return Object.keys(object).filter((name) => !known.split(" ").includes(name)).map((name) => [...loc, name]);
+}
+
+function extras(body) {
+  const found = Object.keys(body).filter((name) => !KNOWN.has(name)).map((name) => ["body", name]);
+  body.messages.forEach((message, at) => {
+    const loc = ["body", "messages", at, message.role];
+    if (!ROLES[message.role]) return found.push(loc);
+    found.push(...strangers(message, ROLES[message.role], loc));
+    for (const call of message.tool_calls ?? []) found.push(...strangers(call, "id type function index", [...loc, "tool_calls"]), ...strangers(call.function, "name arguments", [...loc, "function"]));
+    for (const part of Array.isArray(message.content) ? message.content : []) found.push(...(CHUNKS[part.type] ? strangers(part, CHUNKS[part.type], [...loc, "content"]) : [[...loc, part.type]]));
+  });
+  for (const tool of body.tools ?? []) if (tool.function) found.push(...strangers(tool, "type function", ["body", "tools"]), ...strangers(tool.function, "name description strict parameters", ["body", "tools", "function"]));
+  return found;
+}
+
 const nine = (id) => createHash("sha256").update(id).digest("hex").slice(0, 9);
 const renamed = (holder) => (holder?.tool_calls ? { ...holder, tool_calls: holder.tool_calls.map((call) => (call.id ? { ...call, id: nine(call.id) } : call)) } : holder);
 
@@ -99,8 +122,10 @@ const mistral = {
   refuses(request, url, body) {
     const flat = (status, message, more) => ({ status, body: { object: "error", message, type: "invalid_request_error", param: null, code: null, ...more } });
     if (!bearer(request)) return { status: 401, body: { detail: "Unauthorized" } };
-    const extra = Object.keys(body).find((name) => !KNOWN.has(name));
-    if (extra) return flat(422, { detail: [{ type: "extra_forbidden", loc: ["body", extra], msg: "Extra inputs are not permitted", input: body[extra] }] });
+    const extra = extras(body);
+    if (extra.length > 0) return flat(422, { detail: extra.map((loc) => ({ type: "extra_forbidden", loc, msg: "Extra inputs are not permitted" })) });
+    // https://docs.mistral.ai/capabilities/reasoning: of mistral-large none; architects-toolkit/SmartHopper#647.
+    if (body.reasoning_effort !== undefined && !/^mistral-(small|medium)/.test(body.model)) return flat(400, `reasoning_effort='${body.reasoning_effort}' is not supported for this model.`, { code: "3051" });
     const ids = [...assistants(body).flatMap((turn) => turn.tool_calls.map((call) => call.id)), ...body.messages.filter((message) => message.role === "tool").map((message) => message.tool_call_id)];
     const bad = ids.find((id) => !/^[a-zA-Z0-9]{9}$/.test(id));
     if (bad) return flat(400, `Tool call id was ${bad} but must be a-z, A-Z, 0-9, with a length of 9.`, { type: "invalid_function_call", code: "3280" });

@@ -109,6 +109,7 @@ pub const TURNS: &[Row] = &[
         what: "sound",
         chat: r#"{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}}]}]}"#,
         generate: r#"{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"audio/wav","data":"AA=="}}]}]}"#,
+        to_chat: "`input_audio`; for Mistral its data alone",
         ..ROW
     },
     Row {
@@ -123,7 +124,7 @@ pub const TURNS: &[Row] = &[
         responses: r#"{"input":[{"type":"function_call","call_id":"call_1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"call_1","output":"x"}]}"#,
         messages: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"x"}]}]}"#,
         generate: r#"{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"result":"x"}}}]}]}"#,
-        to_chat: "a message each; images are said by the user after the last; an error begins with `Error: `; ids of nine characters for Mistral",
+        to_chat: "a message each; images are said by the user after the last; an error begins with `Error: `; ids of nine characters for Mistral, where the assistant speaks (`Ok, I understand.`) before a user would right after a tool",
         to_messages: "all of one turn in one user turn, first in it; ids of letters, digits, `_` and `-`",
         ..ROW
     },
@@ -138,6 +139,13 @@ pub const TURNS: &[Row] = &[
     Row {
         what: "thoughts without a seal",
         chat: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"x","reasoning_content":"x"},{"role":"user","content":"x"}]}"#,
+        to_messages: "left out, and a header says so",
+        to_generate: "left out, and a header says so",
+        ..ROW
+    },
+    Row {
+        what: "thoughts of Mistral's, in the content",
+        chat: r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"x"}]},{"type":"text","text":"x"}]},{"role":"user","content":"x"}]}"#,
         to_messages: "left out, and a header says so",
         to_generate: "left out, and a header says so",
         ..ROW

@@ -9,19 +9,22 @@ mod read_turn;
 mod reader;
 pub(crate) mod reasoning;
 pub(crate) mod suited;
+mod thinks;
 mod usage;
 mod write_ask;
+mod write_part;
 mod write_reply;
+mod write_sampling;
 mod write_turn;
 mod writer;
 
-pub(crate) use read_ask::{beyond, read_ask, sampling as read_sampling, wants_usage};
+pub(crate) use read_ask::{beyond, read_ask, sampling as read_sampling, says_nothing, wants_usage};
 pub(crate) use read_reply::read_reply;
 pub(crate) use reader::Reader;
 pub(crate) use usage::{read_spent, write_last, write_spent};
 pub(crate) use write_ask::write_ask;
 pub(crate) use write_reply::{id as reply_id, write_reply};
-pub(crate) use write_turn::placeholder;
+pub(crate) use write_turn::{BRIDGE, placeholder};
 pub(crate) use writer::Writer;
 
 use crate::talk::Finish;

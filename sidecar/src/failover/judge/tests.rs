@@ -171,6 +171,28 @@ fn row_7_a_403_that_refuses_what_was_asked_for_is_passed_on_and_disables_nothing
 }
 
 #[test]
+fn row_7_what_a_translation_said_is_no_fault_of_the_callers_while_others_are_left() {
+    for status in [400, 422] {
+        let unsaid = Outcome::Failed(Failed {
+            status,
+            unsaid: true,
+            ..Failed::default()
+        });
+        assert_eq!(
+            ruled(&unsaid, OTHERS),
+            (Action::Next, Mark::Success, Scope::Channel)
+        );
+        assert_eq!(ruled(&unsaid, SOLE).0, Action::Stop, "it is told why");
+    }
+    let refused = Outcome::Failed(Failed {
+        status: 404,
+        unsaid: true,
+        ..Failed::default()
+    });
+    assert_eq!(ruled(&refused, OTHERS).0, Action::Stop);
+}
+
+#[test]
 fn row_8_an_unknown_model_is_off_at_that_channel_only() {
     // OpenAI's word for a model that a project may not use is 403.
     for status in [404, 403, 400] {

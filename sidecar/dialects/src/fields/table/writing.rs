@@ -19,7 +19,7 @@ pub const WORDS: &[Row] = &[
         chat: r#"{"stop":"x"}"#,
         messages: r#"{"stop_sequences":["x"]}"#,
         generate: r#"{"generationConfig":{"stopSequences":["x"]}}"#,
-        to_chat: "`stop`; more than 4 (OpenAI, Azure) or 16 are refused",
+        to_chat: "`stop`; more than 4 (OpenAI, Azure) or 16 are refused, and all by models that think (OpenAI's from o3 on while they do, xAI's)",
         to_messages: "`stop_sequences`; blanks are refused",
         to_generate: "`stopSequences`",
         ..ROW
@@ -30,6 +30,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"temperature":0.5}"#,
         messages: r#"{"temperature":0.5}"#,
         generate: r#"{"generationConfig":{"temperature":0.5}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         to_messages: "up to 1, and up to Claude 4.6; refused above, while it thinks, and with `top_p` from 4.1 on",
         ..ROW
     },
@@ -39,6 +40,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"top_p":0.5}"#,
         messages: r#"{"top_p":0.5}"#,
         generate: r#"{"generationConfig":{"topP":0.5}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         to_messages: "up to Claude 4.6; refused later and while it thinks",
         ..ROW
     },
@@ -56,7 +58,7 @@ pub const WORDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "penalties",
+        what: "penalties, which only models take that do not think",
         chat: r#"{"frequency_penalty":0.5}"#,
         generate: r#"{"generationConfig":{"frequencyPenalty":0.5}}"#,
         ..ROW
@@ -80,6 +82,7 @@ pub const WORDS: &[Row] = &[
         chat: r#"{"logprobs":true,"top_logprobs":2}"#,
         responses: r#"{"top_logprobs":2,"include":["message.output_text.logprobs"]}"#,
         generate: r#"{"generationConfig":{"responseLogprobs":true,"logprobs":2}}"#,
+        to_chat: "carried; refused by OpenAI's models while they think",
         ..ROW
     },
     Row {
@@ -100,7 +103,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"reasoning":{"effort":"high"}}"#,
         messages: r#"{"output_config":{"effort":"high"}}"#,
         generate: r#"{"generationConfig":{"thinkingConfig":{"thinkingLevel":"HIGH"}}}"#,
-        to_chat: "`reasoning_effort`; `thinking` and it for DeepSeek; `enable_thinking` and `thinking_budget` for DashScope",
+        to_chat: "`reasoning_effort`, the nearest that the model knows by its name (OpenAI, Azure, xAI, Mistral), `low` to `high` where that says nothing; nothing for models that think as they like (`grok-4`); refused by models that never think, but for Anthropic's effort, which is a wish there; `thinking` and it for DeepSeek; `enable_thinking` and `thinking_budget` for DashScope, whose open models are refused it where no stream is asked for",
         to_messages: "`adaptive` and an effort from Claude 4.6 on; before, a budget: 1,024 low, 4,096 medium, 16,384 high, 32,768 above, at most four fifths of `max_tokens`",
         to_generate: "`thinkingLevel` or `thinkingBudget`, by the model",
     },
@@ -108,7 +111,7 @@ pub const WORDS: &[Row] = &[
         what: "how many tokens to think",
         messages: r#"{"thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":9000}"#,
         generate: r#"{"generationConfig":{"thinkingConfig":{"thinkingBudget":3000}}}"#,
-        to_chat: "an effort: below 2,048 low, below 8,192 medium, else high; `thinking_budget` for DashScope",
+        to_chat: "an effort: below 2,048 low, up to 8,192 medium, else high, and the nearest that the model knows; `thinking_budget` for DashScope",
         to_messages: "`budget_tokens` up to Claude 4.5; later, the effort that it is worth",
         ..ROW
     },
@@ -118,7 +121,7 @@ pub const WORDS: &[Row] = &[
         responses: r#"{"reasoning":{"effort":"none"}}"#,
         messages: r#"{"thinking":{"type":"disabled"}}"#,
         generate: r#"{"generationConfig":{"thinkingConfig":{"thinkingBudget":0}}}"#,
-        to_chat: "`none`; nothing for models that never do",
+        to_chat: "`none`, or the least effort of a model that always thinks; nothing for models that never do or cannot be told, nor where the name does not say which it is; `thinking: disabled` for DeepSeek, `enable_thinking: false` for DashScope",
         to_messages: "`disabled`; refused by models that always think",
         ..ROW
     },

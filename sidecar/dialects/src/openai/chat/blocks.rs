@@ -1,6 +1,7 @@
 //! The parts of a message's content, read. Called by `read_turn`.
 
 use super::read_ask::beyond;
+use super::read_reply::thought;
 use crate::file::{self, FileData};
 use crate::json::look::Look;
 use crate::talk::{Beyond, Block, Source};
@@ -52,6 +53,7 @@ pub(super) fn read_parts(
 struct Part {
     kind: String,
     text: Option<String>,
+    thought: Option<String>,
     source: Option<Source>,
     detail: Option<String>,
     name: Option<String>,
@@ -74,7 +76,8 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
             "input_audio" => read.sound = Some(audio(value)?),
             "cache_control" => read.cache = Some(value.raw()?),
             "prompt_cache_breakpoint" => read.cache = RawValue::from_string(HERE.into()).ok(),
-            "annotations" => {}
+            "thinking" => read.thought = Some(thought(value.text())),
+            "annotations" | "closed" | "signature" | "reference_ids" => {}
             _ => others.push(beyond(value)),
         }
         Ok(())
@@ -83,10 +86,23 @@ fn read_part(part: Look<'_, '_>, others: &mut Vec<Beyond>) -> Result<Option<Bloc
         others.push(foreign);
         return Ok(None);
     }
+    // Where Mistral's model found it stands in an answer as annotations do.
+    if read.kind == "reference" {
+        return Ok(None);
+    }
     read.block(part).map(Some)
 }
 
-const KINDS: [&str; 5] = ["text", "refusal", "image_url", "file", "input_audio"];
+/// The last two are Mistral's, which it answers and is given back.
+const KINDS: [&str; 7] = [
+    "text",
+    "refusal",
+    "image_url",
+    "file",
+    "input_audio",
+    "thinking",
+    "reference",
+];
 /// OpenAI's own mark says the least time that a prefix is kept; Anthropic's shortest is as near as that need be, being a hint.
 const HERE: &str = r#"{"type":"ephemeral"}"#;
 
@@ -134,6 +150,10 @@ impl Part {
             },
             "refusal" => Block::Refusal {
                 text: self.text.ok_or_else(lacks)?,
+            },
+            "thinking" => Block::Thinking {
+                text: self.thought.ok_or_else(lacks)?,
+                sealed: None,
             },
             "image_url" => Block::Image {
                 source: self.source.ok_or_else(lacks)?,

@@ -57,13 +57,7 @@ impl Reading {
             "user" => ask.user = Some(value.string()?),
             "logprobs" => self.logprobs = value.boolean()?,
             "top_logprobs" => self.top_logprobs = Some(value.whole()?),
-            "store" if value.text() == "false" => {}
-            "verbosity" if value.text() == "\"medium\"" => {}
-            "modalities" if is_text_alone(value)? => {}
-            "functions" if value.text() == "[]" => {}
-            // Without functions it says nothing, and with them these are refused.
-            "function_call" if matches!(value.text(), "\"auto\"" | "\"none\"") => {}
-            name if is_hint(name) => {}
+            name if says_nothing(name, value)? => {}
             _ => ask.beyond.push(beyond(value)),
         }
         Ok(())
@@ -82,6 +76,19 @@ impl Reading {
         self.ask.wire = Wire::Chat;
         Ok(self.ask)
     }
+}
+
+/// Whether it is a hint, or what the API does when nothing is said.
+pub(crate) fn says_nothing(name: &str, value: Look<'_, '_>) -> Result<bool, AskFault> {
+    Ok(match name {
+        "store" => value.text() == "false",
+        "verbosity" => value.text() == "\"medium\"",
+        "modalities" => is_text_alone(value)?,
+        "functions" => value.text() == "[]",
+        // Without functions it says nothing, and with them these are refused.
+        "function_call" => matches!(value.text(), "\"auto\"" | "\"none\""),
+        name => is_hint(name),
+    })
 }
 
 /// What changes only cost, speed or bookkeeping. `prediction` is checked against what the model writes anyway.

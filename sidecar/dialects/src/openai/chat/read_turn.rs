@@ -1,7 +1,8 @@
 //! One message of a caller, read. Called by `read_ask`; the parts of its content are `blocks`'s.
 //!
 //! Thoughts come back as clients keep them: `reasoning_content` (DeepSeek's), `reasoning` (vLLM's, OpenRouter's), `thinking_blocks`
-//! (LiteLLM's, with Anthropic's signatures), `reasoning_details` (OpenRouter's), a call's `extra_content` (Google's). Those with a signature win.
+//! (LiteLLM's, with Anthropic's signatures), `reasoning_details` (OpenRouter's), a call's `extra_content` (Google's), parts of the content
+//! (Mistral's). Those with a signature win.
 
 use super::blocks::{Parts, read_parts};
 use super::lasting;
@@ -109,7 +110,8 @@ impl Message {
     fn said(self, content: Vec<Block>) -> Vec<Block> {
         let mut blocks = self.thoughts;
         let reasoning = self.reasoning.filter(|text| !text.is_empty());
-        if let Some(text) = reasoning.filter(|_| blocks.is_empty()) {
+        let thinks = |block: &Block| matches!(block, Block::Thinking { .. });
+        if let Some(text) = reasoning.filter(|_| blocks.is_empty() && !content.iter().any(thinks)) {
             blocks.push(Block::Thinking { text, sealed: None });
         }
         blocks.extend(content);

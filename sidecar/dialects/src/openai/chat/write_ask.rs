@@ -1,11 +1,13 @@
 //! A request, written for a provider of OpenAI's family. Called by `translate`; what differs between them is in its [`Quirks`], and
-//! turns are `write_turn`'s.
+//! turns are `write_turn`'s, samplers `write_sampling`'s, and how much it thinks `thinks`'s.
 
+use super::thinks::Thinking;
+use super::write_sampling::write_sampling;
 use super::write_turn::Turns;
 use crate::fields::Field;
 use crate::json::pen::Object;
-use crate::provider::{Quirks, Thinks};
-use crate::talk::{Ask, Choose, Effort, Format, Tool};
+use crate::provider::Quirks;
+use crate::talk::{Ask, Choose, Format, Tool};
 use crate::translate::{Target, Unsayable, Written};
 use serde_json::Value;
 
@@ -32,9 +34,10 @@ pub(crate) fn write_ask(ask: &Ask, target: &Target<'_>) -> Result<Written, Unsay
     };
     write_stream(&mut object, ask, target.quirks);
     write_tools(&mut object, ask, target.quirks)?;
-    write_sampling(&mut object, ask, target)?;
+    let thinks = Thinking::of(ask, target)?;
+    write_sampling(&mut object, ask, target, thinks.told())?;
     write_format(&mut object, ask, target.quirks)?;
-    write_reasoning(&mut object, ask, target)?;
+    thinks.write(&mut object);
     if target.quirks.user {
         let known = ask.user.as_ref().filter(|user| user.len() <= LONGEST_USER);
         object.some("user", known);
@@ -133,70 +136,6 @@ fn write_choose(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) {
     }
 }
 
-fn write_sampling(
-    object: &mut Object<'_>,
-    ask: &Ask,
-    target: &Target<'_>,
-) -> Result<(), Unsayable> {
-    let (sampling, quirks) = (&ask.sampling, target.quirks);
-    let most = match (sampling.max_output, target.most_output) {
-        (Some(asked), Some(most)) => Some(asked.min(most)),
-        (asked, most) => asked.or(most),
-    };
-    let limit = match quirks.max_completion_tokens {
-        true => "max_completion_tokens",
-        false => "max_tokens",
-    };
-    object.some(limit, most.as_ref());
-    write_stops(object, ask, quirks)?;
-    let [temperature, top_p] = match quirks.warmth_is_one {
-        true => sampling.warmth(),
-        false => [sampling.temperature.as_ref(), sampling.top_p.as_ref()],
-    };
-    object.some("temperature", temperature);
-    object.some("top_p", top_p);
-    object.some("frequency_penalty", sampling.frequency_penalty.as_ref());
-    object.some("presence_penalty", sampling.presence_penalty.as_ref());
-    object.some("n", sampling.n.filter(|n| *n != 1).as_ref());
-    if let Some(alternatives) = &sampling.logprobs {
-        object.member("logprobs", &true);
-        object.some("top_logprobs", Some(alternatives).filter(|most| **most > 0));
-    }
-    match (quirks.seed, &sampling.seed) {
-        (Some(name), seed) => object.some(name, seed.as_ref()),
-        (None, Some(_)) => return Err(Field::Seed.unsayable(ask, "it takes no seed")),
-        (None, None) => {}
-    }
-    write_rarer(object, ask, quirks)
-}
-
-fn write_stops(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<(), Unsayable> {
-    let stops = &ask.sampling.stop;
-    if stops.len() > quirks.most_stops {
-        let most = quirks.most_stops;
-        return Err(Field::Stop.unsayable(ask, format!("it takes at most {most} stop sequences")));
-    }
-    object.some("stop", Some(stops).filter(|stops| !stops.is_empty()));
-    Ok(())
-}
-
-fn write_rarer(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<(), Unsayable> {
-    let sampling = &ask.sampling;
-    if sampling.top_k.is_some() && !quirks.top_k {
-        return Err(Field::TopK.unsayable(ask, "it has no top_k"));
-    }
-    if sampling.min_p.is_some() && !quirks.min_p {
-        return Err(Field::MinP.unsayable(ask, "it has no min_p"));
-    }
-    if sampling.logit_bias.is_some() && !quirks.logit_bias {
-        return Err(Field::LogitBias.unsayable(ask, "it has no logit_bias"));
-    }
-    object.some("top_k", sampling.top_k.as_ref());
-    object.some("min_p", sampling.min_p.as_ref());
-    object.some("logit_bias", sampling.logit_bias.as_ref());
-    Ok(())
-}
-
 fn write_format(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<(), Unsayable> {
     match &ask.format {
         Format::Text => {}
@@ -260,44 +199,4 @@ fn can_be_strict(schema: &str) -> bool {
             && properties.is_none_or(|all| all.keys().all(is_required))
     }
     serde_json::from_str(schema).is_ok_and(|schema: Value| each(&schema))
-}
-
-fn write_reasoning(
-    object: &mut Object<'_>,
-    ask: &Ask,
-    target: &Target<'_>,
-) -> Result<(), Unsayable> {
-    let Some(reasoning) = &ask.reasoning else {
-        return Ok(());
-    };
-    let effort = reasoning.effort.or(reasoning.budget.map(Effort::of_budget));
-    match (target.quirks.thinks, effort) {
-        (Thinks::Effort, Some(Effort::None)) if never_thinks(target.model) => {}
-        (Thinks::Effort, Some(_)) if never_thinks(target.model) => {
-            return Err(Field::Reasoning.unsayable(ask, "this model does not think first"));
-        }
-        // How one that always thinks is told not to is the provider's to say.
-        (Thinks::Effort, effort) => object.some("reasoning_effort", effort.map(Effort::as_str)),
-        (Thinks::Switch, Some(Effort::None)) => object.raw("thinking", r#"{"type":"disabled"}"#),
-        (Thinks::Switch, effort) => {
-            object.raw("thinking", r#"{"type":"enabled"}"#);
-            object.some("reasoning_effort", effort.map(Effort::as_str));
-        }
-        (Thinks::Budget, effort) => {
-            object.member("enable_thinking", &(effort != Some(Effort::None)));
-            let budget = reasoning.budget.or(effort.map(Effort::budget));
-            object.some(
-                "thinking_budget",
-                budget.filter(|tokens| *tokens > 0).as_ref(),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// OpenAI's models before its reasoning ones, which answer 400 to `reasoning_effort`.
-fn never_thinks(model: &str) -> bool {
-    ["gpt-3.5", "gpt-4", "chatgpt-4o"]
-        .iter()
-        .any(|name| model.starts_with(name))
 }

@@ -1,17 +1,21 @@
 //! The conversation, written as messages. Called by `write_ask`.
 //!
 //! Tools answer in messages of their own, which follow the call at once; what they show beside text, which those cannot hold, is
-//! said by the user after the last of them. Thoughts go only to a provider that asks for them (DeepSeek).
+//! said by the user after the last of them. Thoughts go only to a provider that asks for them (DeepSeek). The parts of what is said are
+//! `write_part`'s.
 
+use super::write_part::{said_by, write_part, write_texts};
 use crate::fields;
 use crate::json::pen::{List, Object};
 use crate::openai::tool_id;
-use crate::provider::{Documents, Quirks};
-use crate::talk::{Ask, Block, Role, Source, Turn};
+use crate::provider::Quirks;
+use crate::talk::{Ask, Block, Role, Turn};
 use crate::translate::Unsayable;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
+
+/// What the assistant says between a tool and a user where a user may not speak right after a tool (Mistral: avante-corp/avante.nvim#2695).
+/// A tool's answer has texts alone there (LibreChat-AI/agents#344), so that what it shows cannot stand in it.
+pub(crate) const BRIDGE: &str = "Ok, I understand.";
 
 pub(super) struct Turns<'w, 'a> {
     ask: &'a Ask,
@@ -80,8 +84,8 @@ impl<'w, 'a> Turns<'w, 'a> {
         self.after_tool = false;
         let mut message = self.list.object();
         message.member("role", role);
-        message.some("name", turn.name.as_ref());
-        write_texts(&mut message, &texts, self.quirks);
+        let by = said_by(&mut message, turn.name.as_ref(), self.quirks);
+        write_texts(&mut message, &texts, by, self.quirks);
         Ok(())
     }
 
@@ -163,18 +167,22 @@ impl<'w, 'a> Turns<'w, 'a> {
         if blocks.is_empty() {
             return Ok(());
         }
-        self.after_tool = false;
+        if std::mem::take(&mut self.after_tool) && !self.quirks.user_after_tool {
+            let mut bridge = self.list.object();
+            bridge.member("role", "assistant");
+            bridge.member("content", BRIDGE);
+        }
         let texts = texts(blocks.iter().copied());
         let mut message = self.list.object();
         message.member("role", "user");
-        message.some("name", name);
+        let mut by = said_by(&mut message, name, self.quirks);
         if let Some(texts) = texts {
-            write_texts(&mut message, &texts, self.quirks);
+            write_texts(&mut message, &texts, by, self.quirks);
             return Ok(());
         }
         let mut parts = message.list("content");
         for block in blocks {
-            write_part(&mut parts, block, self.quirks).map_err(|why| Unsayable {
+            write_part(&mut parts, block, (&mut by, self.quirks)).map_err(|why| Unsayable {
                 param: fields::turn(self.ask, index),
                 why: why.into(),
             })?;
@@ -211,11 +219,11 @@ impl<'w, 'a> Turns<'w, 'a> {
         self.after_tool = false;
         let mut message = self.list.object();
         message.member("role", "assistant");
-        message.some("name", turn.name.as_ref());
+        let by = said_by(&mut message, turn.name.as_ref(), self.quirks);
         if echoes {
             message.member("reasoning_content", &said.thoughts());
         }
-        said.write(&mut message, self.quirks);
+        said.write(&mut message, by, self.quirks);
         Ok(())
     }
 }
@@ -242,12 +250,17 @@ impl Said<'_> {
         }
     }
 
-    fn write(&self, message: &mut Object<'_>, quirks: &Quirks) {
-        match self.text.is_empty() {
-            true => message.raw("content", "null"),
-            false => message.member("content", &self.text),
+    fn write(&self, message: &mut Object<'_>, by: Option<&str>, quirks: &Quirks) {
+        let mut texts = vec![self.text.as_str()];
+        if !self.refusal.is_empty() && !quirks.refusals {
+            texts.push(&self.refusal);
         }
-        if !self.refusal.is_empty() {
+        texts.retain(|text| !text.is_empty());
+        match texts.is_empty() {
+            true => message.raw("content", "null"),
+            false => write_texts(message, &[texts.join("\n\n").as_str()], by, quirks),
+        }
+        if !self.refusal.is_empty() && quirks.refusals {
             message.member("refusal", &self.refusal);
         }
         if self.calls.is_empty() {
@@ -293,100 +306,4 @@ fn texts<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Option<Vec<&'b str>
         _ => None,
     };
     blocks.into_iter().map(text).collect()
-}
-
-fn write_texts(message: &mut Object<'_>, texts: &[&str], quirks: &Quirks) {
-    if texts.len() < 2 || !quirks.text_parts {
-        return message.member("content", &texts.join("\n\n"));
-    }
-    let mut parts = message.list("content");
-    for text in texts {
-        let mut part = parts.object();
-        part.member("type", "text");
-        part.member("text", text);
-    }
-}
-
-fn write_part(parts: &mut List<'_>, block: &Block, quirks: &Quirks) -> Result<(), &'static str> {
-    match block {
-        Block::Text { text, .. } => {
-            let mut part = parts.object();
-            part.member("type", "text");
-            part.member("text", text);
-        }
-        Block::Image { source, detail, .. } => {
-            let url = url(source).ok_or("its store holds no files of another's")?;
-            let mut part = parts.object();
-            part.member("type", "image_url");
-            let mut image = part.object("image_url");
-            image.member("url", url.as_ref());
-            image.some("detail", detail.as_ref());
-        }
-        Block::Document { source, name, .. } => {
-            return write_document(parts, source, name.as_ref(), quirks);
-        }
-        Block::Audio { data, format } => {
-            let mut part = parts.object();
-            part.member("type", "input_audio");
-            let mut sound = part.object("input_audio");
-            sound.member("data", data);
-            sound.member("format", format);
-        }
-        _ => return Err("a user does not say that there"),
-    }
-    Ok(())
-}
-
-fn url(source: &Source) -> Option<Cow<'_, str>> {
-    match source {
-        Source::Url(url) => Some(url.into()),
-        Source::Data { media_type, data } => {
-            Some(format!("data:{media_type};base64,{data}").into())
-        }
-        Source::File(_) => None,
-    }
-}
-
-fn write_document(
-    parts: &mut List<'_>,
-    source: &Source,
-    name: Option<&String>,
-    quirks: &Quirks,
-) -> Result<(), &'static str> {
-    if let Some(text) = plain_text(source) {
-        let mut part = parts.object();
-        part.member("type", "text");
-        let titled = name.map(|name| format!("{name}\n\n{text}"));
-        part.member("text", &titled.unwrap_or(text));
-        return Ok(());
-    }
-    let url = url(source).ok_or("its store holds no files of another's")?;
-    match (quirks.documents, source) {
-        (Documents::File, Source::Data { .. }) => {
-            let mut part = parts.object();
-            part.member("type", "file");
-            let mut file = part.object("file");
-            file.member("filename", name.map_or("document.pdf", String::as_str));
-            file.member("file_data", url.as_ref());
-        }
-        (Documents::Url, _) => {
-            let mut part = parts.object();
-            part.member("type", "document_url");
-            part.some("document_name", name);
-            part.member("document_url", url.as_ref());
-        }
-        (Documents::File, _) => return Err("it takes documents in base64 only"),
-        (Documents::None, _) => return Err("it takes no documents"),
-    }
-    Ok(())
-}
-
-/// A document that is text says it.
-fn plain_text(source: &Source) -> Option<String> {
-    match source {
-        Source::Data { media_type, data } if media_type == "text/plain" => {
-            String::from_utf8(STANDARD.decode(data).ok()?).ok()
-        }
-        _ => None,
-    }
 }
