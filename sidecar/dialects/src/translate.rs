@@ -277,6 +277,9 @@ impl Interpreter {
                 Writer::Generate(writer) => writer.write(&piece, out),
             }
         }
+        if let Writer::Chat(writer) = &mut self.writer {
+            writer.settle(out);
+        }
     }
 }
 

@@ -1,16 +1,20 @@
 //! A stream, written for a chat caller. Called by `translate`, piece by piece.
 //!
-//! Each chunk begins with the same bytes, which are made once. Must never write `[DONE]` after an error, nor a call's id twice. What it
-//! keeps: the thoughts of the open block, for they come back whole with their seal, up to [`MOST_THOUGHTS`].
+//! Each chunk begins with the same bytes, which are made once. Must never write `[DONE]` after an error, nor a call's id twice, nor a part of
+//! a call without its `function`, which every SDK reads. What it keeps: the thoughts of the open block, for they come back whole with their
+//! seal, up to [`MOST_THOUGHTS`].
+
+mod call;
 
 use super::finish_reason;
 use super::usage::write_last;
-use super::write_reply::{Cited, google, id, redacted_block, thinking_block};
+use super::write_reply::{Cited, id, redacted_block, thinking_block};
 use crate::Dialect;
 use crate::json::pen::{Object, value};
 use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
+use call::Opening;
 use serde_json::Value;
 
 /// More than that of thoughts is shown, and not given to keep.
@@ -23,6 +27,8 @@ pub(crate) struct Writer {
     /// `data: {"id":…,"choices":[{"index":`, made at the first piece.
     head: Vec<u8>,
     choices: Vec<Choice>,
+    /// A call that has begun and is not told yet.
+    opening: Option<Opening>,
     spent: Option<Spent>,
     over: bool,
 }
@@ -72,6 +78,7 @@ impl Writer {
             asked,
             head: Vec::new(),
             choices: Vec::new(),
+            opening: None,
             spent: None,
             over: false,
         }
@@ -81,6 +88,9 @@ impl Writer {
     pub(crate) fn write(&mut self, piece: &Piece, out: &mut Vec<u8>) {
         if self.over {
             return;
+        }
+        if self.opening.is_some() && !self.is_of_opening(piece) {
+            self.settle(out);
         }
         match piece {
             Piece::Begin { id, created, .. } => {
@@ -251,16 +261,7 @@ impl Writer {
         found.open.push(Open { block, is });
         if let Kind::ToolCall { id, name } = kind {
             let index = found.calls - 1;
-            self.delta(choice, out, |delta| {
-                let mut calls = delta.list("tool_calls");
-                let mut call = calls.object();
-                call.member("index", &index);
-                call.member("id", id);
-                call.member("type", "function");
-                let mut function = call.object("function");
-                function.member("name", name);
-                function.member("arguments", "");
-            });
+            self.opening = Some(Opening::of((choice, block), index, id, name));
         }
     }
 
@@ -285,19 +286,6 @@ impl Writer {
         self.delta(choice, out, |delta| delta.member(name, text));
     }
 
-    fn arguments(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
-        let Some(Is::Call(index)) = self.of(choice, block) else {
-            return;
-        };
-        let index = *index;
-        self.delta(choice, out, |delta| {
-            let mut calls = delta.list("tool_calls");
-            let mut call = calls.object();
-            call.member("index", &index);
-            call.object("function").member("arguments", text);
-        });
-    }
-
     fn seal(&mut self, choice: u32, block: u32, sealed: &Sealed, out: &mut Vec<u8>) {
         match self.of(choice, block) {
             Some(Is::Thinking(thoughts)) if thoughts.len() <= MOST_THOUGHTS => {
@@ -308,15 +296,7 @@ impl Writer {
             }
             Some(Is::Call(index)) => {
                 let index = *index;
-                let Some(signature) = google(sealed) else {
-                    return;
-                };
-                self.delta(choice, out, |delta| {
-                    let mut calls = delta.list("tool_calls");
-                    let mut call = calls.object();
-                    call.member("index", &index);
-                    call.member("extra_content", &signature);
-                });
+                self.seal_call(choice, index, sealed, out);
             }
             _ => {}
         }
