@@ -12,7 +12,7 @@ use crate::anthropic::messages;
 use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
-use crate::talk::{Ask, Piece, Reply};
+use crate::talk::{Ask, Kind, Piece, Reply};
 use crate::{ErrorBody, Event, Events, Wire};
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
@@ -283,11 +283,21 @@ impl Interpreter {
     }
 }
 
-/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece.
+/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece, and a chat says
+/// once what belongs to the whole of it.
 fn kept(writer: &Writer, piece: &Piece) -> usize {
     match (writer, piece) {
         (Writer::Responses(_), Piece::Text { text, .. } | Piece::Arguments { text, .. })
         | (Writer::Generate(_), Piece::Arguments { text, .. }) => text.len(),
+        (Writer::Chat(_), Piece::Seal { sealed, .. })
+        | (
+            Writer::Chat(_),
+            Piece::Open {
+                kind: Kind::Redacted { sealed },
+                ..
+            },
+        ) => sealed.data.len(),
+        (Writer::Chat(_), Piece::Citation { citation, .. }) => citation.to_string().len(),
         _ => 0,
     }
 }

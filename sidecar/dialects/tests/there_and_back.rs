@@ -336,3 +336,37 @@ fn a_long_stream_takes_no_more_memory_than_a_short_one() {
         }
     }
 }
+
+#[test]
+fn what_a_chat_is_told_once_at_its_end_has_a_bound() {
+    let start = |block: Value| {
+        event(&json!({"type": "content_block_start", "index": 0, "content_block": block}))
+    };
+    let stop = event(&json!({"type": "content_block_stop", "index": 0}));
+    let delta =
+        |delta: Value| event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    let long = "x".repeat(LONG);
+    let text = start(json!({"type": "text", "text": ""}));
+    let cites =
+        text + &delta(json!({"type": "citations_delta", "citation": {"cited_text": long}})) + &stop;
+    let seals = start(json!({"type": "thinking", "thinking": ""}))
+        + &delta(json!({"type": "signature_delta", "signature": long}))
+        + &stop;
+    let hidden = start(json!({"type": "redacted_thinking", "data": long})) + &stop;
+    let thoughts = start(json!({"type": "thinking", "thinking": long}))
+        + &delta(json!({"type": "signature_delta", "signature": "s"}))
+        + &stop;
+    for (what, event, fails) in [
+        ("citations", cites, true),
+        ("seals", seals, true),
+        ("hidden thoughts", hidden, true),
+        ("thoughts", thoughts, false),
+    ] {
+        let mut interpreter = Interpreter::new(Wire::Messages, Wire::Chat, Asked::default());
+        for _ in 0..100 {
+            interpreter.push(event.as_bytes());
+        }
+        assert!(kept(&interpreter) < 5 << 20, "{what}");
+        assert_eq!(interpreter.has_failed(), fails, "{what}");
+    }
+}

@@ -9,6 +9,7 @@ use crate::json::pen::{List, Object};
 use crate::talk::{Block, Choice, Reply, Sealed};
 use crate::translate::Asked;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// Writes it for the caller.
 pub(crate) fn write_reply(reply: &Reply, asked: &Asked) -> Vec<u8> {
@@ -100,9 +101,10 @@ impl<'a> Said<'a> {
                 let start = self.text.chars().count();
                 self.text.push_str(text);
                 self.has_text = true;
+                let end = start + text.chars().count();
                 citations
                     .iter()
-                    .for_each(|citation| self.cited.hear(citation, start, text));
+                    .for_each(|citation| self.cited.hear(citation, start..end));
             }
             Block::Refusal { text } => self.refusal = Some(text),
             Block::Thinking { text, sealed } => {
@@ -126,28 +128,32 @@ pub(super) fn redacted_block(sealed: &Sealed) -> Value {
 }
 
 /// Where a text comes from: what has an address as OpenAI's `annotations`, the rest in `citations`, as its API wrote it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Cited {
     annotations: Vec<Value>,
     citations: Vec<Value>,
 }
 
 impl Cited {
-    /// Of a text that begins `start` characters into the message.
-    pub(super) fn hear(&mut self, citation: &Value, start: usize, text: &str) {
+    /// Of the text at that place, in characters of the message.
+    pub(super) fn hear(&mut self, citation: &Value, place: Range<usize>) {
         let url = citation.get("url").and_then(Value::as_str);
         match url {
             _ if citation.get("url_citation").is_some() => self.annotations.push(citation.clone()),
             Some(url) => self
                 .annotations
                 .push(json!({"type": "url_citation", "url_citation": {
-                    "start_index": start,
-                    "end_index": start + text.chars().count(),
+                    "start_index": place.start,
+                    "end_index": place.end,
                     "url": url,
                     "title": citation.get("title").and_then(Value::as_str).unwrap_or_default(),
                 }})),
             None => self.citations.push(citation.clone()),
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.annotations.is_empty() && self.citations.is_empty()
     }
 
     pub(super) fn write(&self, message: &mut Object<'_>) {
