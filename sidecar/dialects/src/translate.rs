@@ -8,6 +8,8 @@
 //!
 //! Called by the sidecar for pairs that differ. Each arm is one room; none of them knows another.
 
+mod fault;
+
 use crate::anthropic::messages;
 use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
@@ -35,9 +37,9 @@ pub struct Unsayable {
     pub why: String,
 }
 
-/// An answer that is not what its API writes.
+/// An answer that cannot be given: it is not what its API writes, it broke off or says nothing, or the caller's API has no place for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the provider's answer is not one of its API: {0}")]
+#[error("the provider's answer cannot be given: {0}")]
 pub struct Unreadable(pub String);
 
 /// Where a request goes.

@@ -41,7 +41,7 @@ pub(super) async fn read_whole(
     }
     let body = match rewritten((call, sent), &held, clock) {
         Ok(body) => Bytes::from(body),
-        Err(unreadable) => return Attempted::failed(Outcome::Unusable(unreadable.to_string())),
+        Err(Unreadable(why)) => return Attempted::failed(Outcome::Unusable(why)),
     };
     let (status, mut headers) = (parts.status, parts.headers);
     let json = HeaderValue::from_static("application/json");

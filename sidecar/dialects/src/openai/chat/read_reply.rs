@@ -1,6 +1,6 @@
 //! A provider's whole answer, read. Called by `translate`. What it says that no caller's API knows is passed over.
 
-use super::{finish, read_spent};
+use super::{broken, finish, read_spent};
 use crate::json::{each_element, members, number, string};
 use crate::talk::{Block, Choice, Reply, Sealed};
 use crate::translate::Unreadable;
@@ -22,26 +22,36 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, Unreadable> {
         choices: Vec::new(),
         spent: usage.and_then(read_spent),
     };
+    let mut fault = None;
     each_element(choices, |choice| {
-        reply
-            .choices
-            .push(read_choice(choice, &reply.id, reply.choices.len()));
+        match read_choice(choice, &reply.id, reply.choices.len()) {
+            Ok(choice) => reply.choices.push(choice),
+            Err(unreadable) => fault = Some(unreadable),
+        }
     });
-    Ok(reply)
+    match fault {
+        Some(unreadable) => Err(unreadable),
+        None if reply.choices.is_empty() => Err(Unreadable("it has no choices".into())),
+        None => Ok(reply),
+    }
 }
 
-fn read_choice(choice: &str, id: &str, index: usize) -> Choice {
+fn read_choice(choice: &str, id: &str, index: usize) -> Result<Choice, Unreadable> {
     let names = ["message", "finish_reason", "logprobs"];
     let [message, reason, logprobs] = members(choice, names).unwrap_or_default();
     let blocks = message.map_or_else(Vec::new, |message| read_message(message, id, index));
     let calls = blocks
         .iter()
         .any(|block| matches!(block, Block::ToolCall { .. }));
-    Choice {
-        finish: string(reason).map(|reason| finish(&reason, calls)),
+    let finish = match string(reason) {
+        Some(reason) => Some(finish(&reason, calls).ok_or_else(|| Unreadable(broken(&reason)))?),
+        None => None,
+    };
+    Ok(Choice {
+        finish,
         logprobs: logprobs.and_then(|raw| serde_json::from_str(raw).ok()),
         blocks,
-    }
+    })
 }
 
 fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {

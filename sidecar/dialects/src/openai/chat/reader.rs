@@ -5,10 +5,11 @@
 
 use super::calls::Calls;
 use super::read_reply::thought;
-use super::{finish, read_spent};
+use super::{broken, finish, read_spent};
 use crate::Event;
 use crate::json::{each_element, members, number, string};
-use crate::talk::{Finish, Kind, Piece, Spent};
+use crate::talk::{Kind, Piece, Spent};
+use crate::translate::Unreadable;
 use serde_json::Value;
 
 /// More choices than anybody asks for.
@@ -49,7 +50,10 @@ impl Reader {
         }
         if data == b"[DONE]" {
             self.ended = true;
-            pieces.push(Piece::End);
+            pieces.push(match self.choices.is_empty() {
+                true => fault("it has no choices"),
+                false => Piece::End,
+            });
             return;
         }
         let text = std::str::from_utf8(data).unwrap_or_default();
@@ -67,7 +71,7 @@ impl Reader {
             each_element(choices.unwrap_or_default(), |choice| {
                 self.choice(choice, pieces)
             });
-            pieces.extend(spent.map(Piece::Spent));
+            pieces.extend(spent.filter(|_| !self.ended).map(Piece::Spent));
         }
     }
 
@@ -126,8 +130,8 @@ impl Reader {
                 logprobs,
             });
         }
-        if let Some(reason) = reason.and_then(|reason| string(Some(reason))) {
-            choice.end(&reason, &mut out);
+        if let Some(reason) = string(reason) {
+            self.ended |= !choice.end(&reason, &mut out);
         }
     }
 }
@@ -254,17 +258,27 @@ impl Choice {
         }
     }
 
-    fn end(&mut self, reason: &str, out: &mut Out<'_>) {
+    /// Whether it is an end: else it broke off, and nothing follows.
+    fn end(&mut self, reason: &str, out: &mut Out<'_>) -> bool {
         if self.finished {
-            return;
+            return true;
         }
         self.finished = true;
+        let Some(finish) = finish(reason, self.calls.any()) else {
+            out.pieces.push(fault(&broken(reason)));
+            return false;
+        };
         self.close_said(out);
         self.calls.close(out);
-        let finish: Finish = finish(reason, self.calls.any());
         let choice = out.index;
         out.pieces.push(Piece::Finish { choice, finish });
+        true
     }
+}
+
+/// An answer that cannot be given to its end.
+fn fault(why: &str) -> Piece {
+    Unreadable(why.to_owned()).into()
 }
 
 fn read_error(error: &str) -> Piece {
