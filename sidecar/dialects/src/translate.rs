@@ -128,14 +128,18 @@ pub fn read_reply(wire: Wire, body: &[u8]) -> Result<Reply, Unreadable> {
 }
 
 /// Writes it for the caller.
-pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Vec<u8> {
-    match wire {
+///
+/// # Errors
+/// What the caller's API has no place for.
+pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Result<Vec<u8>, Unreadable> {
+    fault::fits(reply, wire)?;
+    Ok(match wire {
         Wire::Chat => chat::write_reply(reply, asked),
         Wire::Completions => completions::write_reply(reply, asked),
         Wire::Responses => responses::write_reply(reply, asked),
         Wire::Messages => messages::write_reply(reply, asked),
         Wire::Generate => generate::write_reply(reply, asked),
-    }
+    })
 }
 
 /// One stream, read and written again as it comes.
@@ -260,10 +264,11 @@ impl Interpreter {
         if !self.pieces.is_empty() {
             out.reserve(512);
         }
-        for piece in self.pieces.drain(..) {
+        for mut piece in self.pieces.drain(..) {
             if self.failed {
                 continue;
             }
+            fault::fit(&mut piece, &self.writer);
             self.kept += kept(&self.writer, &piece);
             let piece = if self.kept > MOST_KEPT {
                 too_long()

@@ -253,8 +253,8 @@ proptest! {
         });
         let asked = Asked { model: "m".into(), ..Asked::default() };
         let reply = read_reply(Wire::Messages, answer.to_string().as_bytes()).unwrap();
-        let there = write_reply(Wire::Chat, &reply, &asked);
-        let back = write_reply(Wire::Messages, &read_reply(Wire::Chat, &there).unwrap(), &asked);
+        let there = write_reply(Wire::Chat, &reply, &asked).unwrap();
+        let back = write_reply(Wire::Messages, &read_reply(Wire::Chat, &there).unwrap(), &asked).unwrap();
         let (mut answer, mut back) = (answer, text(&back));
         (answer["id"], back["id"]) = (Value::Null, Value::Null);
         prop_assert_eq!(answer, back);

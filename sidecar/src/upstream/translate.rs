@@ -67,7 +67,7 @@ fn rewritten(
         Way::Translated { from, to } => {
             let reply = read_reply(to, held)?;
             let asked = call.letters.asked(call, clock.wall_ms());
-            Ok(write_reply(from, &reply, &asked))
+            write_reply(from, &reply, &asked)
         }
         Way::Embedded => {
             let answer = embed::read_answer(EmbedWire::of(sent.dialect), held)?;

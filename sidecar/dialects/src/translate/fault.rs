@@ -1,10 +1,9 @@
 //! Answers that cannot be given on, and how that is told within a stream. Called by the rooms' readers, and by the sidecar before it shows
 //! anything of a stream: until then another channel can be tried. Must never judge what was shown.
 
-use super::{Interpreter, Unreadable};
+use super::{Asked, Interpreter, Unreadable, Writer};
 use crate::Wire;
-use crate::talk::Piece;
-use crate::translate::Asked;
+use crate::talk::{Block, Kind, Piece, Reply};
 
 const TOLD: &str = "The provider's answer cannot be given: ";
 
@@ -30,6 +29,11 @@ impl Interpreter {
         for chunk in held {
             for event in stream.events.push(chunk).into_iter().flatten() {
                 stream.read(&event);
+                let writer = &stream.writer;
+                stream
+                    .pieces
+                    .iter_mut()
+                    .for_each(|piece| fit(piece, writer));
                 if let Some(fault) = stream.pieces.iter().find_map(fault_of) {
                     return Some(fault);
                 }
@@ -40,6 +44,35 @@ impl Interpreter {
         }
         None
     }
+}
+
+/// An image that the caller's API has no place for is an error. OpenAI's chats have one in the `images` that OpenRouter, LiteLLM and Vercel
+/// write there; in Anthropic's answers, and in OpenAI's others, there is none.
+pub(super) fn fit(piece: &mut Piece, writer: &Writer) {
+    let kind = match piece {
+        Piece::Open { kind, .. } => kind,
+        _ => return,
+    };
+    if matches!(kind, Kind::Image { .. })
+        && !matches!(writer, Writer::Chat(_) | Writer::Generate(_))
+    {
+        *piece = no_place().into();
+    }
+}
+
+/// The same of a whole answer.
+pub(super) fn fits(reply: &Reply, wire: Wire) -> Result<(), Unreadable> {
+    let is_image = |block: &Block| matches!(block, Block::Image { .. });
+    let mut choices = reply.choices.iter();
+    match wire {
+        Wire::Chat | Wire::Generate => Ok(()),
+        _ if choices.any(|choice| choice.blocks.iter().any(is_image)) => Err(no_place()),
+        _ => Ok(()),
+    }
+}
+
+fn no_place() -> Unreadable {
+    Unreadable("it holds an image, for which the caller's API has no place".into())
 }
 
 fn fault_of(piece: &Piece) -> Option<Unreadable> {

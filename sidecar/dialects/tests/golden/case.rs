@@ -179,11 +179,9 @@ impl Case {
 
     pub(crate) fn answered_and_given(&self) -> Option<String> {
         let answer = self.file("answer.json")?;
-        match read_reply(self.provider.wire, &answer) {
-            Ok(reply) => {
-                let given = write_reply(self.caller, &reply, &self.asked());
-                self.same("given.json", pretty(&given))
-            }
+        let read = read_reply(self.provider.wire, &answer);
+        match read.and_then(|reply| write_reply(self.caller, &reply, &self.asked())) {
+            Ok(given) => self.same("given.json", pretty(&given)),
             Err(Unreadable(why)) => {
                 let text = json!({"why": why}).to_string();
                 self.same("unusable.json", pretty(text.as_bytes()))

@@ -152,6 +152,10 @@ impl Writer {
 
     fn open(&mut self, block: u32, kind: &Kind, out: &mut Vec<u8>) {
         self.begin("", out);
+        // `translate` lets none come here.
+        if matches!(kind, Kind::Image { .. }) {
+            return;
+        }
         let index = self.next;
         self.next += 1;
         event(out, "content_block_start", |object| {
@@ -159,7 +163,7 @@ impl Writer {
             write_start(&mut object.object("content_block"), kind);
         });
         let is = match kind {
-            Kind::Text | Kind::Redacted { .. } => Is::Text,
+            Kind::Text | Kind::Redacted { .. } | Kind::Image { .. } => Is::Text,
             Kind::Thinking => Is::Thinking,
             Kind::Refusal => {
                 self.refused = true;
@@ -351,6 +355,7 @@ fn write_start(object: &mut Object<'_>, kind: &Kind) {
             object.member("type", "redacted_thinking");
             object.member("data", &sealed.shown(Dialect::Anthropic));
         }
+        Kind::Image { .. } => {}
         Kind::ToolCall { id, name } => {
             object.member("type", "tool_use");
             object.member("id", id);

@@ -3,7 +3,7 @@
 //! A call of a tool is written when it is whole. Reasons and usage go together into the last answer.
 
 use super::part::{Content, FunctionCall, Part, object};
-use super::write_reply::{Answer, Candidate, UsageMetadata, citations, response_id};
+use super::write_reply::{Answer, Candidate, UsageMetadata, citations, image, response_id};
 use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
@@ -184,6 +184,10 @@ impl Writer {
             }),
             Kind::Redacted { sealed } => {
                 self.thought_of(choice, sealed.shown_hidden(Dialect::Gemini), out);
+                None
+            }
+            Kind::Image { source } => {
+                self.part(choice, image(source), out);
                 None
             }
             Kind::Text | Kind::Thinking | Kind::Refusal => None,

@@ -1,8 +1,9 @@
 //! A provider's whole answer, read. Called by `translate`. What it says that no caller's API knows is passed over.
 
 use super::{broken, finish, read_spent};
+use crate::file::shown_at;
 use crate::json::{each_element, members, number, string};
-use crate::talk::{Block, Choice, Reply, Sealed};
+use crate::talk::{Block, Choice, Reply, Sealed, Source};
 use crate::translate::Unreadable;
 use crate::{Dialect, json};
 use serde_json::Value;
@@ -62,8 +63,19 @@ fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {
         "reasoning",
         "tool_calls",
         "annotations",
+        "images",
     ];
-    let Some([content, refusal, thought, reasoning, calls, annotations]) = members(message, names)
+    let Some(
+        [
+            content,
+            refusal,
+            thought,
+            reasoning,
+            calls,
+            annotations,
+            images,
+        ],
+    ) = members(message, names)
     else {
         return Vec::new();
     };
@@ -79,12 +91,26 @@ fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {
     if let Some(text) = string(refusal).filter(|text| !text.is_empty()) {
         blocks.push(Block::Refusal { text });
     }
+    each_element(images.unwrap_or_default(), |image| {
+        blocks.extend(shown(image).map(|source| Block::Image {
+            source,
+            detail: None,
+            cache: None,
+        }));
+    });
     let mut count = 0;
     each_element(calls.unwrap_or_default(), |call| {
         blocks.extend(read_call(call, || format!("call_{id}_{index}_{count}")));
         count += 1;
     });
     blocks
+}
+
+/// Where an image of OpenRouter's is.
+pub(super) fn shown(image: &str) -> Option<Source> {
+    let [image] = members(image, ["image_url"])?;
+    let [url] = members(image?, ["url"])?;
+    string(url).map(shown_at)
 }
 
 /// One string, or Mistral's parts.

@@ -4,7 +4,7 @@
 //! arguments are whole, since others may come between their parts. Must never hold more than a few bytes for each.
 
 use super::calls::Calls;
-use super::read_reply::thought;
+use super::read_reply::{shown, thought};
 use super::{broken, finish, read_spent};
 use crate::Event;
 use crate::json::{each_element, members, number, string};
@@ -167,9 +167,19 @@ impl Choice {
             "refusal",
             "tool_calls",
             "annotations",
+            "images",
         ];
-        let Some([content, thoughts, reasoning, refusal, calls, annotations]) =
-            members(delta, names)
+        let Some(
+            [
+                content,
+                thoughts,
+                reasoning,
+                refusal,
+                calls,
+                annotations,
+                images,
+            ],
+        ) = members(delta, names)
         else {
             return;
         };
@@ -185,6 +195,7 @@ impl Choice {
         each_element(annotations.unwrap_or_default(), |citation| {
             self.cite(citation, out)
         });
+        each_element(images.unwrap_or_default(), |image| self.show(image, out));
         each_element(calls.unwrap_or_default(), |call| {
             self.close_said(out);
             self.calls.delta(call, &mut self.next, id, out);
@@ -241,6 +252,16 @@ impl Choice {
 
     fn close_said(&mut self, out: &mut Out<'_>) {
         if let Some((block, _)) = self.said.take() {
+            out.close(block);
+        }
+    }
+
+    fn show(&mut self, image: &str, out: &mut Out<'_>) {
+        if let Some(source) = shown(image).filter(|_| !self.finished) {
+            self.close_said(out);
+            let block = self.next;
+            self.next += 1;
+            out.open(block, Kind::Image { source });
             out.close(block);
         }
     }

@@ -3,10 +3,11 @@
 //! Thoughts are `reasoning_content`, as DeepSeek began and most clients read; those with a seal are also in `thinking_blocks`, which
 //! come back with the next request. Both are LiteLLM's names.
 
+use super::write_turn::url;
 use super::{finish_reason, write_spent};
 use crate::Dialect;
 use crate::json::pen::{List, Object};
-use crate::talk::{Block, Choice, Reply, Sealed};
+use crate::talk::{Block, Choice, Reply, Sealed, Source};
 use crate::translate::Asked;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -68,6 +69,7 @@ struct Said<'a> {
     thoughts: String,
     sealed: Vec<Value>,
     cited: Cited,
+    images: Vec<&'a Source>,
     calls: Vec<&'a Block>,
 }
 
@@ -87,6 +89,12 @@ fn write_message(message: &mut Object<'_>, blocks: &[Block]) {
         message.member("thinking_blocks", &said.sealed);
     }
     said.cited.write(message);
+    if !said.images.is_empty() {
+        let mut images = message.list("images");
+        for (source, index) in said.images.iter().zip(0..) {
+            write_image(&mut images.object(), source, index);
+        }
+    }
     if !said.calls.is_empty() {
         write_calls(&mut message.list("tool_calls"), &said.calls);
     }
@@ -113,10 +121,19 @@ impl<'a> Said<'a> {
                     .extend(sealed.as_ref().map(|sealed| thinking_block(text, sealed)));
             }
             Block::Redacted { sealed } => self.sealed.push(redacted_block(sealed)),
+            Block::Image { source, .. } => self.images.push(source),
             Block::ToolCall { .. } => self.calls.push(block),
             _ => {}
         }
     }
+}
+
+/// As OpenRouter, LiteLLM and Vercel write an image that the model made (openrouter.ai/docs/features/multimodal/image-generation).
+pub(super) fn write_image(object: &mut Object<'_>, source: &Source, index: u32) {
+    object.member("type", "image_url");
+    let address = url(source).unwrap_or_default();
+    object.object("image_url").member("url", &address);
+    object.member("index", &index);
 }
 
 pub(super) fn thinking_block(text: &str, sealed: &Sealed) -> Value {

@@ -337,7 +337,7 @@ fn write_part(parts: &mut List<'_>, block: &Block, quirks: &Quirks) -> Result<()
     Ok(())
 }
 
-fn url(source: &Source) -> Option<Cow<'_, str>> {
+pub(super) fn url(source: &Source) -> Option<Cow<'_, str>> {
     match source {
         Source::Url(url) => Some(url.into()),
         Source::Data { media_type, data } => {

@@ -8,11 +8,11 @@ mod call;
 
 use super::finish_reason;
 use super::usage::write_last;
-use super::write_reply::id;
+use super::write_reply::{id, write_image};
 use crate::Dialect;
 use crate::json::pen::{Object, value};
 use crate::stream_error;
-use crate::talk::{Finish, Kind, Piece, Spent};
+use crate::talk::{Finish, Kind, Piece, Source, Spent};
 use crate::translate::Asked;
 use beside::Beside;
 use call::Opening;
@@ -37,6 +37,7 @@ pub(crate) struct Writer {
 struct Choice {
     begun: bool,
     calls: u32,
+    images: u32,
     open: Vec<Open>,
     beside: Beside,
 }
@@ -255,6 +256,7 @@ impl Writer {
             Kind::Refusal => Is::Refusal,
             Kind::Thinking => Is::Thinking(Some(String::new())),
             Kind::Redacted { sealed } => return found.beside.hide(sealed),
+            Kind::Image { source } => return self.image(choice, source, out),
             Kind::ToolCall { .. } => {
                 found.calls += 1;
                 Is::Call(found.calls - 1)
@@ -265,6 +267,18 @@ impl Writer {
             let index = found.calls - 1;
             self.opening = Some(Opening::of((choice, block), index, id, name));
         }
+    }
+
+    fn image(&mut self, choice: u32, source: &Source, out: &mut Vec<u8>) {
+        let Some(found) = self.choices.get_mut(choice as usize) else {
+            return;
+        };
+        let index = found.images;
+        found.images += 1;
+        self.delta(choice, out, |delta| {
+            let mut images = delta.list("images");
+            write_image(&mut images.object(), source, index);
+        });
     }
 
     fn of(&mut self, choice: u32, block: u32) -> Option<&mut Is> {
