@@ -280,7 +280,10 @@ impl Interpreter {
                 Writer::Chat(writer) => writer.write(&piece, out),
                 Writer::Completions(writer) => writer.write(&piece, out),
                 Writer::Responses(writer) => writer.write(&piece, out),
-                Writer::Messages(writer) => writer.write(&piece, out),
+                Writer::Messages(writer) => {
+                    writer.write(&piece, out);
+                    self.failed |= writer.has_failed();
+                }
                 Writer::Generate(writer) => writer.write(&piece, out),
             }
         }

@@ -16,7 +16,7 @@ mod write_turn;
 mod writer;
 
 pub(crate) use read_ask::{beyond, read_ask, sampling as read_sampling, wants_usage};
-pub(crate) use read_reply::read_reply;
+pub(crate) use read_reply::{read_reply, repaired};
 pub(crate) use reader::Reader;
 pub(crate) use usage::{read_spent, write_last, write_spent};
 pub(crate) use write_ask::write_ask;

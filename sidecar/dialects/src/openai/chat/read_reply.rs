@@ -178,7 +178,7 @@ fn read_call(call: &str, made: impl FnOnce() -> String) -> Option<Block> {
 }
 
 /// Arguments must be one object; what a model wrote instead is kept in one, so that the tool can say what is wrong.
-fn repaired(written: &str) -> String {
+pub(crate) fn repaired(written: &str) -> String {
     match written.trim().is_empty() {
         true => "{}".to_owned(),
         false => serde_json::json!({ "invalid_arguments": written }).to_string(),
