@@ -71,43 +71,15 @@ pub(super) struct Piece<'a> {
     pub(super) thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) function_call: Option<Call<'a>>,
-    /// What is rare, and shown by `shown`.
+    /// What is rare is read by `shown`, and costs nothing here.
     #[serde(borrow)]
-    pub(super) inline_data: Option<Media<'a>>,
+    pub(super) inline_data: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) file_data: Option<Media<'a>>,
+    pub(super) file_data: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) executable_code: Option<Code<'a>>,
+    pub(super) executable_code: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) code_execution_result: Option<Ran<'a>>,
-}
-
-/// Bytes, here or in Google's store.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Media<'a> {
-    #[serde(borrow)]
-    pub(super) mime_type: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) data: Option<Text<'a>>,
-}
-
-/// A program that Google runs.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Code<'a> {
-    #[serde(borrow)]
-    pub(super) language: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) code: Option<Text<'a>>,
-}
-
-/// What it put out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Ran<'a> {
-    #[serde(borrow)]
-    pub(super) output: Option<Text<'a>>,
+    pub(super) code_execution_result: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -94,12 +94,12 @@ fn choice(candidate: Candidate<'_>, seed: u64, calls: &mut usize) -> Result<Choi
 }
 
 fn push(
-    mut part: Piece<'_>,
+    part: Piece<'_>,
     blocks: &mut Vec<Block>,
     seed: u64,
     calls: &mut usize,
 ) -> Result<(), Unreadable> {
-    match shown(&mut part)? {
+    match shown(&part)? {
         Shown::Nothing => {}
         Shown::Text(text) => said(text, blocks),
         Shown::Image(source) => blocks.push(Block::Image {

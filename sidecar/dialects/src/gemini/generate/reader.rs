@@ -222,7 +222,7 @@ impl Reader {
     }
 
     fn part(&mut self, mut part: Part<'_>, choice: u32, pieces: &mut Vec<Piece>) {
-        match shown(&mut part) {
+        match shown(&part) {
             Ok(Shown::Nothing) => {}
             Ok(Shown::Text(text)) => part.text = Some(text),
             Ok(Shown::Image(source)) => self.image(source, choice, pieces),

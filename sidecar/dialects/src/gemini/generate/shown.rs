@@ -8,10 +8,12 @@
 //!
 //! Must never pass over what an answer holds: an empty answer that was paid for helps nobody.
 
-use super::answer::{Code, Media, Piece, Ran};
+use super::answer::Piece;
 use crate::talk::Source;
 use crate::text::Text;
 use crate::translate::Unreadable;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// What of a part must be shown beside its text. Images that a model only thinks of are not of the answer.
 pub(super) enum Shown<'a> {
@@ -20,21 +22,55 @@ pub(super) enum Shown<'a> {
     Text(Text<'a>),
 }
 
-/// What a part shows; taken out of it.
-pub(super) fn shown<'a>(part: &mut Piece<'a>) -> Result<Shown<'a>, Unreadable> {
-    if part.thought == Some(true) {
+/// Bytes, here or in Google's store.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Media<'a> {
+    #[serde(borrow)]
+    mime_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    data: Option<Text<'a>>,
+}
+
+/// A program that Google runs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Code<'a> {
+    #[serde(borrow)]
+    language: Option<Text<'a>>,
+    #[serde(borrow)]
+    code: Option<Text<'a>>,
+}
+
+/// What it put out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ran<'a> {
+    #[serde(borrow)]
+    output: Option<Text<'a>>,
+}
+
+/// What a part shows.
+pub(super) fn shown<'a>(part: &Piece<'a>) -> Result<Shown<'a>, Unreadable> {
+    let (inline, stored) = (part.inline_data, part.file_data);
+    let (code, ran) = (part.executable_code, part.code_execution_result);
+    let all = [inline, stored, code, ran];
+    if part.thought == Some(true) || all.iter().all(Option::is_none) {
         return Ok(Shown::Nothing);
     }
-    if let Some(media) = part.inline_data.take() {
-        return image(media).map(Shown::Image);
+    if let Some(media) = inline {
+        return image(read(media)).map(Shown::Image);
     }
-    if let Some(media) = part.file_data.take() {
-        return Err(foreign(media.mime_type.as_deref()));
+    if let Some(media) = stored {
+        return Err(foreign(read::<Media<'_>>(media).mime_type.as_deref()));
     }
-    let code = part.executable_code.take().map(program);
-    let ran = part.code_execution_result.take().map(output);
-    let text = code.or(ran);
-    Ok(text.map_or(Shown::Nothing, |text| Shown::Text(text.into())))
+    let text = code.map(|code| program(&read(code)));
+    let text = text.or_else(|| ran.map(|ran| output(&read(ran))));
+    Ok(Shown::Text(text.unwrap_or_default().into()))
+}
+
+fn read<'a, T: Default + Deserialize<'a>>(raw: &'a RawValue) -> T {
+    serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
 fn image(media: Media<'_>) -> Result<Source, Unreadable> {
@@ -54,7 +90,7 @@ fn foreign(kind: Option<&str>) -> Unreadable {
     ))
 }
 
-fn program(code: Code<'_>) -> String {
+fn program(code: &Code<'_>) -> String {
     let language = match code.language.as_deref() {
         None | Some("LANGUAGE_UNSPECIFIED") => String::new(),
         Some(language) => language.to_ascii_lowercase(),
@@ -62,7 +98,7 @@ fn program(code: Code<'_>) -> String {
     fenced(&language, code.code.as_deref().unwrap_or_default())
 }
 
-fn output(ran: Ran<'_>) -> String {
+fn output(ran: &Ran<'_>) -> String {
     fenced("", ran.output.as_deref().unwrap_or_default())
 }
 
