@@ -86,3 +86,32 @@ fn fault_of(piece: &Piece) -> Option<Unreadable> {
 fn says(piece: &Piece) -> bool {
     !matches!(piece, Piece::Begin { .. } | Piece::Spent(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DRAWN: &str = r#"data: {"candidates":[{"content":{"parts":[{"text":"Here:"},{"inlineData":{"mimeType":"image/png","data":"AA=="}}]}}]}"#;
+    const SAID: &str = r#"data: {"candidates":[{"content":{"parts":[{"text":"Here:"}]}}]}"#;
+
+    fn fault(to: Wire, events: &[&str]) -> Option<String> {
+        let bytes = events.join("\n\n") + "\n\n";
+        let whole = Interpreter::fault(Wire::Generate, to, [bytes.as_bytes()]);
+        let cut = Interpreter::fault(Wire::Generate, to, bytes.as_bytes().chunks(1));
+        assert_eq!(whole, cut);
+        whole.map(|Unreadable(why)| why)
+    }
+
+    #[test]
+    fn the_first_event_that_says_anything_decides() {
+        let comment = r#"data: {"responseId":"r","usageMetadata":{"promptTokenCount":1}}"#;
+        let why = "it holds an image, for which the caller's API has no place";
+        assert_eq!(
+            fault(Wire::Messages, &[comment, DRAWN]).as_deref(),
+            Some(why)
+        );
+        assert_eq!(fault(Wire::Messages, &[SAID, DRAWN]), None);
+        assert_eq!(fault(Wire::Chat, &[DRAWN]), None);
+        assert_eq!(fault(Wire::Chat, &[comment]), None);
+    }
+}

@@ -40,7 +40,8 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, Unreadable> {
 fn read_choice(choice: &str, id: &str, index: usize) -> Result<Choice, Unreadable> {
     let names = ["message", "finish_reason", "logprobs"];
     let [message, reason, logprobs] = members(choice, names).unwrap_or_default();
-    let blocks = message.map_or_else(Vec::new, |message| read_message(message, id, index));
+    let message = message.ok_or_else(|| Unreadable("a choice has no message".into()))?;
+    let blocks = read_message(message, id, index);
     let calls = blocks
         .iter()
         .any(|block| matches!(block, Block::ToolCall { .. }));
