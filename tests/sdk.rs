@@ -19,6 +19,7 @@ mod sdk {
     mod model_server;
 
     mod across;
+    mod answers;
     mod endpoints;
     mod errors;
     mod kept;

@@ -5,7 +5,7 @@
 pub mod table;
 
 use crate::Wire;
-use crate::talk::{Ask, Reasoning, Role};
+use crate::talk::{Ask, Role};
 use crate::translate::Unsayable;
 
 /// Something that a request can say.
@@ -75,19 +75,8 @@ impl Field {
 
     /// A refusal of it.
     pub fn unsayable(self, ask: &Ask, why: impl Into<String>) -> Unsayable {
-        // Of the two places that Anthropic has for it, the one that the caller wrote.
-        let effort = |reasoning: &Reasoning| {
-            let said = (reasoning.budget, reasoning.adaptive, reasoning.show);
-            said == (None, false, None)
-        };
-        let param = match (self, ask.wire) {
-            (Field::Reasoning, Wire::Messages) if ask.reasoning.as_ref().is_some_and(effort) => {
-                "output_config.effort"
-            }
-            _ => self.name(ask.wire),
-        };
         Unsayable {
-            param: param.to_owned(),
+            param: self.name(ask.wire).to_owned(),
             why: why.into(),
         }
     }

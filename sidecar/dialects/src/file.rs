@@ -1,6 +1,6 @@
 //! Files that a caller gives: what one is by its name, and how OpenAI's APIs spell its bytes.
 //!
-//! Called by the readers of requests, and by `needs`, which looks for addresses. Must never take an address for bytes.
+//! Called by the readers of requests, by those of chats' answers, and by `needs`, which looks for addresses. Must never take an address for bytes.
 
 use crate::json::look::Look;
 use crate::talk::Source;
@@ -29,6 +29,11 @@ pub(crate) fn guessed(name: &str) -> Option<&'static str> {
         "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
         _ => return None,
     })
+}
+
+/// Where an image of a provider's is.
+pub(crate) fn shown_at(url: String) -> Source {
+    of_data_url(&url).unwrap_or(Source::Url(url))
 }
 
 /// A `data:` URL, or another.

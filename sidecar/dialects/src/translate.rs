@@ -8,11 +8,13 @@
 //!
 //! Called by the sidecar for pairs that differ. Each arm is one room; none of them knows another.
 
+mod fault;
+
 use crate::anthropic::messages;
 use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
-use crate::talk::{Ask, Piece, Reply};
+use crate::talk::{Ask, Kind, Piece, Reply};
 use crate::{ErrorBody, Event, Events, Wire};
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
@@ -35,9 +37,9 @@ pub struct Unsayable {
     pub why: String,
 }
 
-/// An answer that is not what its API writes.
+/// An answer that cannot be given: it is not what its API writes, it broke off or says nothing, or the caller's API has no place for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the provider's answer is not one of its API: {0}")]
+#[error("the provider's answer cannot be given: {0}")]
 pub struct Unreadable(pub String);
 
 /// Where a request goes.
@@ -126,14 +128,18 @@ pub fn read_reply(wire: Wire, body: &[u8]) -> Result<Reply, Unreadable> {
 }
 
 /// Writes it for the caller.
-pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Vec<u8> {
-    match wire {
+///
+/// # Errors
+/// What the caller's API has no place for.
+pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Result<Vec<u8>, Unreadable> {
+    fault::fits(reply, wire)?;
+    Ok(match wire {
         Wire::Chat => chat::write_reply(reply, asked),
         Wire::Completions => completions::write_reply(reply, asked),
         Wire::Responses => responses::write_reply(reply, asked),
         Wire::Messages => messages::write_reply(reply, asked),
         Wire::Generate => generate::write_reply(reply, asked),
-    }
+    })
 }
 
 /// One stream, read and written again as it comes.
@@ -258,10 +264,11 @@ impl Interpreter {
         if !self.pieces.is_empty() {
             out.reserve(512);
         }
-        for piece in self.pieces.drain(..) {
+        for mut piece in self.pieces.drain(..) {
             if self.failed {
                 continue;
             }
+            fault::fit(&mut piece, &self.writer);
             self.kept += kept(&self.writer, &piece);
             let piece = if self.kept > MOST_KEPT {
                 too_long()
@@ -273,18 +280,34 @@ impl Interpreter {
                 Writer::Chat(writer) => writer.write(&piece, out),
                 Writer::Completions(writer) => writer.write(&piece, out),
                 Writer::Responses(writer) => writer.write(&piece, out),
-                Writer::Messages(writer) => writer.write(&piece, out),
+                Writer::Messages(writer) => {
+                    writer.write(&piece, out);
+                    self.failed |= writer.has_failed();
+                }
                 Writer::Generate(writer) => writer.write(&piece, out),
             }
+        }
+        if let Writer::Chat(writer) = &mut self.writer {
+            writer.settle(out);
         }
     }
 }
 
-/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece.
+/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece, and a chat says
+/// once what belongs to the whole of it.
 fn kept(writer: &Writer, piece: &Piece) -> usize {
     match (writer, piece) {
         (Writer::Responses(_), Piece::Text { text, .. } | Piece::Arguments { text, .. })
         | (Writer::Generate(_), Piece::Arguments { text, .. }) => text.len(),
+        (Writer::Chat(_), Piece::Seal { sealed, .. })
+        | (
+            Writer::Chat(_),
+            Piece::Open {
+                kind: Kind::Redacted { sealed },
+                ..
+            },
+        ) => sealed.data.len(),
+        (Writer::Chat(_), Piece::Citation { citation, .. }) => citation.to_string().len(),
         _ => 0,
     }
 }

@@ -253,8 +253,8 @@ proptest! {
         });
         let asked = Asked { model: "m".into(), ..Asked::default() };
         let reply = read_reply(Wire::Messages, answer.to_string().as_bytes()).unwrap();
-        let there = write_reply(Wire::Chat, &reply, &asked);
-        let back = write_reply(Wire::Messages, &read_reply(Wire::Chat, &there).unwrap(), &asked);
+        let there = write_reply(Wire::Chat, &reply, &asked).unwrap();
+        let back = write_reply(Wire::Messages, &read_reply(Wire::Chat, &there).unwrap(), &asked).unwrap();
         let (mut answer, mut back) = (answer, text(&back));
         (answer["id"], back["id"]) = (Value::Null, Value::Null);
         prop_assert_eq!(answer, back);
@@ -334,5 +334,39 @@ fn a_long_stream_takes_no_more_memory_than_a_short_one() {
                 "{what}, {from:?} to {to:?}: {few}, then {many}"
             );
         }
+    }
+}
+
+#[test]
+fn what_a_chat_is_told_once_at_its_end_has_a_bound() {
+    let start = |block: Value| {
+        event(&json!({"type": "content_block_start", "index": 0, "content_block": block}))
+    };
+    let stop = event(&json!({"type": "content_block_stop", "index": 0}));
+    let delta =
+        |delta: Value| event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    let long = "x".repeat(LONG);
+    let text = start(json!({"type": "text", "text": ""}));
+    let cites =
+        text + &delta(json!({"type": "citations_delta", "citation": {"cited_text": long}})) + &stop;
+    let seals = start(json!({"type": "thinking", "thinking": ""}))
+        + &delta(json!({"type": "signature_delta", "signature": long}))
+        + &stop;
+    let hidden = start(json!({"type": "redacted_thinking", "data": long})) + &stop;
+    let thoughts = start(json!({"type": "thinking", "thinking": long}))
+        + &delta(json!({"type": "signature_delta", "signature": "s"}))
+        + &stop;
+    for (what, event, fails) in [
+        ("citations", cites, true),
+        ("seals", seals, true),
+        ("hidden thoughts", hidden, true),
+        ("thoughts", thoughts, false),
+    ] {
+        let mut interpreter = Interpreter::new(Wire::Messages, Wire::Chat, Asked::default());
+        for _ in 0..100 {
+            interpreter.push(event.as_bytes());
+        }
+        assert!(kept(&interpreter) < 5 << 20, "{what}");
+        assert_eq!(interpreter.has_failed(), fails, "{what}");
     }
 }

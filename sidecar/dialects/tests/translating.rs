@@ -208,7 +208,7 @@ proptest! {
     #[test]
     fn an_answer_comes_back_from_every_api_as_it_was(reply in replies()) {
         for wire in [Wire::Generate, Wire::Chat, Wire::Messages] {
-            let written = write_reply(wire, &reply, &asked());
+            let written = write_reply(wire, &reply, &asked()).unwrap();
             let read = read_reply(wire, &written).unwrap();
             prop_assert_eq!(said(&read), said(&reply), "{:?}", wire);
         }

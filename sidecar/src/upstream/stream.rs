@@ -10,8 +10,9 @@ use crate::failover::judge::{Failed, Outcome};
 use crate::pool::Incoming;
 use crate::relay::Through;
 use crate::way::Way;
+use bytes::Bytes;
 use http::{Response, StatusCode};
-use purser_dialects::translate::Interpreter;
+use purser_dialects::translate::{Interpreter, Unreadable};
 use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{Array, Dialect, End, Gate, UsageFilter, Verdict};
 
@@ -46,6 +47,9 @@ pub(super) async fn read(
             }
             Verdict::Pending => {}
             Verdict::Content => {
+                if let Some(fault) = fault(sent.way, &held) {
+                    return fault;
+                }
                 let flow = Flow {
                     status: parts.status,
                     headers: parts.headers,
@@ -64,6 +68,15 @@ pub(super) async fn read(
             other => return refused(other),
         }
     }
+}
+
+/// What is content at the provider can be none that the caller's API has words for.
+fn fault(way: Way, held: &[Bytes]) -> Option<Attempted> {
+    let Way::Translated { from, to } = way else {
+        return None;
+    };
+    let Unreadable(why) = Interpreter::fault(to, from, held.iter().map(|chunk| &chunk[..]))?;
+    Some(Attempted::failed(Outcome::Unusable(why)))
 }
 
 /// What the stream's bytes become on their way to the caller.

@@ -41,7 +41,7 @@ pub(super) async fn read_whole(
     }
     let body = match rewritten((call, sent), &held, clock) {
         Ok(body) => Bytes::from(body),
-        Err(unreadable) => return Attempted::failed(Outcome::Unusable(unreadable.to_string())),
+        Err(Unreadable(why)) => return Attempted::failed(Outcome::Unusable(why)),
     };
     let (status, mut headers) = (parts.status, parts.headers);
     let json = HeaderValue::from_static("application/json");
@@ -67,7 +67,7 @@ fn rewritten(
         Way::Translated { from, to } => {
             let reply = read_reply(to, held)?;
             let asked = call.letters.asked(call, clock.wall_ms());
-            Ok(write_reply(from, &reply, &asked))
+            write_reply(from, &reply, &asked)
         }
         Way::Embedded => {
             let answer = embed::read_answer(EmbedWire::of(sent.dialect), held)?;

@@ -6,7 +6,7 @@
 //! caller <--events- writer      <--Piece-- reader     <--events-- provider
 //! ```
 //!
-//! `answer` is what both readers of answers see, `part` what a turn is made of, `schema`, `thinking`, `finish` and `logprobs` what has two
+//! `answer` is what both readers of answers see, `shown` what stands in one beside text and calls, `part` what a turn is made of, `schema`, `thinking`, `finish` and `logprobs` what has two
 //! spellings, `lenient` what Google reads beside what its reference says. As Google does, requests are read in camelCase and in snake_case,
 //! and written in camelCase.
 
@@ -23,6 +23,7 @@ mod read_ask;
 mod read_reply;
 mod reader;
 mod schema;
+mod shown;
 mod silence;
 mod thinking;
 mod tools_in;

@@ -3,7 +3,7 @@
 //! Readers of APIs without blocks (OpenAI's chat) open and close them as the content changes; writers of such APIs ignore the two.
 //! A block's number counts up over its choice and is never used again; blocks of one choice may overlap only where they are tool calls.
 
-use super::{Finish, Sealed, Spent};
+use super::{Finish, Sealed, Source, Spent};
 use serde_json::Value;
 
 /// One piece of an answer on its way.
@@ -83,6 +83,10 @@ pub enum Kind {
         sealed: Sealed,
     },
     Refusal,
+    /// Comes whole, with its `Open`.
+    Image {
+        source: Source,
+    },
     ToolCall {
         id: String,
         name: String,

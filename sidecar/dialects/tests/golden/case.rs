@@ -1,5 +1,6 @@
 //! One case: `ask.json` becomes `sent.json`, or `refused.json` with `removed_state` noted in `case.md`; `answer.json` becomes
-//! `given.json`, `stream.txt` becomes `given.txt`. What is absent is not asked of it.
+//! `given.json`, or `unusable.json` where another channel is tried instead, `stream.txt` becomes `given.txt`. What is absent is not asked
+//! of it.
 //!
 //! `case.md` is one sentence, and lines of `name: value`: `source` (once for each wire fact; required), and what the ask alone does not
 //! say: `target` (the provider's model), `most_output`, `model`, `stream` and `as_array` (what a Gemini path says), `removed_state`.
@@ -10,8 +11,8 @@ use purser_dialects::Wire;
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{
-    AskFault, Asked, Path as AskedPath, Target, Unsayable, read_ask, read_reply, write_ask,
-    write_reply,
+    AskFault, Asked, Path as AskedPath, Target, Unreadable, Unsayable, read_ask, read_reply,
+    write_ask, write_reply,
 };
 use serde_json::json;
 use std::fs;
@@ -178,11 +179,14 @@ impl Case {
 
     pub(crate) fn answered_and_given(&self) -> Option<String> {
         let answer = self.file("answer.json")?;
-        let given = match read_reply(self.provider.wire, &answer) {
-            Ok(reply) => write_reply(self.caller, &reply, &self.asked()),
-            Err(fault) => return Some(format!("{}: {fault}", self.name("answer.json"))),
-        };
-        self.same("given.json", pretty(&given))
+        let read = read_reply(self.provider.wire, &answer);
+        match read.and_then(|reply| write_reply(self.caller, &reply, &self.asked())) {
+            Ok(given) => self.same("given.json", pretty(&given)),
+            Err(Unreadable(why)) => {
+                let text = json!({"why": why}).to_string();
+                self.same("unusable.json", pretty(text.as_bytes()))
+            }
+        }
     }
 
     pub(crate) fn streamed_and_given(&self) -> Option<String> {
@@ -196,6 +200,8 @@ impl Case {
             let other = match file {
                 "sent.json" => "refused.json",
                 "refused.json" => "sent.json",
+                "given.json" => "unusable.json",
+                "unusable.json" => "given.json",
                 _ => return None,
             };
             let _ = fs::remove_file(self.folder.join(other));

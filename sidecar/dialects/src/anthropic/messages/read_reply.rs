@@ -99,8 +99,8 @@ fn read_call(block: &str, answered: &mut bool) -> Option<Block> {
     let [id, name, input] = members(block, ["id", "name", "input"])?;
     let (name, input) = (string(name)?, input.unwrap_or("{}").to_owned());
     if name == ANSWER {
-        *answered = true;
-        return Some(Block::text(input));
+        let is_first = !std::mem::replace(answered, true);
+        return is_first.then(|| Block::text(input));
     }
     Some(Block::ToolCall {
         id: string(id)?,

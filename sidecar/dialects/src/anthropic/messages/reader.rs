@@ -94,7 +94,8 @@ impl Reader {
         let Some((kind, is)) = block.and_then(read_kind) else {
             return;
         };
-        if self.open.len() == MOST_OPEN {
+        let is_second = is == Is::Answer && self.answered;
+        if self.open.len() == MOST_OPEN || is_second {
             return;
         }
         self.calls |= is == Is::Call;

@@ -215,7 +215,9 @@ fn write_choice(
         };
         return Err(field.unsayable(ask, why));
     }
-    let alone = ask.parallel_tools == Some(false) && kind != "none";
+    // Two answers would be no JSON.
+    let may_answer = answers && (kind == "any" || name == Some(ANSWER));
+    let alone = (ask.parallel_tools == Some(false) || may_answer) && kind != "none";
     if kind == "auto" && !alone {
         return Ok(());
     }

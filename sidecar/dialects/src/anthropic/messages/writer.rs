@@ -4,6 +4,9 @@
 //! Anthropic's SDKs take what was begun last for what is meant. The last two events wait for the end, since other APIs say what was used
 //! after why it ended. Must never end a stream that did not end.
 
+mod input;
+mod waiting;
+
 use super::usage::write_usage;
 use super::write_reply::{citation, of_call, write_stop};
 use crate::Dialect;
@@ -11,9 +14,10 @@ use crate::json::pen::Object;
 use crate::openai::chat::reply_id;
 use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
-use crate::translate::Asked;
+use crate::translate::{Asked, Unreadable};
+use input::Input;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use waiting::Waiting;
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -25,9 +29,12 @@ pub(crate) struct Writer {
     waiting: Waiting,
     calls: bool,
     refused: bool,
+    /// A call's input is no object, and was shown.
+    broken: bool,
     finish: Option<Finish>,
     spent: Option<Spent>,
     over: bool,
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -43,7 +50,7 @@ struct Open {
 enum Is {
     Text,
     Thinking,
-    Call(String),
+    Call { id: String, input: Input },
 }
 
 impl Writer {
@@ -57,9 +64,11 @@ impl Writer {
             waiting: Waiting::default(),
             calls: false,
             refused: false,
+            broken: false,
             finish: None,
             spent: None,
             over: false,
+            failed: false,
         }
     }
 
@@ -87,7 +96,7 @@ impl Writer {
                 choice: 0,
                 block,
                 text,
-            } => self.delta(*block, ["input_json_delta", "partial_json"], text, out),
+            } => self.input(*block, text, out),
             Piece::Seal {
                 choice: 0,
                 block,
@@ -104,11 +113,7 @@ impl Writer {
             }
             Piece::Finish { choice: 0, finish } => self.finish = Some(finish.clone()),
             Piece::Spent(spent) => self.spent = Some(*spent),
-            Piece::Error { .. } => {
-                self.over = true;
-                let request_id = &self.asked.request_id;
-                out.extend(stream_error::write(Dialect::Anthropic, piece, request_id));
-            }
+            Piece::Error { .. } => self.fail(piece, out),
             Piece::End => self.end(out),
             // One answer is all that can be asked for there, and it has no log probabilities.
             _ => {}
@@ -152,6 +157,10 @@ impl Writer {
 
     fn open(&mut self, block: u32, kind: &Kind, out: &mut Vec<u8>) {
         self.begin("", out);
+        // `translate` lets none come here.
+        if matches!(kind, Kind::Image { .. }) {
+            return;
+        }
         let index = self.next;
         self.next += 1;
         event(out, "content_block_start", |object| {
@@ -159,7 +168,7 @@ impl Writer {
             write_start(&mut object.object("content_block"), kind);
         });
         let is = match kind {
-            Kind::Text | Kind::Redacted { .. } => Is::Text,
+            Kind::Text | Kind::Redacted { .. } | Kind::Image { .. } => Is::Text,
             Kind::Thinking => Is::Thinking,
             Kind::Refusal => {
                 self.refused = true;
@@ -167,7 +176,10 @@ impl Writer {
             }
             Kind::ToolCall { id, .. } => {
                 self.calls = true;
-                Is::Call(id.clone())
+                Is::Call {
+                    id: id.clone(),
+                    input: Input::default(),
+                }
             }
         };
         self.open.push(Open {
@@ -183,7 +195,7 @@ impl Writer {
         match open.map(|open| &open.is) {
             Some(Is::Text) => self.delta(block, ["text_delta", "text"], text, out),
             Some(Is::Thinking) => self.delta(block, ["thinking_delta", "thinking"], text, out),
-            Some(Is::Call(_)) | None => {}
+            Some(Is::Call { .. }) | None => {}
         }
     }
 
@@ -192,11 +204,25 @@ impl Writer {
             return;
         };
         match &open.is {
-            Is::Call(id) => open.later = Some(of_call(id, sealed)),
+            Is::Call { id, .. } => open.later = Some(of_call(id, sealed)),
             Is::Text | Is::Thinking => {
                 let shown = sealed.shown(Dialect::Anthropic);
                 self.delta(block, ["signature_delta", "signature"], &shown, out);
             }
+        }
+    }
+
+    fn input(&mut self, block: u32, text: &str, out: &mut Vec<u8>) {
+        let open = self.open.iter_mut().find(|open| open.block == block);
+        if let Some(Is::Call { input, .. }) = open.map(|open| &mut open.is) {
+            let text = input.say(text);
+            self.say_input(block, &text, out);
+        }
+    }
+
+    fn say_input(&mut self, block: u32, text: &str, out: &mut Vec<u8>) {
+        if !text.is_empty() {
+            self.delta(block, ["input_json_delta", "partial_json"], text, out);
         }
     }
 
@@ -228,6 +254,14 @@ impl Writer {
         let Some(at) = self.open.iter().position(|open| open.block == block) else {
             return;
         };
+        let end = match self.open.get(at).map(|open| &open.is) {
+            Some(Is::Call { input, .. }) => {
+                self.broken |= input.is_broken();
+                input.end()
+            }
+            _ => "",
+        };
+        self.say_input(block, end, out);
         let open = self.open.remove(at);
         stop(out, open.index);
         if let Some(data) = open.later {
@@ -243,11 +277,31 @@ impl Writer {
         }
     }
 
+    fn fail(&mut self, error: &Piece, out: &mut Vec<u8>) {
+        (self.over, self.failed) = (true, true);
+        let request_id = &self.asked.request_id;
+        out.extend(stream_error::write(Dialect::Anthropic, error, request_id));
+    }
+
+    /// Whether it ended in an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
         self.begin("", out);
         while let Some(block) = self.open.first().map(|open| open.block) {
             self.close(block, out);
             self.go_on(out);
+        }
+        // What a limit or a filter cut off is not called.
+        let is_cut = matches!(
+            self.finish,
+            Some(Finish::Length | Finish::Context | Finish::Filtered | Finish::Refused)
+        );
+        if self.broken && !is_cut {
+            let why = Unreadable("the model wrote a tool call that cannot be read".into());
+            return self.fail(&why.into(), out);
         }
         self.over = true;
         event(out, "message_delta", |object| {
@@ -257,41 +311,6 @@ impl Writer {
             write_usage(object, self.spent.as_ref());
         });
         event(out, "message_stop", |_| {});
-    }
-}
-
-/// Pieces of blocks that are not begun yet, by block.
-#[derive(Debug, Default)]
-struct Waiting {
-    blocks: BTreeMap<u32, Vec<Piece>>,
-    bytes: usize,
-}
-
-/// The most that waits; beyond it blocks overlap, as they come.
-const MOST_WAITING: usize = 1 << 20;
-
-impl Waiting {
-    /// Whether there is room for it.
-    fn keep(&mut self, block: u32, piece: &Piece) -> bool {
-        let bytes = match piece {
-            Piece::Text { text, .. } | Piece::Arguments { text, .. } => text.len(),
-            _ => size_of::<Piece>(),
-        };
-        if self.bytes + bytes > MOST_WAITING {
-            return false;
-        }
-        self.bytes += bytes;
-        self.blocks.entry(block).or_default().push(piece.clone());
-        true
-    }
-
-    /// Those of the block that came first.
-    fn next(&mut self) -> Option<Vec<Piece>> {
-        let (_, pieces) = self.blocks.pop_first()?;
-        if self.blocks.is_empty() {
-            self.bytes = 0;
-        }
-        Some(pieces)
     }
 }
 
@@ -351,6 +370,7 @@ fn write_start(object: &mut Object<'_>, kind: &Kind) {
             object.member("type", "redacted_thinking");
             object.member("data", &sealed.shown(Dialect::Anthropic));
         }
+        Kind::Image { .. } => {}
         Kind::ToolCall { id, name } => {
             object.member("type", "tool_use");
             object.member("id", id);

@@ -71,6 +71,15 @@ pub(super) struct Piece<'a> {
     pub(super) thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) function_call: Option<Call<'a>>,
+    /// What is rare is read by `shown`, and costs nothing here.
+    #[serde(borrow)]
+    pub(super) inline_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) file_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) executable_code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) code_execution_result: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

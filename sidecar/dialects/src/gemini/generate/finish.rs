@@ -1,6 +1,7 @@
 //! Why an answer ended, in Gemini's words and back. Called by readers and writers of answers.
 
 use crate::talk::Finish;
+use crate::translate::Unreadable;
 
 /// A call of a tool ends with `STOP` too: only its part tells.
 pub(super) fn read(reason: &str, calls_tools: bool) -> Finish {
@@ -30,6 +31,21 @@ pub(super) fn read(reason: &str, calls_tools: bool) -> Finish {
         _ if calls_tools => Finish::Tools,
         _ => Finish::Stop,
     }
+}
+
+/// Whether an answer with that end, which says nothing, is none: the model wrote what cannot be read, or nobody says what became of it. With
+/// a limit, a filter or a natural end it is an empty one.
+pub(super) fn is_failure(reason: &str) -> bool {
+    match read(reason, false) {
+        Finish::Malformed => true,
+        Finish::Stop => !matches!(reason, "STOP" | "FINISH_REASON_UNSPECIFIED"),
+        _ => false,
+    }
+}
+
+/// What is told of it.
+pub(super) fn failure(reason: &str) -> Unreadable {
+    Unreadable(format!("it says nothing (finishReason {reason})"))
 }
 
 pub(super) fn write(finish: &Finish) -> &'static str {

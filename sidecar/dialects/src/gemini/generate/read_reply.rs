@@ -1,6 +1,7 @@
 //! Gemini's whole answer, into `talk`. Called by `translate`.
 
 use super::answer::{Answer, Candidate, Piece};
+use super::shown::{Shown, shown};
 use super::{finish, ids, logprobs};
 use crate::Dialect;
 use crate::talk::{Block, Choice, Finish, Reply, Sealed};
@@ -25,10 +26,10 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, Unreadable> {
         ids::seed(id.as_bytes())
     };
     let mut calls = 0;
-    let mut choices: Vec<_> = candidates
+    let mut choices = candidates
         .into_iter()
         .map(|candidate| choice(candidate, seed, &mut calls))
-        .collect();
+        .collect::<Result<Vec<_>, _>>()?;
     if choices.is_empty() {
         choices.push(blocked());
     }
@@ -49,14 +50,21 @@ fn blocked() -> Choice {
     }
 }
 
-fn choice(candidate: Candidate<'_>, seed: u64, calls: &mut usize) -> Choice {
+fn choice(candidate: Candidate<'_>, seed: u64, calls: &mut usize) -> Result<Choice, Unreadable> {
     let parts = candidate
         .content
         .and_then(|content| content.parts)
         .unwrap_or_default();
     let mut blocks = Vec::new();
     for part in parts {
-        push(part, &mut blocks, seed, calls);
+        push(part, &mut blocks, seed, calls)?;
+    }
+    let reason = candidate.finish_reason.as_deref();
+    let thinks = |block: &Block| matches!(block, Block::Thinking { .. });
+    if let Some(reason) = reason.filter(|reason| finish::is_failure(reason))
+        && blocks.iter().all(thinks)
+    {
+        return Err(finish::failure(reason));
     }
     let citations = candidate
         .citation_metadata
@@ -78,14 +86,28 @@ fn choice(candidate: Candidate<'_>, seed: u64, calls: &mut usize) -> Choice {
     let finish = candidate
         .finish_reason
         .map(|reason| finish::read(&reason, calls_tools));
-    Choice {
+    Ok(Choice {
         blocks,
         finish,
         logprobs: candidate.logprobs_result.and_then(logprobs::read),
-    }
+    })
 }
 
-fn push(part: Piece<'_>, blocks: &mut Vec<Block>, seed: u64, calls: &mut usize) {
+fn push(
+    part: Piece<'_>,
+    blocks: &mut Vec<Block>,
+    seed: u64,
+    calls: &mut usize,
+) -> Result<(), Unreadable> {
+    match shown(&part)? {
+        Shown::Nothing => {}
+        Shown::Text(text) => said(text, blocks),
+        Shown::Image(source) => blocks.push(Block::Image {
+            source,
+            detail: None,
+            cache: None,
+        }),
+    }
     let mut sealed = part.thought_signature.map(own_seal);
     if let Some(call) = part.function_call {
         let arguments = call.arguments();
@@ -112,6 +134,7 @@ fn push(part: Piece<'_>, blocks: &mut Vec<Block>, seed: u64, calls: &mut usize) 
         let text = String::new();
         blocks.push(Block::Thinking { text, sealed });
     }
+    Ok(())
 }
 
 pub(super) fn own_seal(signature: Text<'_>) -> Sealed {

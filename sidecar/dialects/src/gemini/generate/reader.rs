@@ -5,10 +5,12 @@
 
 use super::answer::{Answer, Call, Candidate, Fault, Piece as Part, UsageMetadata};
 use super::read_reply::own_seal;
+use super::shown::{Shown, shown};
 use super::{finish, ids, logprobs};
 use crate::Event;
-use crate::talk::{Finish, Kind, Piece, Sealed};
+use crate::talk::{Finish, Kind, Piece, Sealed, Source};
 use crate::text::Text;
+use crate::translate::Unreadable;
 
 /// Reads a stream.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ struct State {
     blocks: u32,
     open: Option<Open>,
     calls_tools: bool,
+    /// Something that is no thought.
+    said: bool,
     finished: bool,
 }
 
@@ -143,6 +147,11 @@ impl Reader {
         });
     }
 
+    fn refuse(&mut self, unreadable: Unreadable, pieces: &mut Vec<Piece>) {
+        self.failed = true;
+        pieces.push(unreadable.into());
+    }
+
     fn state(&mut self, choice: u32) -> Option<&mut State> {
         let place = usize::try_from(choice)
             .ok()
@@ -164,6 +173,9 @@ impl Reader {
             .unwrap_or_default();
         for part in parts {
             self.part(part, choice, pieces);
+        }
+        if self.failed {
+            return;
         }
         let cited = candidate
             .citation_metadata
@@ -191,6 +203,9 @@ impl Reader {
             let Some(state) = self.state(choice) else {
                 return;
             };
+            if !state.said && finish::is_failure(&reason) {
+                return self.refuse(finish::failure(&reason), pieces);
+            }
             let finish = finish::read(&reason, state.calls_tools);
             self.end(choice, finish, pieces);
         }
@@ -206,7 +221,13 @@ impl Reader {
         }
     }
 
-    fn part(&mut self, part: Part<'_>, choice: u32, pieces: &mut Vec<Piece>) {
+    fn part(&mut self, mut part: Part<'_>, choice: u32, pieces: &mut Vec<Piece>) {
+        match shown(&part) {
+            Ok(Shown::Nothing) => {}
+            Ok(Shown::Text(text)) => part.text = Some(text),
+            Ok(Shown::Image(source)) => self.image(source, choice, pieces),
+            Err(unreadable) => return self.refuse(unreadable, pieces),
+        }
         let mut sealed = part.thought_signature.map(own_seal);
         if let Some(call) = part.function_call {
             self.call(&call, sealed.take(), choice, pieces);
@@ -219,6 +240,7 @@ impl Reader {
                 Some(true) => Open::Thinking,
                 _ => Open::Text,
             };
+            state.said |= kind == Open::Text;
             state.open(choice, kind, pieces);
             let (block, text) = (state.block(), text.own());
             pieces.push(Piece::Text {
@@ -239,6 +261,16 @@ impl Reader {
         }
     }
 
+    fn image(&mut self, source: Source, choice: u32, pieces: &mut Vec<Piece>) {
+        let Some(state) = self.state(choice) else {
+            return;
+        };
+        state.begin(choice, Kind::Image { source }, pieces);
+        state.said = true;
+        let block = state.block();
+        pieces.push(Piece::Close { choice, block });
+    }
+
     /// Its seal comes before its arguments: some APIs have a place for it only before the call.
     fn call(
         &mut self,
@@ -255,7 +287,7 @@ impl Reader {
         };
         let name = call.name.to_string();
         state.begin(choice, Kind::ToolCall { id, name }, pieces);
-        state.calls_tools = true;
+        (state.calls_tools, state.said) = (true, true);
         let (block, text) = (state.block(), call.arguments());
         pieces.extend(sealed.map(|sealed| Piece::Seal {
             choice,

@@ -1,10 +1,11 @@
 //! An answer, written as Gemini's. Called by `translate`; its shapes also by the writer of streams.
 
-use super::part::{Content, FunctionCall, Part, object};
+use super::part::{Content, FileData, FunctionCall, InlineData, Part, object};
 use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::json;
-use crate::talk::{Block, Choice, Finish, Reply, Spent};
+use crate::file::guessed;
+use crate::talk::{Block, Choice, Finish, Reply, Source, Spent};
 use crate::translate::Asked;
 use serde::Serialize;
 use serde_json::Value;
@@ -132,6 +133,7 @@ fn part(block: &Block) -> Option<Part<'_>> {
             thought_signature: Some(sealed.shown_hidden(Dialect::Gemini).into()),
             ..Part::text("")
         }),
+        Block::Image { source, .. } => Some(image(source)),
         Block::ToolCall {
             id,
             name,
@@ -150,6 +152,26 @@ fn part(block: &Block) -> Option<Part<'_>> {
             ..Part::default()
         }),
         _ => None,
+    }
+}
+
+/// What the model made, where it is.
+pub(super) fn image(source: &Source) -> Part<'_> {
+    match source {
+        Source::Data { media_type, data } => Part {
+            inline_data: Some(InlineData {
+                mime_type: media_type.as_str().into(),
+                data,
+            }),
+            ..Part::default()
+        },
+        Source::Url(file_uri) | Source::File(file_uri) => Part {
+            file_data: Some(FileData {
+                mime_type: guessed(file_uri),
+                file_uri,
+            }),
+            ..Part::default()
+        },
     }
 }
 

@@ -3,11 +3,12 @@
 //! A call of a tool is written when it is whole. Reasons and usage go together into the last answer.
 
 use super::part::{Content, FunctionCall, Part, object};
-use super::write_reply::{Answer, Candidate, UsageMetadata, citations, response_id};
+use super::write_reply::{Answer, Candidate, UsageMetadata, citations, image, response_id};
 use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
 use crate::json::pen;
+use crate::openai::chat::repaired;
 use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
@@ -186,6 +187,10 @@ impl Writer {
                 self.thought_of(choice, sealed.shown_hidden(Dialect::Gemini), out);
                 None
             }
+            Kind::Image { source } => {
+                self.part(choice, image(source), out);
+                None
+            }
             Kind::Text | Kind::Thinking | Kind::Refusal => None,
         };
         self.open.push(Open {
@@ -219,10 +224,12 @@ impl Writer {
         let Some(call) = self.open.remove(place).call else {
             return;
         };
-        let Some(args) = object(&call.arguments) else {
-            self.finished.push((choice, Finish::Malformed));
-            return;
+        // As in a whole answer, so that the tool can say what is wrong.
+        let whole = match object(&call.arguments) {
+            Some(_) => call.arguments,
+            None => repaired(&call.arguments),
         };
+        let Some(args) = object(&whole) else { return };
         let shown = call
             .sealed
             .map(|sealed| sealed.shown(Dialect::Gemini).into());
@@ -238,7 +245,7 @@ impl Writer {
         self.part(choice, part, out);
     }
 
-    /// What was said first counts: a call that cannot be read ended it.
+    /// What was said first counts.
     fn finished(&mut self, choice: u32, finish: &Finish) {
         if !self.finished.iter().any(|(of, _)| *of == choice) {
             self.finished.push((choice, finish.clone()));

@@ -1,7 +1,8 @@
-//! What of an answer must come back in the next request: tool calls and thoughts. Called by readers of requests and of answers.
+//! What of an answer must come back in the next request: tool calls, thoughts and images. Called by readers of requests and of answers.
 
 use super::read_ask::beyond;
 use crate::Dialect;
+use crate::file;
 use crate::json::look::Look;
 use crate::talk::{Beyond, Block, Sealed};
 use crate::translate::AskFault;
@@ -41,6 +42,30 @@ pub(super) fn read_call(
         sealed,
         cache: None,
     }))
+}
+
+/// Images that a model made, as an answer of ours gives them.
+pub(super) fn read_images(images: Look<'_, '_>) -> Result<Vec<Block>, AskFault> {
+    let mut blocks = Vec::new();
+    images.elements(|image| {
+        let mut source = None;
+        image.members(|name, value| match name {
+            "image_url" => value.members(|name, value| {
+                if name == "url" {
+                    source = Some(file::at(value)?);
+                }
+                Ok(())
+            }),
+            _ => Ok(()),
+        })?;
+        blocks.push(Block::Image {
+            source: source.ok_or_else(|| image.lacks("image_url"))?,
+            detail: None,
+            cache: None,
+        });
+        Ok(())
+    })?;
+    Ok(blocks)
 }
 
 fn read_function(function: Look<'_, '_>) -> Result<(String, String), AskFault> {

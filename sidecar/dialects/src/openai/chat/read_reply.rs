@@ -1,8 +1,9 @@
 //! A provider's whole answer, read. Called by `translate`. What it says that no caller's API knows is passed over.
 
-use super::{finish, read_spent};
+use super::{broken, finish, read_spent};
+use crate::file::shown_at;
 use crate::json::{each_element, members, number, string};
-use crate::talk::{Block, Choice, Reply, Sealed};
+use crate::talk::{Block, Choice, Reply, Sealed, Source};
 use crate::translate::Unreadable;
 use crate::{Dialect, json};
 use serde_json::Value;
@@ -22,26 +23,37 @@ pub(crate) fn read_reply(body: &[u8]) -> Result<Reply, Unreadable> {
         choices: Vec::new(),
         spent: usage.and_then(read_spent),
     };
+    let mut fault = None;
     each_element(choices, |choice| {
-        reply
-            .choices
-            .push(read_choice(choice, &reply.id, reply.choices.len()));
+        match read_choice(choice, &reply.id, reply.choices.len()) {
+            Ok(choice) => reply.choices.push(choice),
+            Err(unreadable) => fault = Some(unreadable),
+        }
     });
-    Ok(reply)
+    match fault {
+        Some(unreadable) => Err(unreadable),
+        None if reply.choices.is_empty() => Err(Unreadable("it has no choices".into())),
+        None => Ok(reply),
+    }
 }
 
-fn read_choice(choice: &str, id: &str, index: usize) -> Choice {
+fn read_choice(choice: &str, id: &str, index: usize) -> Result<Choice, Unreadable> {
     let names = ["message", "finish_reason", "logprobs"];
     let [message, reason, logprobs] = members(choice, names).unwrap_or_default();
-    let blocks = message.map_or_else(Vec::new, |message| read_message(message, id, index));
+    let message = message.ok_or_else(|| Unreadable("a choice has no message".into()))?;
+    let blocks = read_message(message, id, index);
     let calls = blocks
         .iter()
         .any(|block| matches!(block, Block::ToolCall { .. }));
-    Choice {
-        finish: string(reason).map(|reason| finish(&reason, calls)),
+    let finish = match string(reason) {
+        Some(reason) => Some(finish(&reason, calls).ok_or_else(|| Unreadable(broken(&reason)))?),
+        None => None,
+    };
+    Ok(Choice {
+        finish,
         logprobs: logprobs.and_then(|raw| serde_json::from_str(raw).ok()),
         blocks,
-    }
+    })
 }
 
 fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {
@@ -52,8 +64,19 @@ fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {
         "reasoning",
         "tool_calls",
         "annotations",
+        "images",
     ];
-    let Some([content, refusal, thought, reasoning, calls, annotations]) = members(message, names)
+    let Some(
+        [
+            content,
+            refusal,
+            thought,
+            reasoning,
+            calls,
+            annotations,
+            images,
+        ],
+    ) = members(message, names)
     else {
         return Vec::new();
     };
@@ -69,12 +92,26 @@ fn read_message(message: &str, id: &str, index: usize) -> Vec<Block> {
     if let Some(text) = string(refusal).filter(|text| !text.is_empty()) {
         blocks.push(Block::Refusal { text });
     }
+    each_element(images.unwrap_or_default(), |image| {
+        blocks.extend(shown(image).map(|source| Block::Image {
+            source,
+            detail: None,
+            cache: None,
+        }));
+    });
     let mut count = 0;
     each_element(calls.unwrap_or_default(), |call| {
         blocks.extend(read_call(call, || format!("call_{id}_{index}_{count}")));
         count += 1;
     });
     blocks
+}
+
+/// Where an image of OpenRouter's is.
+pub(super) fn shown(image: &str) -> Option<Source> {
+    let [image] = members(image, ["image_url"])?;
+    let [url] = members(image?, ["url"])?;
+    string(url).map(shown_at)
 }
 
 /// One string, or Mistral's parts.
@@ -142,7 +179,7 @@ fn read_call(call: &str, made: impl FnOnce() -> String) -> Option<Block> {
 }
 
 /// Arguments must be one object; what a model wrote instead is kept in one, so that the tool can say what is wrong.
-fn repaired(written: &str) -> String {
+pub(crate) fn repaired(written: &str) -> String {
     match written.trim().is_empty() {
         true => "{}".to_owned(),
         false => serde_json::json!({ "invalid_arguments": written }).to_string(),

@@ -2,7 +2,7 @@
 //!
 //! Thoughts come back as clients keep them: `reasoning_content` (DeepSeek's), `reasoning` (vLLM's, OpenRouter's), `thinking_blocks`
 //! (LiteLLM's, with Anthropic's signatures), `reasoning_details` (OpenRouter's), a call's `extra_content` (Google's), parts of the content
-//! (Mistral's). Those with a signature win.
+//! (Mistral's). Those with a signature win. Images that the model made are `images`.
 
 use super::blocks::{Parts, read_parts};
 use super::lasting;
@@ -23,6 +23,7 @@ struct Message {
     refusal: Option<String>,
     reasoning: Option<String>,
     thoughts: Vec<Block>,
+    images: Vec<Block>,
     calls: Vec<Block>,
     call_id: Option<String>,
     mark: Option<Box<RawValue>>,
@@ -51,6 +52,7 @@ impl Message {
                 self.calls.extend(lasting::read_call(call, others)?);
                 Ok(())
             })?,
+            "images" => self.images = lasting::read_images(value)?,
             "tool_call_id" => self.call_id = Some(value.string()?),
             "reasoning_content" | "reasoning" if value.is_string() => {
                 self.reasoning = Some(value.string()?);
@@ -115,6 +117,7 @@ impl Message {
             blocks.push(Block::Thinking { text, sealed: None });
         }
         blocks.extend(content);
+        blocks.extend(self.images);
         blocks.extend(self.refusal.map(|text| Block::Refusal { text }));
         blocks.extend(self.calls);
         blocks

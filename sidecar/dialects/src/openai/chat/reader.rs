@@ -4,11 +4,12 @@
 //! arguments are whole, since others may come between their parts. Must never hold more than a few bytes for each.
 
 use super::calls::Calls;
-use super::read_reply::thought;
-use super::{finish, read_spent};
+use super::read_reply::{shown, thought};
+use super::{broken, finish, read_spent};
 use crate::Event;
 use crate::json::{each_element, members, number, string};
-use crate::talk::{Finish, Kind, Piece, Spent};
+use crate::talk::{Kind, Piece, Spent};
+use crate::translate::Unreadable;
 use serde_json::Value;
 
 /// More choices than anybody asks for.
@@ -49,7 +50,10 @@ impl Reader {
         }
         if data == b"[DONE]" {
             self.ended = true;
-            pieces.push(Piece::End);
+            pieces.push(match self.choices.is_empty() {
+                true => fault("it has no choices"),
+                false => Piece::End,
+            });
             return;
         }
         let text = std::str::from_utf8(data).unwrap_or_default();
@@ -67,7 +71,7 @@ impl Reader {
             each_element(choices.unwrap_or_default(), |choice| {
                 self.choice(choice, pieces)
             });
-            pieces.extend(spent.map(Piece::Spent));
+            pieces.extend(spent.filter(|_| !self.ended).map(Piece::Spent));
         }
     }
 
@@ -126,8 +130,8 @@ impl Reader {
                 logprobs,
             });
         }
-        if let Some(reason) = reason.and_then(|reason| string(Some(reason))) {
-            choice.end(&reason, &mut out);
+        if let Some(reason) = string(reason) {
+            self.ended |= !choice.end(&reason, &mut out);
         }
     }
 }
@@ -163,9 +167,19 @@ impl Choice {
             "refusal",
             "tool_calls",
             "annotations",
+            "images",
         ];
-        let Some([content, thoughts, reasoning, refusal, calls, annotations]) =
-            members(delta, names)
+        let Some(
+            [
+                content,
+                thoughts,
+                reasoning,
+                refusal,
+                calls,
+                annotations,
+                images,
+            ],
+        ) = members(delta, names)
         else {
             return;
         };
@@ -181,6 +195,7 @@ impl Choice {
         each_element(annotations.unwrap_or_default(), |citation| {
             self.cite(citation, out)
         });
+        each_element(images.unwrap_or_default(), |image| self.show(image, out));
         each_element(calls.unwrap_or_default(), |call| {
             self.close_said(out);
             self.calls.delta(call, &mut self.next, id, out);
@@ -241,6 +256,16 @@ impl Choice {
         }
     }
 
+    fn show(&mut self, image: &str, out: &mut Out<'_>) {
+        if let Some(source) = shown(image).filter(|_| !self.finished) {
+            self.close_said(out);
+            let block = self.next;
+            self.next += 1;
+            out.open(block, Kind::Image { source });
+            out.close(block);
+        }
+    }
+
     fn cite(&mut self, citation: &str, out: &mut Out<'_>) {
         if let (Some((block, Saying::Text)), Ok(citation)) =
             (self.said, serde_json::from_str(citation))
@@ -254,17 +279,27 @@ impl Choice {
         }
     }
 
-    fn end(&mut self, reason: &str, out: &mut Out<'_>) {
+    /// Whether it is an end: else it broke off, and nothing follows.
+    fn end(&mut self, reason: &str, out: &mut Out<'_>) -> bool {
         if self.finished {
-            return;
+            return true;
         }
         self.finished = true;
+        let Some(finish) = finish(reason, self.calls.any()) else {
+            out.pieces.push(fault(&broken(reason)));
+            return false;
+        };
         self.close_said(out);
         self.calls.close(out);
-        let finish: Finish = finish(reason, self.calls.any());
         let choice = out.index;
         out.pieces.push(Piece::Finish { choice, finish });
+        true
     }
+}
+
+/// An answer that cannot be given to its end.
+fn fault(why: &str) -> Piece {
+    Unreadable(why.to_owned()).into()
 }
 
 fn read_error(error: &str) -> Piece {

@@ -83,7 +83,7 @@ pub(super) fn write_part(
     Ok(())
 }
 
-fn url(source: &Source) -> Option<Cow<'_, str>> {
+pub(super) fn url(source: &Source) -> Option<Cow<'_, str>> {
     match source {
         Source::Url(url) => Some(url.into()),
         Source::Data { media_type, data } => {

@@ -3,12 +3,14 @@
 //! Thoughts are `reasoning_content`, as DeepSeek began and most clients read; those with a seal are also in `thinking_blocks`, which
 //! come back with the next request. Both are LiteLLM's names.
 
+use super::write_part::url;
 use super::{finish_reason, write_spent};
 use crate::Dialect;
 use crate::json::pen::{List, Object};
-use crate::talk::{Block, Choice, Reply, Sealed};
+use crate::talk::{Block, Choice, Reply, Sealed, Source};
 use crate::translate::Asked;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// Writes it for the caller.
 pub(crate) fn write_reply(reply: &Reply, asked: &Asked) -> Vec<u8> {
@@ -67,6 +69,7 @@ struct Said<'a> {
     thoughts: String,
     sealed: Vec<Value>,
     cited: Cited,
+    images: Vec<&'a Source>,
     calls: Vec<&'a Block>,
 }
 
@@ -86,6 +89,12 @@ fn write_message(message: &mut Object<'_>, blocks: &[Block]) {
         message.member("thinking_blocks", &said.sealed);
     }
     said.cited.write(message);
+    if !said.images.is_empty() {
+        let mut images = message.list("images");
+        for (source, index) in said.images.iter().zip(0..) {
+            write_image(&mut images.object(), source, index);
+        }
+    }
     if !said.calls.is_empty() {
         write_calls(&mut message.list("tool_calls"), &said.calls);
     }
@@ -100,9 +109,10 @@ impl<'a> Said<'a> {
                 let start = self.text.chars().count();
                 self.text.push_str(text);
                 self.has_text = true;
+                let end = start + text.chars().count();
                 citations
                     .iter()
-                    .for_each(|citation| self.cited.hear(citation, start, text));
+                    .for_each(|citation| self.cited.hear(citation, start..end));
             }
             Block::Refusal { text } => self.refusal = Some(text),
             Block::Thinking { text, sealed } => {
@@ -111,10 +121,19 @@ impl<'a> Said<'a> {
                     .extend(sealed.as_ref().map(|sealed| thinking_block(text, sealed)));
             }
             Block::Redacted { sealed } => self.sealed.push(redacted_block(sealed)),
+            Block::Image { source, .. } => self.images.push(source),
             Block::ToolCall { .. } => self.calls.push(block),
             _ => {}
         }
     }
+}
+
+/// As OpenRouter, LiteLLM and Vercel write an image that the model made (openrouter.ai/docs/features/multimodal/image-generation).
+pub(super) fn write_image(object: &mut Object<'_>, source: &Source, index: u32) {
+    object.member("type", "image_url");
+    let address = url(source).unwrap_or_default();
+    object.object("image_url").member("url", &address);
+    object.member("index", &index);
 }
 
 pub(super) fn thinking_block(text: &str, sealed: &Sealed) -> Value {
@@ -126,28 +145,32 @@ pub(super) fn redacted_block(sealed: &Sealed) -> Value {
 }
 
 /// Where a text comes from: what has an address as OpenAI's `annotations`, the rest in `citations`, as its API wrote it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Cited {
     annotations: Vec<Value>,
     citations: Vec<Value>,
 }
 
 impl Cited {
-    /// Of a text that begins `start` characters into the message.
-    pub(super) fn hear(&mut self, citation: &Value, start: usize, text: &str) {
+    /// Of the text at that place, in characters of the message.
+    pub(super) fn hear(&mut self, citation: &Value, place: Range<usize>) {
         let url = citation.get("url").and_then(Value::as_str);
         match url {
             _ if citation.get("url_citation").is_some() => self.annotations.push(citation.clone()),
             Some(url) => self
                 .annotations
                 .push(json!({"type": "url_citation", "url_citation": {
-                    "start_index": start,
-                    "end_index": start + text.chars().count(),
+                    "start_index": place.start,
+                    "end_index": place.end,
                     "url": url,
                     "title": citation.get("title").and_then(Value::as_str).unwrap_or_default(),
                 }})),
             None => self.citations.push(citation.clone()),
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.annotations.is_empty() && self.citations.is_empty()
     }
 
     pub(super) fn write(&self, message: &mut Object<'_>) {

@@ -1,20 +1,22 @@
 //! A stream, written for a chat caller. Called by `translate`, piece by piece.
 //!
-//! Each chunk begins with the same bytes, which are made once. Must never write `[DONE]` after an error, nor a call's id twice. What it
-//! keeps: the thoughts of the open block, for they come back whole with their seal, up to [`MOST_THOUGHTS`].
+//! Each chunk begins with the same bytes, which are made once. Must never write `[DONE]` after an error, nor a call's id twice, nor a part of
+//! a call without its `function`, which every SDK reads. What it keeps is `beside`'s.
+
+mod beside;
+mod call;
 
 use super::finish_reason;
 use super::usage::write_last;
-use super::write_reply::{Cited, google, id, redacted_block, thinking_block};
+use super::write_reply::{id, write_image};
 use crate::Dialect;
 use crate::json::pen::{Object, value};
 use crate::stream_error;
-use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
+use crate::talk::{Finish, Kind, Piece, Source, Spent};
 use crate::translate::Asked;
+use beside::Beside;
+use call::Opening;
 use serde_json::Value;
-
-/// More than that of thoughts is shown, and not given to keep.
-const MOST_THOUGHTS: usize = 1 << 20;
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(crate) struct Writer {
     /// `data: {"id":…,"choices":[{"index":`, made at the first piece.
     head: Vec<u8>,
     choices: Vec<Choice>,
+    /// Bytes of thoughts that are kept in them.
+    thoughts: usize,
+    /// A call that has begun and is not told yet.
+    opening: Option<Opening>,
     spent: Option<Spent>,
     over: bool,
 }
@@ -31,7 +37,9 @@ pub(crate) struct Writer {
 struct Choice {
     begun: bool,
     calls: u32,
+    images: u32,
     open: Vec<Open>,
+    beside: Beside,
 }
 
 #[derive(Debug)]
@@ -42,9 +50,14 @@ struct Open {
 
 #[derive(Debug)]
 enum Is {
-    Text,
+    /// Where it begins, in characters, and what it cites.
+    Text {
+        start: usize,
+        cited: Vec<Value>,
+    },
     Refusal,
-    Thinking(String),
+    /// What is kept of it, for its seal.
+    Thinking(Option<String>),
     Call(u32),
 }
 
@@ -72,6 +85,8 @@ impl Writer {
             asked,
             head: Vec::new(),
             choices: Vec::new(),
+            thoughts: 0,
+            opening: None,
             spent: None,
             over: false,
         }
@@ -81,6 +96,9 @@ impl Writer {
     pub(crate) fn write(&mut self, piece: &Piece, out: &mut Vec<u8>) {
         if self.over {
             return;
+        }
+        if self.opening.is_some() && !self.is_of_opening(piece) {
+            self.settle(out);
         }
         match piece {
             Piece::Begin { id, created, .. } => {
@@ -125,8 +143,10 @@ impl Writer {
                 sealed,
             } => self.seal(*choice, *block, sealed, out),
             Piece::Citation {
-                choice, citation, ..
-            } => self.cite(*choice, citation, out),
+                choice,
+                block,
+                citation,
+            } => self.cite(*choice, *block, citation),
             Piece::Logprobs { choice, logprobs } => {
                 let (delta, reason) = (&b"{}"[..], None);
                 let logprobs = Some(logprobs);
@@ -145,13 +165,8 @@ impl Writer {
         }
     }
 
-    fn close(&mut self, choice: u32, block: u32) {
-        if let Some(choice) = self.choices.get_mut(choice as usize) {
-            choice.open.retain(|open| open.block != block);
-        }
-    }
-
     fn finish(&mut self, choice: u32, finish: &Finish, out: &mut Vec<u8>) {
+        self.tell_beside(choice, out);
         let said = self.choices.get(choice as usize);
         let reason = finish_reason(finish, said.is_some_and(|said| said.calls > 0));
         let (delta, logprobs) = (&b"{}"[..], None);
@@ -234,15 +249,14 @@ impl Writer {
             return;
         };
         let is = match kind {
-            Kind::Text => Is::Text,
+            Kind::Text => Is::Text {
+                start: found.beside.said(),
+                cited: Vec::new(),
+            },
             Kind::Refusal => Is::Refusal,
-            Kind::Thinking => Is::Thinking(String::new()),
-            Kind::Redacted { sealed } => {
-                let blocks = [redacted_block(sealed)];
-                return self.delta(choice, out, |delta| {
-                    delta.member("thinking_blocks", &blocks)
-                });
-            }
+            Kind::Thinking => Is::Thinking(Some(String::new())),
+            Kind::Redacted { sealed } => return found.beside.hide(sealed),
+            Kind::Image { source } => return self.image(choice, source, out),
             Kind::ToolCall { .. } => {
                 found.calls += 1;
                 Is::Call(found.calls - 1)
@@ -251,17 +265,20 @@ impl Writer {
         found.open.push(Open { block, is });
         if let Kind::ToolCall { id, name } = kind {
             let index = found.calls - 1;
-            self.delta(choice, out, |delta| {
-                let mut calls = delta.list("tool_calls");
-                let mut call = calls.object();
-                call.member("index", &index);
-                call.member("id", id);
-                call.member("type", "function");
-                let mut function = call.object("function");
-                function.member("name", name);
-                function.member("arguments", "");
-            });
+            self.opening = Some(Opening::of((choice, block), index, id, name));
         }
+    }
+
+    fn image(&mut self, choice: u32, source: &Source, out: &mut Vec<u8>) {
+        let Some(found) = self.choices.get_mut(choice as usize) else {
+            return;
+        };
+        let index = found.images;
+        found.images += 1;
+        self.delta(choice, out, |delta| {
+            let mut images = delta.list("images");
+            write_image(&mut images.object(), source, index);
+        });
     }
 
     fn of(&mut self, choice: u32, block: u32) -> Option<&mut Is> {
@@ -271,66 +288,31 @@ impl Writer {
     }
 
     fn text(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
-        let name = match self.of(choice, block) {
+        let Some(found) = self.choices.get_mut(choice as usize) else {
+            return;
+        };
+        let open = found.open.iter_mut().find(|open| open.block == block);
+        let name = match open.map(|open| &mut open.is) {
             Some(Is::Thinking(thoughts)) => {
-                if thoughts.len() <= MOST_THOUGHTS {
-                    thoughts.push_str(text);
-                }
+                beside::think(thoughts, text, &mut self.thoughts);
                 "reasoning_content"
             }
             Some(Is::Refusal) => "refusal",
-            Some(Is::Text) => "content",
+            Some(Is::Text { .. }) => {
+                found.beside.say(text);
+                "content"
+            }
             Some(Is::Call(_)) | None => return,
         };
         self.delta(choice, out, |delta| delta.member(name, text));
     }
 
-    fn arguments(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
-        let Some(Is::Call(index)) = self.of(choice, block) else {
-            return;
-        };
-        let index = *index;
-        self.delta(choice, out, |delta| {
-            let mut calls = delta.list("tool_calls");
-            let mut call = calls.object();
-            call.member("index", &index);
-            call.object("function").member("arguments", text);
-        });
-    }
-
-    fn seal(&mut self, choice: u32, block: u32, sealed: &Sealed, out: &mut Vec<u8>) {
-        match self.of(choice, block) {
-            Some(Is::Thinking(thoughts)) if thoughts.len() <= MOST_THOUGHTS => {
-                let blocks = [thinking_block(&std::mem::take(thoughts), sealed)];
-                self.delta(choice, out, |delta| {
-                    delta.member("thinking_blocks", &blocks)
-                });
-            }
-            Some(Is::Call(index)) => {
-                let index = *index;
-                let Some(signature) = google(sealed) else {
-                    return;
-                };
-                self.delta(choice, out, |delta| {
-                    let mut calls = delta.list("tool_calls");
-                    let mut call = calls.object();
-                    call.member("index", &index);
-                    call.member("extra_content", &signature);
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn cite(&mut self, choice: u32, citation: &Value, out: &mut Vec<u8>) {
-        let mut cited = Cited::default();
-        cited.hear(citation, 0, "");
-        self.delta(choice, out, |delta| cited.write(delta));
-    }
-
     fn end(&mut self, out: &mut Vec<u8>) {
         self.over = true;
         self.first(0, out);
+        for choice in (0..).take(self.choices.len()) {
+            self.tell_beside(choice, out);
+        }
         if let Some(spent) = self.spent.filter(|_| self.asked.wants_usage) {
             write_last(&self.head, &spent, out);
         }

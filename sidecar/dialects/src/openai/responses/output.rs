@@ -129,6 +129,13 @@ pub(super) enum Item {
     },
 }
 
+impl Item {
+    fn refuses(&self) -> bool {
+        let is_refusal = |part: &Part| matches!(part, Part::Refusal { .. });
+        matches!(self, Item::Message { content, .. } if content.iter().any(is_refusal))
+    }
+}
+
 /// A part of a message.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -194,6 +201,8 @@ impl<'a> Response<'a> {
         let reason = match finish {
             Some(Finish::Length | Finish::Context) => "max_output_tokens",
             Some(Finish::Filtered) => "content_filter",
+            // Where it says that it would not, that is the whole answer.
+            Some(Finish::Refused) if !self.output.iter().any(Item::refuses) => "content_filter",
             Some(Finish::Malformed) => {
                 self.status = "failed";
                 self.error = Some(Failure {

@@ -147,6 +147,8 @@ impl Writer {
                 let item = self.think(Some(sealed.shown_hidden(Dialect::OpenAI)), out);
                 Open::Thinking { item }
             }
+            // `translate` lets none come here.
+            Kind::Image { .. } => return,
             Kind::ToolCall { id, name } => {
                 self.end_message(out);
                 Open::Call {
