@@ -31,13 +31,21 @@ pub(super) async fn installed() {
         run(&["install", "purser-crds", &chart("purser-crds")]).await;
         run(&install()).await;
         let said = kubectl(&["apply", "-f", CONTRACT], "").await;
-        assert!(said.good && !said.err.contains("Warning"), "{said:?}");
+        assert!(said.good && told_of_the_others(&said.err), "{said:?}");
         restrict(SHOP).await;
         providers().await;
     })
     .await;
     // Of a test that failed while there was none.
     operators(1).await;
+}
+
+/// Whether every warning is of ours, about what comes later in the folder or does nothing without the shared gateway.
+fn told_of_the_others(said: &str) -> bool {
+    let mut warnings = said.lines().filter(|line| line.starts_with("Warning: "));
+    warnings.all(|line| {
+        line.contains(" does not exist; create it") || line.contains("not enforced by this version")
+    })
 }
 
 /// The line that installs the operator, and waits until it is ready.

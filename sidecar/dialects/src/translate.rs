@@ -10,6 +10,8 @@
 
 mod fault;
 
+pub use fault::Unfit;
+
 use crate::anthropic::messages;
 use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};

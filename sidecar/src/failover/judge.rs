@@ -2,7 +2,7 @@
 //! commit point only; after it there is nothing to decide. It must never look at anything but its arguments.
 
 use crate::circuit::Mark;
-use crate::reject::Reject;
+use crate::reject::{self, Reject};
 use purser_config::usage::Fault;
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub enum Outcome {
     Broken(String),
     /// Row 13: 200, and nothing that a caller could use.
     Unusable(String),
+    /// 200, and sound, but the caller's API has no place for it: the caller asked for an image where there is none.
+    Unshown(String),
     /// Row 15: larger than any honest answer, or a redirect.
     Suspicious(String),
 }
@@ -57,7 +59,7 @@ impl Outcome {
             Outcome::Failed(_) => Fault::Failed,
             Outcome::TooSlow(_) => Fault::TooSlow,
             Outcome::Broken(_) => Fault::Broken,
-            Outcome::Unusable(_) => Fault::Unusable,
+            Outcome::Unusable(_) | Outcome::Unshown(_) => Fault::Unusable,
             Outcome::Suspicious(_) => Fault::Suspicious,
         })
     }
@@ -83,9 +85,10 @@ impl fmt::Display for Outcome {
             }
             Outcome::Failed(failed) => write!(f, "status {}", failed.status),
             Outcome::TooSlow(limit) => write!(f, "too slow: {limit}"),
-            Outcome::Broken(why) | Outcome::Unusable(why) | Outcome::Suspicious(why) => {
-                f.write_str(why)
-            }
+            Outcome::Broken(why)
+            | Outcome::Unusable(why)
+            | Outcome::Unshown(why)
+            | Outcome::Suspicious(why) => f.write_str(why),
         }
     }
 }
@@ -186,6 +189,7 @@ pub fn judge(outcome: &Outcome, position: Position, draw: f64) -> Ruling {
             same(Duration::ZERO, false, Mark::Nothing)
         }
         Outcome::NotSent | Outcome::TooSlow(_) | Outcome::Unusable(_) => next(failure(1, false)),
+        Outcome::Unshown(_) => next(Mark::Success),
         Outcome::Broken(_) => repeat_if_sole(position, draw, failure(1, false)),
         Outcome::Suspicious(_) => next(failure(2, false)),
         Outcome::Failed(failed) => judge_status(failed, position, draw),
@@ -328,6 +332,14 @@ pub fn conclude(outcomes: &[Outcome], model: &str, retry: Duration) -> Reject {
         Some(Outcome::Unusable(detail) | Outcome::Suspicious(detail)) => {
             Reject::BadUpstream(detail.clone())
         }
+        // Not 502, which SDKs ask again for, and pay each time.
+        Some(Outcome::Unshown(detail)) => Reject::Invalid {
+            code: reject::Fault::Unsupported,
+            param: Some("model".to_owned()),
+            message: format!(
+                "The answer of `{model}` cannot be given: {detail}. Ask it by /v1/chat/completions or Gemini's API, or another model."
+            ),
+        },
         Some(Outcome::Failed(failed)) => match failed.status {
             _ if failed.model_unknown => model_unknown(model),
             404 => model_unknown(model),

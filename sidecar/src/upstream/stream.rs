@@ -12,7 +12,7 @@ use crate::relay::Through;
 use crate::way::Way;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use purser_dialects::translate::{Interpreter, Unreadable};
+use purser_dialects::translate::{Interpreter, Unfit};
 use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{Array, Dialect, End, Gate, UsageFilter, Verdict};
 
@@ -75,8 +75,11 @@ fn fault(way: Way, held: &[Bytes]) -> Option<Attempted> {
     let Way::Translated { from, to } = way else {
         return None;
     };
-    let Unreadable(why) = Interpreter::fault(to, from, held.iter().map(|chunk| &chunk[..]))?;
-    Some(Attempted::failed(Outcome::Unusable(why)))
+    let fault = Interpreter::fault(to, from, held.iter().map(|chunk| &chunk[..]))?;
+    Some(Attempted::failed(match fault {
+        Unfit::Unreadable(why) => Outcome::Unusable(why),
+        Unfit::NoPlace(why) => Outcome::Unshown(why),
+    }))
 }
 
 /// What the stream's bytes become on their way to the caller.

@@ -41,7 +41,7 @@ pub(super) async fn read_whole(
     }
     let body = match rewritten((call, sent), &held, clock) {
         Ok(body) => Bytes::from(body),
-        Err(Unreadable(why)) => return Attempted::failed(Outcome::Unusable(why)),
+        Err(outcome) => return Attempted::failed(outcome),
     };
     let (status, mut headers) = (parts.status, parts.headers);
     let json = HeaderValue::from_static("application/json");
@@ -58,24 +58,24 @@ pub(super) async fn read_whole(
     }
 }
 
-fn rewritten(
-    (call, sent): (&Call, Sent),
-    held: &[u8],
-    clock: &Clock,
-) -> Result<Vec<u8>, Unreadable> {
+fn rewritten((call, sent): (&Call, Sent), held: &[u8], clock: &Clock) -> Result<Vec<u8>, Outcome> {
+    let unusable = |Unreadable(why)| Outcome::Unusable(why);
     match sent.way {
         Way::Translated { from, to } => {
-            let reply = read_reply(to, held)?;
+            let reply = read_reply(to, held).map_err(unusable)?;
             let asked = call.letters.asked(call, clock.wall_ms());
-            write_reply(from, &reply, &asked)
+            write_reply(from, &reply, &asked).map_err(|Unreadable(why)| Outcome::Unshown(why))
         }
         Way::Embedded => {
-            let answer = embed::read_answer(EmbedWire::of(sent.dialect), held)?;
+            let answer = embed::read_answer(EmbedWire::of(sent.dialect), held).map_err(unusable)?;
             let asked = call.letters.embed(call);
-            let asked = asked.map_err(|_| Unreadable("its question is not known".into()))?;
+            let asked = asked.map_err(|_| Outcome::Unusable("its question is not known".into()))?;
             Ok(embed::write_answer(embed_wire(call), &answer, asked))
         }
-        Way::Counted => Ok(count::write_answer(call.dialect, count::read_answer(held)?)),
+        Way::Counted => {
+            let tokens = count::read_answer(held).map_err(unusable)?;
+            Ok(count::write_answer(call.dialect, tokens))
+        }
         Way::Untouched => Ok(held.to_vec()),
     }
 }

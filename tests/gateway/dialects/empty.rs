@@ -93,3 +93,45 @@ async fn what_says_neither_why_it_ended_nor_what_it_used_is_asked_for_elsewhere(
         assert_eq!(body["error"]["code"], "bad_upstream_response", "{body}");
     }
 }
+
+/// What a model drew, whole and as the event of a stream.
+const DRAWN: &str = r#"{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]},"finishReason":"STOP"}]}"#;
+
+#[tokio::test]
+async fn an_image_that_the_caller_has_no_place_for_is_no_fault_of_the_channel() {
+    let provider = Provider::start(Behaviour::json(200, DRAWN)).await.unwrap();
+    let channels = [("one", speaking(Api::Gemini, &provider))];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    for speech in [Speech::Messages, Speech::Responses] {
+        for stream in [false, true] {
+            let behaviour = match stream {
+                true => Behaviour::Status {
+                    code: 200,
+                    headers: vec![("content-type".into(), "text/event-stream".into())],
+                    body: format!("data: {DRAWN}\n\n"),
+                },
+                false => Behaviour::json(200, DRAWN),
+            };
+            provider.set(behaviour).await.unwrap();
+            // More often than a circuit bears of failures.
+            for _ in 0..6 {
+                let answer = sidecar.ask(speech.call(stream)).await;
+                assert_eq!(answer.status(), 400, "{speech:?}, stream: {stream}");
+                let body = answer.body().await.unwrap();
+                let told = String::from_utf8_lossy(&body);
+                assert!(told.contains("no place"), "{told}");
+            }
+        }
+    }
+    assert_eq!(provider.calls(), 24);
+    let whole = Behaviour::json(200, DRAWN);
+    provider.set(whole).await.unwrap();
+    let answer = sidecar.ask(Speech::Chat.call(false)).await;
+    assert_eq!(answer.status(), 200);
+    let body = answer.body().await.unwrap();
+    let told = String::from_utf8_lossy(&body);
+    assert!(
+        told.contains("data:image/png;base64,iVBORw0KGgo="),
+        "{told}"
+    );
+}

@@ -18,23 +18,28 @@ impl From<Unreadable> for Piece {
     }
 }
 
+/// Why an answer cannot be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Its provider wrote what cannot be read, or nothing.
+    Unreadable(String),
+    /// It is sound, and holds what the caller's API has no place for.
+    NoPlace(String),
+}
+
 impl Interpreter {
     /// Why a stream of a provider's cannot be given, by its first event that says anything: how its bytes were cut makes no difference.
     pub fn fault<'a>(
         from: Wire,
         to: Wire,
         held: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Option<Unreadable> {
+    ) -> Option<Unfit> {
         let mut stream = Interpreter::new(from, to, Asked::default());
         for chunk in held {
             for event in stream.events.push(chunk).into_iter().flatten() {
                 stream.read(&event);
-                let writer = &stream.writer;
-                stream
-                    .pieces
-                    .iter_mut()
-                    .for_each(|piece| fit(piece, writer));
-                if let Some(fault) = stream.pieces.iter().find_map(fault_of) {
+                let fault = |piece: &Piece| fault_of(piece, &stream.writer);
+                if let Some(fault) = stream.pieces.iter().find_map(fault) {
                     return Some(fault);
                 }
                 if stream.pieces.drain(..).any(|piece| says(&piece)) {
@@ -49,15 +54,16 @@ impl Interpreter {
 /// An image that the caller's API has no place for is an error. OpenAI's chats have one in the `images` that OpenRouter, LiteLLM and Vercel
 /// write there; in Anthropic's answers, and in OpenAI's others, there is none.
 pub(super) fn fit(piece: &mut Piece, writer: &Writer) {
-    let kind = match piece {
-        Piece::Open { kind, .. } => kind,
-        _ => return,
-    };
-    if matches!(kind, Kind::Image { .. })
-        && !matches!(writer, Writer::Chat(_) | Writer::Generate(_))
-    {
+    if has_no_place(piece, writer) {
         *piece = no_place().into();
     }
+}
+
+fn has_no_place(piece: &Piece, writer: &Writer) -> bool {
+    let Piece::Open { kind, .. } = piece else {
+        return false;
+    };
+    matches!(kind, Kind::Image { .. }) && !matches!(writer, Writer::Chat(_) | Writer::Generate(_))
 }
 
 /// The same of a whole answer.
@@ -75,12 +81,15 @@ fn no_place() -> Unreadable {
     Unreadable("it holds an image, for which the caller's API has no place".into())
 }
 
-fn fault_of(piece: &Piece) -> Option<Unreadable> {
+fn fault_of(piece: &Piece, writer: &Writer) -> Option<Unfit> {
+    if has_no_place(piece, writer) {
+        return Some(Unfit::NoPlace(no_place().0));
+    }
     let Piece::Error { message, .. } = piece else {
         return None;
     };
     let why = message.strip_prefix(TOLD).unwrap_or(message);
-    Some(Unreadable(why.trim_end_matches('.').to_owned()))
+    Some(Unfit::Unreadable(why.trim_end_matches('.').to_owned()))
 }
 
 fn says(piece: &Piece) -> bool {
@@ -94,12 +103,12 @@ mod tests {
     const DRAWN: &str = r#"data: {"candidates":[{"content":{"parts":[{"text":"Here:"},{"inlineData":{"mimeType":"image/png","data":"AA=="}}]}}]}"#;
     const SAID: &str = r#"data: {"candidates":[{"content":{"parts":[{"text":"Here:"}]}}]}"#;
 
-    fn fault(to: Wire, events: &[&str]) -> Option<String> {
+    fn fault(to: Wire, events: &[&str]) -> Option<Unfit> {
         let bytes = events.join("\n\n") + "\n\n";
         let whole = Interpreter::fault(Wire::Generate, to, [bytes.as_bytes()]);
         let cut = Interpreter::fault(Wire::Generate, to, bytes.as_bytes().chunks(1));
         assert_eq!(whole, cut);
-        whole.map(|Unreadable(why)| why)
+        whole
     }
 
     #[test]
@@ -107,8 +116,14 @@ mod tests {
         let comment = r#"data: {"responseId":"r","usageMetadata":{"promptTokenCount":1}}"#;
         let why = "it holds an image, for which the caller's API has no place";
         assert_eq!(
-            fault(Wire::Messages, &[comment, DRAWN]).as_deref(),
-            Some(why)
+            fault(Wire::Messages, &[comment, DRAWN]),
+            Some(Unfit::NoPlace(why.to_owned()))
+        );
+        let malformed = r#"data: {"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}"#;
+        let unreadable = fault(Wire::Messages, &[malformed]);
+        assert!(
+            matches!(unreadable, Some(Unfit::Unreadable(_))),
+            "{unreadable:?}"
         );
         assert_eq!(fault(Wire::Messages, &[SAID, DRAWN]), None);
         assert_eq!(fault(Wire::Chat, &[DRAWN]), None);
