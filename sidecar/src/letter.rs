@@ -131,6 +131,7 @@ impl Letters {
             now: now_ms / 1000,
             wants_usage: ask.is_some_and(|ask| ask.wants_usage),
             as_array: call.as_array,
+            one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
         }
     }
 

@@ -26,7 +26,6 @@ pub enum Field {
     LogitBias,
     Tools,
     ToolChoice,
-    ParallelTools,
     Format,
     Reasoning,
     Turns,
@@ -36,7 +35,7 @@ type Name = &'static str;
 
 /// In chat, responses, messages and `generateContent`; empty where there is none.
 #[rustfmt::skip]
-const NAMES: [(Field, Name, Name, Name, Name); 18] = [
+const NAMES: [(Field, Name, Name, Name, Name); 17] = [
     (Field::MaxOutput, "max_completion_tokens", "max_output_tokens", "max_tokens", "generationConfig.maxOutputTokens"),
     (Field::Stop, "stop", "", "stop_sequences", "generationConfig.stopSequences"),
     (Field::Temperature, "temperature", "temperature", "temperature", "generationConfig.temperature"),
@@ -51,7 +50,6 @@ const NAMES: [(Field, Name, Name, Name, Name); 18] = [
     (Field::LogitBias, "logit_bias", "", "", ""),
     (Field::Tools, "tools", "tools", "tools", "tools"),
     (Field::ToolChoice, "tool_choice", "tool_choice", "tool_choice", "toolConfig"),
-    (Field::ParallelTools, "parallel_tool_calls", "parallel_tool_calls", "tool_choice.disable_parallel_tool_use", ""),
     (Field::Format, "response_format", "text.format", "output_config.format", "generationConfig.responseMimeType"),
     (Field::Reasoning, "reasoning_effort", "reasoning", "thinking", "generationConfig.thinkingConfig"),
     (Field::Turns, "messages", "input", "messages", "contents"),

@@ -8,6 +8,7 @@
 //!
 //! Called by the sidecar for pairs that differ. Each arm is one room; none of them knows another.
 
+mod alone;
 mod fault;
 
 pub use fault::Unfit;
@@ -18,6 +19,7 @@ use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
 use crate::talk::{Ask, Kind, Piece, Reply};
 use crate::{ErrorBody, Event, Events, Wire};
+use alone::Alone;
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +80,8 @@ pub struct Asked {
     pub wants_usage: bool,
     /// Gemini streams: one JSON array instead of events.
     pub as_array: bool,
+    /// Whether no more than one call of a tool is wanted; of more the first is given.
+    pub one_call: bool,
 }
 
 /// Reads a caller's request. `path_model` and `path_stream` are what a Gemini path says.
@@ -135,6 +139,17 @@ pub fn read_reply(wire: Wire, body: &[u8]) -> Result<Reply, Unreadable> {
 /// What the caller's API has no place for.
 pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Result<Vec<u8>, Unreadable> {
     fault::fits(reply, wire)?;
+    let alone;
+    let reply = if asked.one_call {
+        let choices = reply.choices.iter().map(alone::first_call).collect();
+        alone = Reply {
+            choices,
+            ..reply.clone()
+        };
+        &alone
+    } else {
+        reply
+    };
     Ok(match wire {
         Wire::Chat => chat::write_reply(reply, asked),
         Wire::Completions => completions::write_reply(reply, asked),
@@ -155,6 +170,8 @@ pub struct Interpreter {
     kept: usize,
     /// An error was written: nothing follows.
     failed: bool,
+    /// Where one call at a time is wanted.
+    alone: Option<Alone>,
 }
 
 /// The most that a writer keeps of one stream, 4 MiB of content, ten times what any model writes: a stream without end must not take memory
@@ -187,6 +204,7 @@ impl Interpreter {
             Wire::Messages => Reader::Messages(messages::Reader::default()),
             Wire::Generate => Reader::Generate(generate::Reader::default()),
         };
+        let alone = asked.one_call.then(Alone::default);
         let writer = match to {
             Wire::Chat => Writer::Chat(chat::Writer::new(asked)),
             Wire::Completions => Writer::Completions(completions::Writer::new(asked)),
@@ -201,6 +219,7 @@ impl Interpreter {
             pieces: Vec::new(),
             kept: 0,
             failed: false,
+            alone,
         }
     }
 
@@ -267,7 +286,8 @@ impl Interpreter {
             out.reserve(512);
         }
         for mut piece in self.pieces.drain(..) {
-            if self.failed {
+            let passes = |alone: &mut Alone| alone.passes(&piece);
+            if self.failed || !self.alone.as_mut().is_none_or(passes) {
                 continue;
             }
             fault::fit(&mut piece, &self.writer);

@@ -27,6 +27,7 @@ fn asked() -> Asked {
         now: 1,
         wants_usage: true,
         as_array: false,
+        one_call: false,
     }
 }
 

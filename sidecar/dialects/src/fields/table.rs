@@ -209,8 +209,9 @@ pub const SHAPE: &[Row] = &[
         chat: r#"{"tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false}"#,
         responses: r#"{"tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"parallel_tool_calls":false}"#,
         messages: r#"{"tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}"#,
-        to_chat: "`parallel_tool_calls`; refused by DeepSeek",
+        to_chat: "`parallel_tool_calls`; of DeepSeek's calls the first is given",
         to_messages: "`disable_parallel_tool_use`",
+        to_generate: "of its calls the first is given",
         ..ROW
     },
     Row {

@@ -139,8 +139,9 @@ impl Case {
                 .map_or("public-model".into(), |ask| ask.model.clone()),
             request_id: "req_0123456789abcdef".into(),
             now: 1_767_225_600,
-            wants_usage: ask.is_none_or(|ask| ask.wants_usage),
+            wants_usage: ask.as_ref().is_none_or(|ask| ask.wants_usage),
             as_array: self.note("as_array") == Some("true"),
+            one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
         }
     }
 

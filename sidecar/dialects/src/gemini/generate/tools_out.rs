@@ -1,7 +1,6 @@
 //! Tools and whether they must be called, written for Gemini. Called by `write_ask`.
 
 use super::schema;
-use crate::fields::Field;
 use crate::talk::{Ask, Choose, Tool};
 use crate::translate::Unsayable;
 use serde::Serialize;
@@ -65,10 +64,6 @@ fn declaration(tool: &Tool) -> Declaration<'_> {
 pub(super) fn config(ask: &Ask) -> Result<Option<ToolConfig<'_>>, Unsayable> {
     if ask.tools.is_empty() {
         return Ok(None);
-    }
-    if ask.parallel_tools == Some(false) && ask.choose != Some(Choose::None) {
-        let why = "it cannot be kept from calling several tools at once";
-        return Err(Field::ParallelTools.unsayable(ask, why));
     }
     let strict = ask.tools.iter().any(|tool| tool.strict == Some(true));
     let (mode, allowed_function_names) = match &ask.choose {

@@ -87,13 +87,9 @@ fn write_tools(object: &mut Object<'_>, ask: &Ask, quirks: &Quirks) -> Result<()
         }
     }
     write_choose(object, ask, quirks);
-    match ask.parallel_tools {
-        Some(false) if quirks.parallel_tools => object.member("parallel_tool_calls", &false),
-        Some(false) => {
-            return Err(Field::ParallelTools
-                .unsayable(ask, "it cannot be kept from calling several tools at once"));
-        }
-        _ => {}
+    // Where it cannot be said, the answer loses what was not asked for.
+    if ask.parallel_tools == Some(false) && quirks.parallel_tools {
+        object.member("parallel_tool_calls", &false);
     }
     Ok(())
 }
