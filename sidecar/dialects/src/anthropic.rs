@@ -21,12 +21,45 @@ struct Error<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+/// What Anthropic's SDKs read of an error that is about a thread: they send the whole conversation again, without one or in a new one
+/// (anthropic-python 2.14, lib/threads/_thread_state.py).
+#[derive(Serialize)]
+struct Details<'a> {
+    error_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupported: Option<[&'a str; 1]>,
+}
+
+fn details<'a>(error: &ErrorBody<'a>) -> Option<Details<'a>> {
+    if error.status == 400 && error.param == Some(THREAD) {
+        return Some(Details {
+            error_code: "thread_unsupported_request",
+            unsupported: Some([THREAD]),
+        });
+    }
+    let error_code = error.code.filter(|code| is_of_thread(code))?;
+    Some(Details {
+        error_code,
+        unsupported: None,
+    })
+}
+
+const THREAD: &str = "thread";
+
+/// Whether a code of Anthropic's says what is wrong with a thread.
+pub(crate) fn is_of_thread(code: &str) -> bool {
+    code.starts_with("thread_")
 }
 
 pub(crate) fn error_body<'a>(error: &ErrorBody<'a>) -> Envelope<'a> {
     let inner = Error {
         kind: error_type(error.status),
         message: error.message,
+        details: details(error),
     };
     Envelope {
         kind: "error",

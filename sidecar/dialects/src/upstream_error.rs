@@ -10,6 +10,7 @@ mod told;
 pub use told::Told;
 
 use crate::Dialect;
+use crate::anthropic::is_of_thread;
 use crate::json::{any_element, is_empty, members, number, string};
 use crate::sse::{Look, speaks};
 use bytes::Bytes;
@@ -57,9 +58,10 @@ pub fn read(status: u16, body: &[u8]) -> UpstreamError {
     let money = status == 402 || named(MONEY) || begins(NO_CREDIT);
     let rate_limited = !money && (status == 429 || named(RATE));
     // DeepSeek answers 400 with no code of its own; a whole message, unlike a part of one, cannot be a quotation.
+    let of_thread = code.is_some_and(is_of_thread);
     let model_unknown = (matches!(status, 400 | 403 | 404)
         && (named(MODEL) || fields.message == "Model Not Exist" || begins(NOT_FOR_US)))
-        || (status == 404 && named(NOT_FOUND));
+        || (status == 404 && named(NOT_FOUND) && !of_thread);
     let policy = fields.flagged || named(POLICY);
     // xAI says it with 400 and a code that it has for every fault of a request.
     let bad_key = status == 400 && begins(WRONG_KEY);
@@ -150,6 +152,7 @@ const WRONG_KEY: &[&str] = &[
 const NOT_FOR_US: &[&str] = &[
     "Your organization must be verified",
     "User location is not supported",
+    "Gemini API free tier is not available",
 ];
 
 /// Whether a message says that the request is longer than the model can read, as the APIs without a code for it word that.
@@ -350,10 +353,11 @@ fn flat(text: &str) -> Option<Fields> {
         .unwrap_or_default();
     // Google's word for the kind, beside its number in `code`.
     let kind = short(kind).or_else(|| short(status).filter(|_| number(code).is_some()));
+    let within = || members(details?, ["error_code"]).and_then(|[code]| short(code));
     Some(Fields {
         message: bounded(&said, MAX_MESSAGE),
         kind: kind.filter(|kind| kind != "error"),
-        code: short(code),
+        code: short(code).or_else(within),
         param: short(param),
         number: number(code).or_else(|| number(number_too)),
         flagged,
