@@ -85,6 +85,9 @@ fn most(ran: &Ran, promise: &Promise, from: Duration) -> usize {
     }
 }
 
+/// For so much longer than a minute a use may occupy its window: the life of a grant, and what clocks may be apart.
+const LATE: Duration = Duration::from_secs(2);
+
 /// Long after the last fault callers get what they may have.
 fn flows(
     ran: &Ran,
@@ -101,7 +104,15 @@ fn flows(
         .offered
         .iter()
         .filter(|(of, at)| *of == key && (from..to).contains(at));
-    let offered = offered.count();
+    // A window that is full when another begins leaves that one fewer: only who found room can be missed.
+    let mut checked: Vec<Duration> = admissions.iter().map(|one| one.checked).collect();
+    checked.sort_unstable();
+    let has_room = |at: &Duration| {
+        let before = checked.partition_point(|one| one < at);
+        let gone = checked.partition_point(|one| *one + WINDOW + LATE <= *at);
+        before - gone < promise.limit as usize
+    };
+    let offered = offered.filter(|(_, at)| has_room(at)).count();
     let admitted = admissions
         .iter()
         .filter(|one| (from..to).contains(&one.checked))
@@ -109,7 +120,7 @@ fn flows(
     let least = offered.min(promise.limit as usize) * 7 / 10;
     if promise.credits.is_none() && admitted + 2 < least {
         let what = format!(
-            "key {key}: only {admitted} of {offered} calls flow, limit {}",
+            "key {key}: only {admitted} of {offered} calls that found room flow, limit {}",
             promise.limit
         );
         return broken(to, what);

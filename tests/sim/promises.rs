@@ -62,9 +62,13 @@ fn all_seeds_keep_every_promise() {
     });
     let (figures, failures) = told.into_inner().unwrap();
     figure(&figures.to_string());
+    let briefly: Vec<&str> = failures
+        .iter()
+        .filter_map(|one| one.lines().next())
+        .collect();
     assert!(
         failures.is_empty(),
-        "{} seeds fail; the first:\n{}",
+        "{} seeds fail: {briefly:#?}; the first:\n{}",
         failures.len(),
         failures[0]
     );
