@@ -16,8 +16,8 @@ use crate::reject::{Fault, Reject};
 use address::is_public;
 use futures::future::try_join_all;
 use name::{Host, Place};
-use purser_dialects::Medium;
 use purser_dialects::talk::{Ask, Block, Source};
+use purser_dialects::{Medium, Sense};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -66,7 +66,7 @@ impl Images {
     pub async fn check(&self, media: &[Medium]) -> Result<(), Reject> {
         for medium in media {
             let Some(url) = &medium.url else { continue };
-            let refused = |why| refuse(Some(medium.path.clone()), why);
+            let refused = |why| refuse(Some(medium), why);
             let place = Place::of(url).map_err(refused)?;
             if let Host::Name(name) = &place.host {
                 let looked = tokio::time::timeout(LOOK, self.resolve(name, place.port)).await;
@@ -88,10 +88,7 @@ impl Images {
         for turn in &mut ask.turns {
             addressed(&mut turn.blocks, &mut sources);
         }
-        let path = |url: &str| {
-            let named = media.iter().find(|one| one.url.as_deref() == Some(url));
-            named.map(|one| one.path.clone())
-        };
+        let named = |url: &str| media.iter().find(|one| one.url.as_deref() == Some(url));
         if sources.len() > MOST_IMAGES {
             let why = format!("more than {MOST_IMAGES} addresses in one request cannot be fetched");
             return Err(refuse(None, why));
@@ -102,7 +99,7 @@ impl Images {
                 return Ok(None);
             };
             let fetched = self.fetch(url, &room).await;
-            fetched.map(Some).map_err(|why| refuse(path(url), why))
+            fetched.map(Some).map_err(|why| refuse(named(url), why))
         });
         let late = |_| {
             let why = format!(
@@ -186,12 +183,18 @@ fn starts_data(url: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case("data:"))
 }
 
-fn refuse(param: Option<String>, why: Why) -> Reject {
+fn refuse(medium: Option<&Medium>, why: Why) -> Reject {
+    let (what, itself) = match medium.map_or(Sense::Image, |medium| medium.sense) {
+        Sense::Image => ("an image", "image itself as data:image/png"),
+        Sense::Document => ("a document", "document itself as data:application/pdf"),
+        Sense::Sound => ("sound", "sound itself as data:audio/wav"),
+        Sense::Film => ("a film", "film itself as data:video/mp4"),
+    };
     Reject::Invalid {
         code: Fault::ImageUrl,
-        param,
+        param: medium.map(|medium| medium.path.clone()),
         message: format!(
-            "The address of an image cannot be used: {why}. It must be public, http or https; or send the image itself as data:image/png;base64,…"
+            "The address of {what} cannot be used: {why}. It must be public, http or https; or send the {itself};base64,…"
         ),
     }
 }

@@ -71,6 +71,8 @@ pub struct Quirks {
     pub refusals: bool,
     /// Chat: whether sound is its bytes alone, without their format (Mistral).
     pub bare_audio: bool,
+    /// Chat: whether sound must be WAV or MP3 (OpenAI).
+    pub plain_audio: bool,
     /// Chat: whether `user` is known.
     pub user: bool,
     /// Chat: whether instructions may come in parts; else they are joined.
@@ -140,6 +142,7 @@ const OPENAI: Quirks = Quirks {
     names: true,
     refusals: true,
     bare_audio: false,
+    plain_audio: true,
     user: true,
     text_parts: true,
     documents: Documents::File,
@@ -164,6 +167,7 @@ const OTHERS: Quirks = Quirks {
     most_stops: 16,
     logit_bias: false,
     refusals: false,
+    plain_audio: false,
     user: false,
     text_parts: false,
     documents: Documents::None,

@@ -315,12 +315,14 @@ impl Interpreter {
     }
 }
 
-/// What the writer keeps of a piece: Responses say everything again at the end, Gemini has a tool's arguments in one piece, and a chat says
+/// What the writer keeps of a piece: Responses say everything again at the end, Gemini's say calls together there, and a chat says
 /// once what belongs to the whole of it.
 fn kept(writer: &Writer, piece: &Piece) -> usize {
     match (writer, piece) {
-        (Writer::Responses(_), Piece::Text { text, .. } | Piece::Arguments { text, .. })
-        | (Writer::Generate(_), Piece::Arguments { text, .. }) => text.len(),
+        (Writer::Responses(_), Piece::Text { text, .. } | Piece::Arguments { text, .. }) => {
+            text.len()
+        }
+        (Writer::Generate(writer), piece) => writer.kept(piece),
         (Writer::Chat(_), Piece::Seal { sealed, .. })
         | (
             Writer::Chat(_),

@@ -2,7 +2,6 @@
 
 use super::*;
 use base64::Engine;
-use purser_dialects::Sense;
 use purser_dialects::talk::{Role, Turn};
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,6 +87,23 @@ async fn a_name_that_leads_inside_is_refused_however_many_public_addresses_it_ha
     assert_eq!(refused(&images, "https://unknown.example.com/").await, None);
     let mut one = ask(&["https://unknown.example.com/"]);
     assert!(images.inline(&mut one, &[]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_refused_is_called_what_it_is() {
+    let images = names(&[]);
+    let told = refused(&images, "http://127.0.0.1/").await.unwrap();
+    assert!(told.message().starts_with("The address of an image "));
+    let pdf = Medium {
+        sense: Sense::Document,
+        ..medium("http://127.0.0.1/a.pdf")
+    };
+    let told = images.check(&[pdf]).await.unwrap_err().message();
+    assert!(
+        told.starts_with("The address of a document ")
+            && told.ends_with("send the document itself as data:application/pdf;base64,…"),
+        "{told}"
+    );
 }
 
 /// Answers one request with these bytes, and says what was asked.

@@ -109,7 +109,7 @@ pub const TURNS: &[Row] = &[
         what: "sound",
         chat: r#"{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}}]}]}"#,
         generate: r#"{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"audio/wav","data":"AA=="}}]}]}"#,
-        to_chat: "`input_audio`; for Mistral its data alone",
+        to_chat: "`input_audio`, for OpenAI WAV or MP3; for Mistral its data alone",
         ..ROW
     },
     Row {

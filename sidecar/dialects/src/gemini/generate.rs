@@ -6,7 +6,7 @@
 //! caller <--events- writer      <--Piece-- reader     <--events-- provider
 //! ```
 //!
-//! `answer` is what both readers of answers see, `shown` what stands in one beside text and calls, `part` what a turn is made of, `schema`, `thinking`, `finish` and `logprobs` what has two
+//! `answer` is what both readers of answers see, `shown` what stands in one beside text and calls, `part` what a turn is made of, `held` what a stream holds until it ends, `schema`, `thinking`, `finish` and `logprobs` what has two
 //! spellings, `lenient` what Google reads beside what its reference says. As Google does, requests are read in camelCase and in snake_case,
 //! and written in camelCase.
 
@@ -14,6 +14,7 @@ mod answer;
 mod config_in;
 mod config_out;
 mod finish;
+mod held;
 mod ids;
 mod lenient;
 mod logprobs;

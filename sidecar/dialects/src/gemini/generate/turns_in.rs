@@ -118,7 +118,8 @@ pub(super) fn system(raw: &RawValue, ask: &mut Ask) -> Result<(), AskFault> {
         return Ok(());
     }
     let content: Content<'_> = part(path, raw)?;
-    let blocks = blocks(path, &content, ask, &mut Calls::default())?;
+    let mut blocks = Vec::new();
+    read_parts(path, &content, ask, (&mut blocks, &mut Calls::default()))?;
     if !blocks.is_empty() {
         ask.turns.push(turn(Role::System, blocks));
     }
@@ -147,8 +148,7 @@ pub(super) fn read(contents: &[&RawValue], ask: &mut Ask) -> Result<(), AskFault
                 ));
             }
         };
-        let blocks = blocks(&path, &content, ask, &mut calls)?;
-        ask.turns.push(turn(role, blocks));
+        turn_of(role, &path, &content, ask, &mut calls)?;
     }
     Ok(())
 }
@@ -161,20 +161,56 @@ fn turn(role: Role, blocks: Vec<Block>) -> Turn {
     }
 }
 
-fn blocks(
-    within: &str,
+/// Google's SDKs keep each answer of a stream as a content of its own: what a model says at once is one turn, and a word that is cut between
+/// two of them is one word. So are the results of calls one turn, as others want them.
+fn turn_of(
+    role: Role,
+    path: &str,
     content: &Content<'_>,
     ask: &mut Ask,
     calls: &mut Calls,
-) -> Result<Vec<Block>, AskFault> {
-    let mut blocks = Vec::new();
+) -> Result<(), AskFault> {
+    let goes_on = role == Role::Assistant;
+    let last = ask.turns.pop_if(|last| goes_on && last.role == role);
+    let mut blocks = last.map_or_else(Vec::new, |last| last.blocks);
+    let before = blocks.len();
+    read_parts(path, content, ask, (&mut blocks, calls))?;
+    join_text(&mut blocks, before);
+    let is_result = |block: Option<&Block>| matches!(block, Some(Block::ToolResult { .. }));
+    match ask.turns.last_mut() {
+        Some(last) if is_result(blocks.first()) && is_result(last.blocks.last()) => {
+            last.blocks.extend(blocks);
+        }
+        _ => ask.turns.push(turn(role, blocks)),
+    }
+    Ok(())
+}
+
+/// The text that begins there goes on with what stands before it.
+fn join_text(blocks: &mut Vec<Block>, at: usize) {
+    let at = at.min(blocks.len());
+    let (before, from) = blocks.split_at_mut(at);
+    if let (Some(Block::Text { text, .. }), Some(Block::Text { text: more, .. })) =
+        (before.last_mut(), from.first())
+    {
+        text.push_str(more);
+        blocks.remove(at);
+    }
+}
+
+fn read_parts(
+    within: &str,
+    content: &Content<'_>,
+    ask: &mut Ask,
+    (blocks, calls): (&mut Vec<Block>, &mut Calls),
+) -> Result<(), AskFault> {
     for (index, raw) in content.parts.iter().flat_map(|list| &list.0).enumerate() {
         let path = format!("{within}.parts[{index}]");
         let read: Part<'_> = part(&path, raw)?;
         beyond(ask, &read.rest, &path, &["partMetadata", "part_metadata"]);
-        push(read, &path, ask, (&mut blocks, calls))?;
+        push(read, &path, ask, (blocks, calls))?;
     }
-    Ok(blocks)
+    Ok(())
 }
 
 /// One part becomes one block, or two where a text is signed.
@@ -268,7 +304,7 @@ fn result(
         role: None,
         parts: response.parts,
     };
-    within.extend(blocks(&path, &parts, ask, &mut Calls::default())?);
+    read_parts(&path, &parts, ask, (&mut within, &mut Calls::default()))?;
     Ok(Block::ToolResult {
         id,
         name: Some(response.name.own()),

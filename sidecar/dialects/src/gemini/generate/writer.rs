@@ -1,16 +1,17 @@
 //! A stream, written as Gemini's: events whose data is an answer with what is new, or the elements of one JSON array. Called by `translate`.
 //!
-//! A call of a tool is written when it is whole. Reasons and usage go together into the last answer.
+//! The calls of tools, reasons and usage go together into the last answer (see `held`).
 
-use super::part::{Content, FunctionCall, Part, object};
+use super::held::{self, Call, Last};
+use super::logprobs;
+use super::part::{Content, Part, object};
 use super::write_reply::{Answer, Candidate, UsageMetadata, citations, image, response_id};
-use super::{finish, logprobs};
 use crate::Dialect;
 use crate::error::{ErrorBody, json, render};
 use crate::json::pen;
 use crate::openai::chat::repaired;
 use crate::stream_error;
-use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
+use crate::talk::{Kind, Piece, Sealed, Spent};
 use crate::translate::Asked;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ pub(crate) struct Writer {
     asked: Asked,
     id: String,
     open: Vec<Open>,
-    finished: Vec<(u32, Finish)>,
+    last: Last,
     spent: Option<Spent>,
     /// The array has an element.
     within: bool,
@@ -37,14 +38,6 @@ struct Open {
     call: Option<Call>,
 }
 
-#[derive(Debug)]
-struct Call {
-    id: String,
-    name: String,
-    arguments: String,
-    sealed: Option<Sealed>,
-}
-
 impl Writer {
     /// Before the first piece.
     pub(crate) fn new(asked: Asked) -> Writer {
@@ -52,7 +45,7 @@ impl Writer {
             asked,
             id: String::new(),
             open: Vec::new(),
-            finished: Vec::new(),
+            last: Last::default(),
             spent: None,
             within: false,
             rest: Vec::new(),
@@ -94,8 +87,8 @@ impl Writer {
                 choice, citation, ..
             } => self.cited(*choice, citation, out),
             Piece::Logprobs { choice, logprobs } => self.logprobs(*choice, logprobs, out),
-            Piece::Close { choice, block } => self.closed(*choice, *block, out),
-            Piece::Finish { choice, finish } => self.finished(*choice, finish),
+            Piece::Close { choice, block } => self.closed(*choice, *block),
+            Piece::Finish { choice, finish } => self.last.finish(*choice, finish),
             Piece::Spent(spent) => self.spent = Some(*spent),
             Piece::Error {
                 status, message, ..
@@ -104,9 +97,17 @@ impl Writer {
         }
     }
 
+    /// The bytes of a piece that are kept to the end.
+    pub(crate) fn kept(&self, piece: &Piece) -> usize {
+        held::kept(piece, |choice| self.last.holds(choice))
+    }
+
     /// What nearly every chunk is: written by hand, byte for byte what `part` would write.
     fn text(&mut self, choice: u32, block: u32, text: &str, out: &mut Vec<u8>) {
         let thought = self.is_thought(choice, block);
+        if self.last.holds(choice) {
+            return self.last.text(choice, text, thought);
+        }
         self.before(out);
         out.extend_from_slice(br#"{"candidates":[{"content":{"role":"model","parts":[{"text":"#);
         pen::value(out, text);
@@ -209,6 +210,9 @@ impl Writer {
     }
 
     fn thought_of(&mut self, choice: u32, shown: String, out: &mut Vec<u8>) {
+        if self.last.holds(choice) {
+            return self.last.seal(choice, shown);
+        }
         let part = Part {
             thought: true,
             thought_signature: Some(shown.into()),
@@ -217,51 +221,24 @@ impl Writer {
         self.part(choice, part, out);
     }
 
-    fn closed(&mut self, choice: u32, block: u32, out: &mut Vec<u8>) {
+    fn closed(&mut self, choice: u32, block: u32) {
         let Some(place) = self.place(choice, block) else {
             return;
         };
-        let Some(call) = self.open.remove(place).call else {
+        let Some(mut call) = self.open.remove(place).call else {
             return;
         };
         // As in a whole answer, so that the tool can say what is wrong.
-        let whole = match object(&call.arguments) {
-            Some(_) => call.arguments,
-            None => repaired(&call.arguments),
-        };
-        let Some(args) = object(&whole) else { return };
-        let shown = call
-            .sealed
-            .map(|sealed| sealed.shown(Dialect::Gemini).into());
-        let part = Part {
-            function_call: Some(FunctionCall {
-                id: &call.id,
-                name: &call.name,
-                args,
-            }),
-            thought_signature: shown,
-            ..Part::default()
-        };
-        self.part(choice, part, out);
-    }
-
-    /// What was said first counts.
-    fn finished(&mut self, choice: u32, finish: &Finish) {
-        if !self.finished.iter().any(|(of, _)| *of == choice) {
-            self.finished.push((choice, finish.clone()));
+        if object(&call.arguments).is_none() {
+            call.arguments = repaired(&call.arguments);
         }
+        self.last.call(choice, call);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        let finished = std::mem::take(&mut self.finished);
-        let candidates = finished.iter().map(|(choice, finish)| Candidate {
-            content: Some(content(Part::text(""))),
-            finish_reason: Some(finish::write(finish)),
-            index: *choice,
-            ..Candidate::default()
-        });
+        let last = std::mem::take(&mut self.last);
         let usage = self.spent.as_ref().map(UsageMetadata::of);
-        self.answer(candidates.collect(), usage, out);
+        self.answer(last.candidates(), usage, out);
         self.close(out);
     }
 

@@ -67,6 +67,11 @@ pub(super) fn write_part(
         Block::Document { source, name, .. } => {
             return write_document(parts, source, name.as_ref(), quirks);
         }
+        Block::Audio { format, .. }
+            if quirks.plain_audio && !matches!(format.as_str(), "wav" | "mp3") =>
+        {
+            return Err("it takes wav and mp3");
+        }
         Block::Audio { data, format } => {
             let mut part = parts.object();
             part.member("type", "input_audio");

@@ -2,6 +2,9 @@
 //!
 //! What one event of the provider's says of a call's beginning is one delta: id, name, arguments and signature, as Google's own chat endpoint
 //! writes them. Must never hold a beginning longer than that event: a caller may show it.
+//!
+//! Nor may it name a call twice, not even by "": some append what comes (openai-python's `accumulate_delta`), others take the last
+//! (langchain-ai/langchain#39335, Wei-Shaw/sub2api#5632). Mistral's own SDK wants a name each time and cannot have it.
 
 use super::{Is, Writer};
 use crate::openai::chat::write_reply::google;
@@ -178,6 +181,10 @@ mod tests {
             .collect();
         let (id, none) = (Value::from("c1"), Value::Null);
         let (empty, whole) = (Value::from(""), Value::from("{}"));
+        let named = told
+            .iter()
+            .map(|call| call["function"].get("name").is_some());
+        assert!(named.eq([true, false, false]), "{told:?}");
         assert_eq!(
             spelt,
             [(&id, &empty), (&none, &empty), (&none, &whole)],
