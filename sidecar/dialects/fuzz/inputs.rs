@@ -14,7 +14,7 @@ use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{
     Array, Dialect, Events, Gate, Generation, Screen, Suited, Tail, UsageFilter, Wire, boundary,
     check_tools, classify, count, dialect_of, embed, is_plain, is_strict, limit_messages,
-    limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited,
+    limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited, thinks_beyond,
 };
 
 const PROVIDERS: [Provider; 9] = [
@@ -171,7 +171,8 @@ pub(crate) fn edges(data: &[u8]) {
         }
         assert!(is_json(&splice(&body, &mut edits)), "{provider:?}");
     }
-    assert!(is_json(&splice(&body, &mut limit_messages(&scan, 7))));
+    assert!(is_json(&splice(&body, &mut limit_messages(data, &scan, 7))));
+    let _ = thinks_beyond(data, &scan, 7);
     let mut lower = Generation::read(data).lower(data, 7);
     assert!(is_json(&splice(&body, &mut lower)));
 }

@@ -52,6 +52,7 @@ mod usage;
 mod walk;
 mod wire;
 
+pub use anthropic::budget::thinks_beyond;
 pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use gemini::config::Generation;
