@@ -173,7 +173,7 @@ pub(crate) fn edges(data: &[u8]) {
     }
     assert!(is_json(&splice(&body, &mut limit_messages(data, &scan, 7))));
     let _ = thinks_beyond(data, &scan, 7);
-    let mut lower = Generation::read(data).lower(data, 7);
+    let mut lower = Generation::read(data).lower(data, 7, "gemini-2.5-pro");
     assert!(is_json(&splice(&body, &mut lower)));
 }
 

@@ -219,7 +219,8 @@ fn limited(call: &Call, serving: &Serving, most: u64) -> Vec<Edit> {
         (Dialect::Anthropic, Endpoint::Chat) => limit_messages(&call.body, &call.scan, most),
         (Dialect::Gemini, Endpoint::Chat) => {
             let generation = call.scan.generation.as_ref();
-            generation.map_or_else(Vec::new, |known| known.lower(&call.body, most))
+            let model = serving.upstream_name();
+            generation.map_or_else(Vec::new, |known| known.lower(&call.body, most, model))
         }
         _ => Vec::new(),
     }
