@@ -12,7 +12,9 @@ use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
-use purser_dialects::{Dialect, Verb, Wire, count, is_strict, suited, thinks_beyond};
+use purser_dialects::{
+    Dialect, Verb, Wire, count, is_strict, suited, takes_mistrals_words, thinks_beyond,
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What one kind of provider is sent.
@@ -233,10 +235,13 @@ impl Call {
         [plan, self.room.most_output].into_iter().flatten().min()
     }
 
-    /// Whether the channel's provider shares the caller's API and takes less of it: only then are the caller's bytes read for it.
+    /// Whether the channel's provider shares the caller's API and takes less of it, or other words than this call has: only then are the
+    /// caller's bytes read for it.
     pub fn is_to_be_suited(&self, serving: &Serving) -> bool {
+        let provider = serving.reach.channel.provider;
+        let says_otherwise = self.scan.says.has_mistrals_words() && takes_mistrals_words(provider);
         (self.dialect, self.endpoint) == (Dialect::OpenAI, Endpoint::Chat)
-            && is_strict(serving.reach.channel.provider)
+            && (is_strict(provider) || says_otherwise)
     }
 }
 

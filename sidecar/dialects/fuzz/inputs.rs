@@ -14,7 +14,8 @@ use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{
     Array, Dialect, Events, Gate, Generation, Screen, Suited, Tail, UsageFilter, Wire, boundary,
     check_tools, classify, count, dialect_of, embed, is_plain, is_strict, limit_messages,
-    limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited, thinks_beyond,
+    limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited,
+    takes_mistrals_words, thinks_beyond,
 };
 
 const PROVIDERS: [Provider; 9] = [
@@ -124,7 +125,8 @@ pub(crate) fn parts(data: &[u8]) {
             assert_eq!(is_json(data), is_json(&sifted));
         }
     }
-    for provider in PROVIDERS.into_iter().filter(|one| is_strict(*one)) {
+    let reads = |one: &Provider| is_strict(*one) || takes_mistrals_words(*one);
+    for provider in PROVIDERS.into_iter().filter(reads) {
         if let Ok(Suited {
             body: Some(body), ..
         }) = suited(data, provider, "qwen3-32b")

@@ -61,7 +61,7 @@ pub use gemini::path::{Named, Verb};
 pub use marks::is_plain;
 pub use multipart::{boundary, scan_multipart};
 pub use needs::{Medium, Needs, Sense, check_tools, needs};
-pub use openai::chat::suited::{Suited, is_strict, suited};
+pub use openai::chat::suited::{Suited, is_strict, suited, takes_mistrals_words};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
     Limit, OutputLimits, limit_messages, limit_output, output_limit, output_limit_member,
