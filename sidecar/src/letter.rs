@@ -12,7 +12,9 @@ use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
-use purser_dialects::{Dialect, Verb, Wire, count, is_strict, suited};
+use purser_dialects::{
+    Dialect, Verb, Wire, count, is_strict, suited, takes_mistrals_words, thinks_beyond,
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What one kind of provider is sent.
@@ -211,13 +213,14 @@ impl Call {
     pub fn fits(&self, serving: &Serving) -> Result<(), Unfit> {
         match serving.way(self.dialect, self.endpoint) {
             Some(Way::Translated { .. } | Way::Embedded | Way::Counted) => {
-                let plan = self.caller.plan.as_ref();
-                let most = [
-                    plan.and_then(|plan| plan.max_output_tokens),
-                    self.room.most_output,
-                ];
-                let most = most.into_iter().flatten().min();
-                self.letters.to(self, serving, most).map(|_| ())
+                self.letters.to(self, serving, self.plan_most()).map(|_| ())
+            }
+            Some(Way::Untouched)
+                if (self.dialect, self.endpoint) == (Dialect::Anthropic, Endpoint::Chat) =>
+            {
+                let beyond = |most| thinks_beyond(&self.body, &self.scan, most);
+                let unsayable = self.plan_most().and_then(beyond);
+                unsayable.map_or(Ok(()), |why| Err(Unfit::Unsayable(why)))
             }
             Some(Way::Untouched) if self.is_to_be_suited(serving) => {
                 self.letters.suits(self, serving)
@@ -226,10 +229,20 @@ impl Call {
         }
     }
 
-    /// Whether the channel's provider shares the caller's API and takes less of it: only then are the caller's bytes read for it.
+    /// The most tokens that the plan lets one answer have.
+    fn plan_most(&self) -> Option<u64> {
+        let plan = self.caller.plan.as_ref();
+        let plan = plan.and_then(|plan| plan.max_output_tokens);
+        [plan, self.room.most_output].into_iter().flatten().min()
+    }
+
+    /// Whether the channel's provider shares the caller's API and takes less of it, or other words than this call has: only then are the
+    /// caller's bytes read for it.
     pub fn is_to_be_suited(&self, serving: &Serving) -> bool {
+        let provider = serving.reach.channel.provider;
+        let says_otherwise = self.scan.says.has_mistrals_words() && takes_mistrals_words(provider);
         (self.dialect, self.endpoint) == (Dialect::OpenAI, Endpoint::Chat)
-            && is_strict(serving.reach.channel.provider)
+            && (is_strict(provider) || says_otherwise)
     }
 }
 

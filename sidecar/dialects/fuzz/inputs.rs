@@ -15,6 +15,7 @@ use purser_dialects::{
     Array, Dialect, Events, Gate, Generation, Screen, Suited, Tail, UsageFilter, Wire, boundary,
     check_tools, classify, count, dialect_of, embed, is_plain, is_strict, limit_messages,
     limit_output, needs, rename_limit, scan_json, scan_multipart, splice, suited,
+    takes_mistrals_words, thinks_beyond,
 };
 
 const PROVIDERS: [Provider; 9] = [
@@ -124,7 +125,8 @@ pub(crate) fn parts(data: &[u8]) {
             assert_eq!(is_json(data), is_json(&sifted));
         }
     }
-    for provider in PROVIDERS.into_iter().filter(|one| is_strict(*one)) {
+    let reads = |one: &Provider| is_strict(*one) || takes_mistrals_words(*one);
+    for provider in PROVIDERS.into_iter().filter(reads) {
         if let Ok(Suited {
             body: Some(body), ..
         }) = suited(data, provider, "qwen3-32b")
@@ -171,8 +173,9 @@ pub(crate) fn edges(data: &[u8]) {
         }
         assert!(is_json(&splice(&body, &mut edits)), "{provider:?}");
     }
-    assert!(is_json(&splice(&body, &mut limit_messages(&scan, 7))));
-    let mut lower = Generation::read(data).lower(data, 7);
+    assert!(is_json(&splice(&body, &mut limit_messages(data, &scan, 7))));
+    let _ = thinks_beyond(data, &scan, 7);
+    let mut lower = Generation::read(data).lower(data, 7, "gemini-2.5-pro");
     assert!(is_json(&splice(&body, &mut lower)));
 }
 

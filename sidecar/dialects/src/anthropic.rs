@@ -1,5 +1,6 @@
 //! Anthropic's API: its error body here, its messages in a room of their own.
 
+pub(crate) mod budget;
 mod claude;
 mod exact;
 pub(crate) mod messages;

@@ -9,6 +9,7 @@
 //! | a conversation, a file, an item that is named and not given (`item_reference`) | to the account of its seal; without one to the only account there is, or nowhere: 400 |
 //! | a thought (`rs_…`) that is given whole | to the account of its seal first; to any other it goes without the thought, which the caller is told by a header |
 //! | a message or a call (`msg_…`, `fc_…`) that is given whole | anywhere: its provider does not look it up |
+//! | what was given here to an item of a translated answer (`rs_<uuid>_0`, `msg_…`, `fc_…`) | anywhere: without the thought, and the others without that id, see `state` |
 //!
 //! The ids of thoughts are sealed because a provider that does not find one answers 404, or 400 where it cannot read what it encrypted; the
 //! rest of a conversation says everything that it needs. Not taken: to hold such a call to its account, since an agent could then not go

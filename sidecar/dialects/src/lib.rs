@@ -52,6 +52,7 @@ mod usage;
 mod walk;
 mod wire;
 
+pub use anthropic::budget::thinks_beyond;
 pub use endpoint::{Aim, Route, Unrouted, classify, dialect_of};
 pub use error::{ErrorBody, render, render_event, render_responses_event};
 pub use gemini::config::Generation;
@@ -60,7 +61,7 @@ pub use gemini::path::{Named, Verb};
 pub use marks::is_plain;
 pub use multipart::{boundary, scan_multipart};
 pub use needs::{Medium, Needs, Sense, check_tools, needs};
-pub use openai::chat::suited::{Suited, is_strict, suited};
+pub use openai::chat::suited::{Suited, is_strict, suited, takes_mistrals_words};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{
     Limit, OutputLimits, limit_messages, limit_output, output_limit, output_limit_member,

@@ -3,23 +3,23 @@
 //! Called once per request. Refuses what two parsers could read differently: the provider would then run another
 //! model than the one that was checked and paid for.
 
+mod seen;
+
 use crate::estimate;
 use crate::gemini::config::Generation;
 use crate::json;
 use crate::openai::output_limit::{Limit, OutputLimits};
 use crate::openai::usage_option::StreamOptions;
 use crate::walk::{Stuck, Walk};
+use seen::Seen;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
 /// More top-level members than any API has; remembering them all to find a duplicate must stay cheap.
 pub const MAX_MEMBERS: usize = 1_024;
-/// Up to here duplicates are sought by comparing with each, without memory of its own; above, by hash.
-const FEW: usize = 16;
 
 /// What a body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,12 +55,18 @@ pub struct Scan {
 pub struct Says {
     tools: bool,
     other: bool,
+    mistral: bool,
 }
 
 impl Says {
     /// None does.
     pub fn is_plain(self) -> bool {
         !self.tools && !self.other
+    }
+
+    /// Whether anything is said in a word that among chats Mistral's have alone.
+    pub fn has_mistrals_words(self) -> bool {
+        self.mistral
     }
 
     /// Tools do.
@@ -244,6 +250,8 @@ enum Read {
     Prompt,
     Tools,
     More,
+    Mistrals,
+    ToolChoice,
 }
 
 /// A `match`, since it compares lengths first: this is asked of every member.
@@ -261,6 +269,8 @@ fn member_read(name: &str) -> Option<Read> {
         "best_of" => Some(Read::BestOf),
         "prompt" => Some(Read::Prompt),
         "tools" | "functions" => Some(Read::Tools),
+        "tool_choice" => Some(Read::ToolChoice),
+        "random_seed" | "safe_prompt" | "prompt_mode" => Some(Read::Mistrals),
         "response_format" | "text" | "reasoning" | "reasoning_effort" | "modalities"
         | "thinking" | "output_format" | "output_config" | "generationConfig"
         | "generation_config" => Some(Read::More),
@@ -316,6 +326,8 @@ impl<'a> Top<'a> {
             Read::Prompt => scan.prompts = prompts(raw),
             Read::Tools => scan.says.tools = true,
             Read::More => scan.says.other = true,
+            Read::Mistrals => scan.says.mistral = true,
+            Read::ToolChoice => scan.says.mistral |= raw == "\"any\"",
         }
         Ok(())
     }
@@ -360,37 +372,5 @@ fn stream(raw: &str) -> Result<bool, ScanFault> {
             expected: "a boolean",
             found: kind(other),
         }),
-    }
-}
-
-/// The names seen so far.
-#[derive(Default)]
-struct Seen<'a> {
-    few: [&'a str; FEW],
-    count: usize,
-    many: Option<HashSet<Cow<'a, str>>>,
-}
-
-impl<'a> Seen<'a> {
-    fn add(&mut self, name: Cow<'a, str>) -> Result<(), ScanFault> {
-        let few = self.few.iter().take(self.count);
-        let is_among_many = |many: &HashSet<_>| many.contains(&name);
-        if few.copied().any(|few| few == name) || self.many.as_ref().is_some_and(is_among_many) {
-            return Err(ScanFault::Duplicate(name.chars().take(128).collect()));
-        }
-        match (name, self.few.get_mut(self.count)) {
-            (Cow::Borrowed(name), Some(place)) => {
-                *place = name;
-                self.count += 1;
-            }
-            (name, _) => {
-                let many = self.many.get_or_insert_default();
-                if self.count + many.len() == MAX_MEMBERS {
-                    return Err(ScanFault::TooManyMembers);
-                }
-                many.insert(name);
-            }
-        }
-        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::json::string;
 use crate::json::{is_empty, members};
 use crate::kept::item_for;
 use crate::openai::chat::placeholder;
+use crate::openai::responses::is_made;
 use crate::splice::Edit;
 use crate::talk::Sealed;
 use crate::walk::Walk;
@@ -21,15 +22,12 @@ use purser_config::Provider;
 /// whether anything was taken out.
 pub fn items_for(body: &[u8], seal: &str) -> Option<(Edit, bool)> {
     let holds = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
-    if !holds(b"encrypted_content") && !holds(crate::kept::MARK.as_bytes()) {
+    if !holds(b"encrypted_content") && !holds(crate::kept::MARK.as_bytes()) && !holds_made(body) {
         return None;
     }
     let mut removed = false;
     let edit = within(body, "input", |one| {
-        let keep = match item(one) {
-            Keep::As => item_for(one, seal),
-            foreign => foreign,
-        };
+        let keep = item(one).then(one, |one| item_for(one, seal));
         removed |= matches!(keep, Keep::Out);
         keep
     })?;
@@ -61,7 +59,12 @@ pub fn without_foreign(
     let mut removed = false;
     let edit = within(body, member, |turn| {
         let keep = sift(wire, turn, provider, excuses);
-        removed |= !matches!(keep, Keep::As);
+        // That an item has no id any more takes nothing of what was said.
+        removed |= match keep {
+            Keep::Instead(_) => wire != Wire::Responses,
+            Keep::Out => true,
+            Keep::As => false,
+        };
         keep
     })?;
     Some((edit, removed))
@@ -107,7 +110,10 @@ pub(crate) fn marks(wire: Wire) -> Marks {
             &[b"thinking_blocks", b"extra_content", THOUGHT, REFERENCE],
         ),
         Wire::Generate => ("contents", &[b"thoughtSignature", b"thought_signature"]),
-        Wire::Responses => ("input", &[b"encrypted_content"]),
+        Wire::Responses => (
+            "input",
+            &[b"encrypted_content", b"\"rs_", b"\"msg_", b"\"fc_"],
+        ),
         Wire::Completions => ("", &[]),
     }
 }
@@ -156,15 +162,46 @@ fn block(block: &str) -> Keep {
     }
 }
 
-/// Reasoning that another encrypted.
+/// Reasoning that another encrypted, or that nobody did: its id is of our making, and OpenAI looks up a thought that does not bring its own
+/// ciphertext. Other items say all that they say without such an id, which may be refused as well (vercel/ai#7543, langchain#38372).
 fn item(item: &str) -> Keep {
-    let [kind, seal] = members(item, ["type", "encrypted_content"]).unwrap_or_default();
-    let foreign = |seal: String| Sealed::is_foreign(Dialect::OpenAI, &seal);
-    match kind == Some("\"reasoning\"") && string(seal).is_some_and(foreign) {
-        true => Keep::Out,
-        false => Keep::As,
+    let names = ["type", "id", "encrypted_content"];
+    let [kind, id, seal] = members(item, names).unwrap_or_default();
+    let made = string(id).is_some_and(|id| is_made(&id));
+    let seal = string(seal).filter(|seal| !seal.is_empty());
+    match kind {
+        Some("\"reasoning\"") => match seal {
+            Some(seal) if Sealed::is_foreign(Dialect::OpenAI, &seal) => Keep::Out,
+            None if made => Keep::Out,
+            _ => Keep::As,
+        },
+        Some("\"item_reference\"") => Keep::As,
+        _ if made => {
+            let sifted = object(item, |name, _| match name {
+                "id" => Keep::Out,
+                _ => Keep::As,
+            });
+            sifted.map_or(Keep::As, Keep::Instead)
+        }
+        _ => Keep::As,
     }
 }
+
+/// Whether any item may have an id of our making: nearly no body has an `id` outside of its texts.
+fn holds_made(body: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"id\"";
+    let made = |at: usize| {
+        let value = body.get(at + NAME.len()..)?.trim_ascii_start();
+        let value = value.strip_prefix(b":")?.trim_ascii_start();
+        let id = value.strip_prefix(b"\"")?;
+        let end = memchr::memchr(b'"', id.get(..MOST_ID.min(id.len()))?)?;
+        std::str::from_utf8(id.get(..end)?).ok().map(is_made)
+    };
+    memchr::memmem::find_iter(body, NAME).any(|at| made(at) == Some(true))
+}
+
+/// No id of our making is longer, nor far from it.
+const MOST_ID: usize = 80;
 
 /// Thoughts go, and calls stay without the signature. The first call of a turn is excused, where it must be.
 fn part(part: &str, excuses: &mut bool) -> Keep {

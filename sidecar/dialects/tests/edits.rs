@@ -4,8 +4,8 @@ use bytes::Bytes;
 use purser_config::{Endpoint, Provider};
 use purser_dialects::openai::usage_option::{ask, is_refused, leave_out};
 use purser_dialects::{
-    Edit, Scan, asks_usage, limit_output, output_limit, output_limit_member, rename_limit,
-    scan_json, splice,
+    Edit, Scan, asks_usage, limit_messages, limit_output, output_limit, output_limit_member,
+    rename_limit, scan_json, splice, thinks_beyond,
 };
 
 fn scan(text: &str) -> Scan {
@@ -204,6 +204,55 @@ fn an_output_limit_is_lowered_but_never_raised_and_no_other_meaning_is_left_to_t
     ] {
         assert_eq!(chat(before), after, "{before}");
     }
+}
+
+/// Anthropic answers 400 "`max_tokens` must be greater than `thinking.budget_tokens`"; anthropic-sdk-python 2.14,
+/// types/thinking_config_enabled_param.py: the budget is 1024 at least.
+#[test]
+fn what_claude_thinks_in_is_lowered_with_its_limit() {
+    let body = |max: u64, thinking: &str| {
+        format!(r#"{{"max_tokens":{max},"thinking": {thinking},"model":"m"}}"#)
+    };
+    let on = |budget: u64| format!(r#"{{"type":"enabled","budget_tokens" : {budget}}}"#);
+    let limited =
+        |body: &str, most| spliced(body, limit_messages(body.as_bytes(), &scan(body), most));
+    for (before, most, after) in [
+        ((8_000, on(2_048)), 1_500, (1_500, on(1_200))),
+        ((8_000, on(2_048)), 1_100, (1_100, on(1_024))),
+        ((8_000, on(4_000)), 5_000, (5_000, on(4_000))),
+        ((8_000, on(7_000)), 5_000, (5_000, on(4_000))),
+        ((1_000, on(7_000)), 5_000, (1_000, on(7_000))),
+        (
+            (8_000, r#"{"type":"adaptive"}"#.into()),
+            500,
+            (500, r#"{"type":"adaptive"}"#.into()),
+        ),
+    ] {
+        let (before, after) = (body(before.0, &before.1), body(after.0, &after.1));
+        assert_eq!(limited(&before, most), after, "{most}");
+    }
+    let unlimited = format!(r#"{{"model":"m","thinking":{}}}"#, on(2_048));
+    let added = format!(
+        r#"{{"model":"m","max_tokens":1500,"thinking":{}}}"#,
+        on(1_200)
+    );
+    assert_eq!(limited(&unlimited, 1_500), added);
+    let beyond = |max, thinking: &str, most| {
+        let body = body(max, thinking);
+        let beyond = thinks_beyond(body.as_bytes(), &scan(&body), most);
+        beyond.map(|unsayable| (unsayable.param, unsayable.why))
+    };
+    let why = "this model thinks in 1024 tokens at least, and your plan leaves 1024 for an answer";
+    let told = Some(("thinking".to_owned(), why.to_owned()));
+    assert_eq!(beyond(8_000, &on(2_048), 1_024), told);
+    assert_eq!(beyond(8_000, &on(2_048), 1_025), None);
+    assert_eq!(
+        beyond(500, &on(2_048), 500),
+        None,
+        "it is the caller's own limit"
+    );
+    let off = r#"{"type":"disabled","budget_tokens":2048}"#;
+    assert_eq!(beyond(8_000, off, 500), None);
 }
 
 #[test]

@@ -131,6 +131,41 @@ fn openais_responses_get_no_reasoning_of_anothers() {
     assert_eq!(passed(Wire::Responses, text, Provider::OpenAI), text);
 }
 
+/// An answer of Gemini's, as a caller of responses gives it back: OpenAI answers 404 "Item with id 'rs_…' not found. Items are not persisted when
+/// `store` is set to false" (vercel/ai#7543, continuedev/continue#9101, langchain-ai/langchain#38372).
+#[test]
+fn openais_responses_get_no_ids_that_were_given_here() {
+    let body = |items: &str| format!(r#"{{"model":"m","input":[{items}],"stream":true}}"#);
+    let id = |prefix: &str| format!(r#""id" : "{prefix}_5f0c1d2e-0000-4a00-8b00-00000000000f_1","#);
+    let [rs, msg, fc] = ["rs", "msg", "fc"].map(id);
+    let mid = |rs: &str, msg: &str, fc: &str| {
+        body(&format!(
+            r#"{{"role":"user","content":"x"}},{rs}{{{msg}"type":"message","role":"assistant","content":[{{"type":"output_text","text":"y","annotations":[]}}]}},{{"type":"function_call",{fc}"call_id":"c","name":"f","arguments":"{{}}"}},{{"type":"function_call_output","call_id":"c","output":"z"}}"#
+        ))
+    };
+    for seal in [
+        "",
+        r#","encrypted_content":null"#,
+        r#","encrypted_content":"""#,
+    ] {
+        let thought = format!(r#"{{"type":"reasoning",{rs}"summary":[]{seal}}},"#);
+        let given = mid(&thought, &msg, &fc);
+        let sent = passed(Wire::Responses, &given, Provider::OpenAI);
+        assert_eq!(sent, mid("", "", ""), "{seal}");
+    }
+    // OpenAI's own, and xAI's: a UUID and no more.
+    let own = r#""id":"rs_68af0c5d1e2c81958e1f5b6a7c8d9e0f0123456789abcdef","#;
+    let xai = r#""id":"rs_5f0c1d2e-0000-4a00-8b00-00000000000f","#;
+    for own in [own, xai] {
+        let thought = format!(r#"{{"type":"reasoning",{own}"summary":[]}},"#);
+        let [msg, fc] = ["msg_", "fc_"].map(|prefix| own.replace("rs_", prefix));
+        let given = mid(&thought, &msg, &fc);
+        assert_eq!(passed(Wire::Responses, &given, Provider::OpenAI), given);
+    }
+    let named = body(&format!(r#"{{{rs}"type":"item_reference"}}"#));
+    assert_eq!(passed(Wire::Responses, &named, Provider::OpenAI), named);
+}
+
 /// What Mistral answers when it thinks: mistralai 3.7, client/models/thinkchunk.py and referencechunk.py.
 #[test]
 fn mistrals_thoughts_stay_at_mistral() {

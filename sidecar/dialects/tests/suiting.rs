@@ -269,6 +269,44 @@ fn dashscope_is_told_in_its_words_how_much_to_think() {
     assert_eq!(refused(&chat(&json!({})), DashScope, "qwq-plus"), "stream");
 }
 
+/// mistralai 3.7, client/models/chatcompletionrequest.py; OpenAI answers 400 "Unrecognized request argument supplied".
+#[test]
+fn what_mistrals_sdk_writes_is_said_to_openai_in_its_words() {
+    let words =
+        json!({"random_seed": 3, "safe_prompt": false, "prompt_mode": null, "tool_choice": "any"});
+    let said = json!({"tool_choice": "required", "seed": 3});
+    for provider in [Provider::OpenAI, Provider::AzureOpenAI] {
+        assert_eq!(sent(&chat(&words), provider, "m"), Some(chat(&said)));
+        assert_eq!(sent(&chat(&said), provider, "m"), None, "twice");
+        let both = json!({"random_seed": 3, "seed": 4});
+        let one = json!({"seed": 4});
+        assert_eq!(sent(&chat(&both), provider, "m"), Some(chat(&one)));
+        let none = json!({"random_seed": 3, "seed": null});
+        let three = json!({"seed": 3});
+        assert_eq!(sent(&chat(&none), provider, "m"), Some(chat(&three)));
+        // Has it do what OpenAI's cannot: OpenAI says so.
+        for own in [
+            json!({"safe_prompt": true}),
+            json!({"prompt_mode": "reasoning"}),
+        ] {
+            assert_eq!(sent(&chat(&own), provider, "m"), None);
+        }
+        let text = turns(&json!([{"role": "user", "content": "any \"random_seed\""}]));
+        assert_eq!(sent(&text, provider, "m"), None);
+    }
+    assert_eq!(sent(&chat(&words), Provider::OpenAICompatible, "m"), None);
+    for (words, has) in [
+        (&words, true),
+        (&json!({"tool_choice": "any"}), true),
+        (&json!({"prompt_mode": "reasoning"}), true),
+        (&said, false),
+    ] {
+        let scan = purser_dialects::scan_json(chat(words).to_string().as_bytes()).unwrap();
+        assert_eq!(scan.says.has_mistrals_words(), has, "{words}");
+        assert!(scan.says.is_plain(), "{words}");
+    }
+}
+
 #[test]
 fn what_is_no_chat_and_who_takes_all_is_left_alone() {
     let odd = [
@@ -279,7 +317,7 @@ fn what_is_no_chat_and_who_takes_all_is_left_alone() {
         r#"{"messages":[{"role":"user""#,
     ];
     for body in odd {
-        for provider in [Mistral, DeepSeek, DashScope] {
+        for provider in [Mistral, DeepSeek, DashScope, Provider::OpenAI] {
             let suited = suited(body.as_bytes(), provider, "qwen-plus").unwrap();
             let is_json = |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok();
             assert!(suited.body.is_none_or(|body| is_json(&body)), "{body}");

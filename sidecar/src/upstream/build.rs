@@ -216,10 +216,11 @@ fn limited(call: &Call, serving: &Serving, most: u64) -> Vec<Edit> {
         (Dialect::OpenAI, endpoint) => {
             limit_output(&call.scan, serving.reach.channel.provider, endpoint, most)
         }
-        (Dialect::Anthropic, Endpoint::Chat) => limit_messages(&call.scan, most),
+        (Dialect::Anthropic, Endpoint::Chat) => limit_messages(&call.body, &call.scan, most),
         (Dialect::Gemini, Endpoint::Chat) => {
             let generation = call.scan.generation.as_ref();
-            generation.map_or_else(Vec::new, |known| known.lower(&call.body, most))
+            let model = serving.upstream_name();
+            generation.map_or_else(Vec::new, |known| known.lower(&call.body, most, model))
         }
         _ => Vec::new(),
     }

@@ -103,6 +103,66 @@ async fn only_the_model_and_the_plan_s_limit_change() {
     }
 }
 
+/// A gateway before Claude with a plan that lets an answer have so many tokens.
+async fn limited(most: u64) -> (Sidecar, Provider) {
+    let provider = Provider::start(Behaviour::Echo).await.unwrap();
+    let mut one = speaking(Api::Anthropic, &provider);
+    one.models[0].upstream_name = Some("claude-opus-4-5".into());
+    let mut all = configuration(&[("one", one)]);
+    let mut limited = plan(&["*"]);
+    limited.max_output_tokens = Some(most);
+    all.plans.insert("open".into(), limited);
+    (Sidecar::start(&all).await, provider)
+}
+
+#[tokio::test]
+async fn a_plan_s_limit_leaves_room_for_thoughts_or_says_that_it_does_not() {
+    let thinks = r#"{"model":"m","max_tokens":8000,"messages":[],"thinking":{"type":"enabled","budget_tokens":2048}}"#;
+    let (sidecar, provider) = limited(1_500).await;
+    let answer = sidecar.ask(Speech::Messages.ask(false, thinks)).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        provider.last().unwrap().body,
+        r#"{"model":"claude-opus-4-5","max_tokens":1500,"messages":[],"thinking":{"type":"enabled","budget_tokens":1200}}"#
+    );
+    let (sidecar, provider) = limited(500).await;
+    let chat =
+        r#"{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"low"}"#;
+    for (speech, body) in [(Speech::Messages, thinks), (Speech::Chat, chat)] {
+        let answer = sidecar.ask(speech.ask(false, body)).await;
+        assert_eq!(answer.status(), 400);
+        let told = answer.json().await.unwrap()["error"]["message"].to_string();
+        assert!(told.contains("thinks in 1024 tokens at least"), "{told}");
+        assert!(told.contains("your plan"), "{told}");
+        assert!(told.contains("leaves 500 for an answer"), "{told}");
+    }
+    assert!(provider.last().is_none());
+}
+
+/// A thought of Gemini's that its caller gives back, and a chat of mistralai 3.7's.
+#[tokio::test]
+async fn openai_is_told_nothing_that_only_purser_or_mistral_knows() {
+    let given = r#"{"model":"m","input":[{"type":"reasoning","id":"rs_5f0c1d2e-0000-4a00-8b00-00000000000f_0","summary":[]},{"id":"fc_5f0c1d2e-0000-4a00-8b00-00000000000f_1","type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#;
+    let sent = r#"{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#;
+    let mistrals =
+        r#"{"model":"m","messages":[],"safe_prompt":false,"tool_choice":"any","random_seed":3}"#;
+    let openais = r#"{"model":"m","messages":[],"tool_choice":"required","seed":3}"#;
+    for (speech, body, sent, removed) in [
+        (Speech::Responses, given, sent, true),
+        (Speech::Responses, sent, sent, false),
+        (Speech::Chat, mistrals, openais, false),
+        (Speech::Chat, openais, openais, false),
+    ] {
+        let provider = Provider::start(Behaviour::Echo).await.unwrap();
+        let channels = [("one", speaking(Api::OpenAI, &provider))];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        let answer = sidecar.ask(speech.ask(false, body)).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.header("x-purser-removed").is_some(), removed);
+        assert_eq!(provider.last().unwrap().body, sent);
+    }
+}
+
 /// A provider that answers with these bytes of a stream, cut in pieces of a size.
 async fn streams(api: Api, events: &str, size: usize) -> (Sidecar, Provider) {
     let mut bytes = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n".to_vec();

@@ -2,6 +2,7 @@
 //!
 //! Called with the scan of a body that is one JSON object. Must never touch any other member.
 
+use super::generate::within;
 use crate::json::{members, number};
 use crate::openai::output_limit::Limit;
 use crate::splice::Edit;
@@ -14,6 +15,8 @@ pub struct Generation {
     object: Option<Range<usize>>,
     /// Each member that limits the answer.
     limits: Vec<Limit>,
+    /// Each that says in how many tokens the model may think.
+    budgets: Vec<Limit>,
     /// How many answers are asked for.
     pub candidates: Option<u64>,
 }
@@ -37,10 +40,18 @@ impl Generation {
             "max_output_tokens",
             "candidateCount",
             "candidate_count",
+            "thinkingConfig",
+            "thinking_config",
         ];
-        let Some([first, second, count, count_too]) = members(object, names) else {
+        let Some([first, second, count, count_too, thinks @ ..]) = members(object, names) else {
             return;
         };
+        for thinks in thinks.into_iter().flatten() {
+            let budgets = members(thinks, ["thinkingBudget", "thinking_budget"]);
+            let budgets = budgets.into_iter().flatten().flatten();
+            self.budgets
+                .extend(budgets.map(|value| Limit::read(value, span(text, value))));
+        }
         let limits = [first, second].into_iter().flatten();
         self.limits
             .extend(limits.map(|value| Limit::read(value, span(text, value))));
@@ -52,12 +63,19 @@ impl Generation {
         self.limits.iter().filter_map(|limit| limit.tokens).max()
     }
 
-    /// The edits after which no answer may be longer than `most`.
-    pub fn lower(&self, body: &[u8], most: u64) -> Vec<Edit> {
-        let edit = |span: Range<usize>, text: String| Edit {
-            span,
-            bytes: text.into_bytes().into(),
-        };
+    /// The edits after which no answer may be longer than `most`, nor this model's thoughts as long: they count within it.
+    pub fn lower(&self, body: &[u8], most: u64, model: &str) -> Vec<Edit> {
+        let mut edits = self.limit(body, most);
+        if !edits.is_empty() {
+            let within = within(most, model);
+            let larger = |budget: &&Limit| budget.tokens.is_some_and(|tokens| tokens > within);
+            let budgets = self.budgets.iter().filter(larger);
+            edits.extend(budgets.map(|budget| edit(budget.span.clone(), within.to_string())));
+        }
+        edits
+    }
+
+    fn limit(&self, body: &[u8], most: u64) -> Vec<Edit> {
         if !self.limits.is_empty() {
             let larger = |limit: &&Limit| limit.tokens.is_none_or(|tokens| tokens > most);
             let edits = self.limits.iter().filter(larger);
@@ -88,6 +106,13 @@ impl Generation {
                 vec![edit(at + 1..at + 1, added)]
             }
         }
+    }
+}
+
+fn edit(span: Range<usize>, text: String) -> Edit {
+    Edit {
+        span,
+        bytes: text.into_bytes().into(),
     }
 }
 
@@ -144,11 +169,34 @@ mod tests {
         ] {
             let found = Generation::read(body.as_bytes());
             assert_eq!(found.tokens(), tokens, "{body}");
-            let mut edits = found.lower(body.as_bytes(), 9);
+            let mut edits = found.lower(body.as_bytes(), 9, "gemini-2.5-pro");
             let bytes = Bytes::copy_from_slice(body.as_bytes());
             assert_eq!(splice(&bytes, &mut edits), lowered.as_bytes(), "{body}");
         }
         let two = Generation::read(br#"{"generationConfig":{"candidateCount":2}}"#);
         assert_eq!(two.candidates, Some(2));
+    }
+
+    /// 2.5 Pro thinks in 128 tokens at least (ai.google.dev/gemini-api/docs/thinking); googleapis/python-genai#811.
+    #[test]
+    fn what_gemini_thinks_in_is_lowered_with_its_limit() {
+        let thinks = |max: u64, budget: i64| {
+            format!(
+                r#"{{"generation_config":{{"thinking_config":{{"thinkingBudget": {budget}}},"maxOutputTokens":{max}}}}}"#
+            )
+        };
+        for (before, most, model, after) in [
+            ((8_000, 2_048), 1_500, "gemini-2.5-pro", (1_500, 1_200)),
+            ((8_000, 2_048), 100, "gemini-2.5-pro", (100, 128)),
+            ((8_000, 2_048), 100, "gemini-2.5-flash", (100, 80)),
+            ((8_000, 50), 100, "gemini-2.5-flash", (100, 50)),
+            ((8_000, -1), 100, "gemini-2.5-flash", (100, -1)),
+            ((90, 2_048), 100, "gemini-2.5-flash", (90, 2_048)),
+        ] {
+            let before = Bytes::from(thinks(before.0, before.1));
+            let mut edits = Generation::read(&before).lower(&before, most, model);
+            let after = thinks(after.0, after.1);
+            assert_eq!(splice(&before, &mut edits), after.as_bytes());
+        }
     }
 }

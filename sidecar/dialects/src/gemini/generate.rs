@@ -38,6 +38,7 @@ mod writer;
 pub(crate) use read_ask::read_ask;
 pub(crate) use read_reply::read_reply;
 pub(crate) use reader::Reader;
+pub(in crate::gemini) use thinking::within;
 pub(crate) use turns_out::NOT_OURS;
 pub(crate) use write_ask::write_ask;
 pub(crate) use write_reply::write_reply;

@@ -175,6 +175,35 @@ fn a_thought_goes_back_to_its_account_alone() {
 }
 
 #[test]
+fn what_was_given_an_id_here_is_of_no_account() {
+    let seal = "0123456789abcdef";
+    let uuid = "5f0c1d2e-0000-4a00-8b00-00000000000f";
+    let given = |items: &str| {
+        let body = Bytes::from(format!(r#"{{"input":[{items}]}}"#));
+        let (edit, removed) = items_for(&body, seal)?;
+        let sent = splice(&body, &mut [edit]);
+        Some((String::from_utf8_lossy(&sent).into_owned(), removed))
+    };
+    let thought = format!(r#"{{"type":"reasoning","id":"rs_{uuid}_0","summary":[]}}"#);
+    let call = format!(r#"{{"id":"fc_{uuid}_12","type":"function_call"}}"#);
+    let sent = r#"{"input":[{"type":"function_call"}]}"#.to_owned();
+    assert_eq!(given(&call), Some((sent.clone(), false)));
+    assert_eq!(given(&format!("{thought},{call}")), Some((sent, true)));
+    let own = format!(r#"{{"id":"rs_{uuid}_0_px{seal}","type":"reasoning"}}"#);
+    let sent = format!(r#"{{"input":[{{"id":"rs_{uuid}_0","type":"reasoning"}}]}}"#);
+    assert_eq!(given(&own), Some((sent, false)), "it has a seal");
+    for other in [
+        format!(r#"{{"id":"fc_{uuid}_","type":"function_call"}}"#),
+        format!(r#"{{"id":"call_{uuid}_0","type":"function_call"}}"#),
+        r#"{"id":7,"type":"function_call"},{"id":"#.to_owned(),
+        r#"{"id":"fc_68af0c5d1e2c8195","type":"function_call"}"#.to_owned(),
+        format!(r#"{{"role":"user","content":"\"id\":\"rs_{uuid}_0\""}}"#),
+    ] {
+        assert_eq!(given(&other), None, "{other}");
+    }
+}
+
+#[test]
 fn the_earlier_answer_is_read_where_its_provider_says_it() {
     for (answer, earlier) in [
         (

@@ -3,6 +3,7 @@
 //! Called with the scan, for the estimate that is reserved, and before each attempt. A limit that was reserved by must
 //! never be left for the provider to interpret: `-1` is no limit at all for some servers.
 
+use crate::anthropic::budget;
 use crate::json;
 use crate::scan::Scan;
 use crate::splice::Edit;
@@ -71,8 +72,16 @@ fn max_completion_tokens(provider: Provider) -> bool {
     )
 }
 
-/// The same for Anthropic's messages, which all have `max_tokens`.
-pub fn limit_messages(scan: &Scan, most: u64) -> Vec<Edit> {
+/// The same for Anthropic's messages, which all have `max_tokens`, and a budget below it where they have one.
+pub fn limit_messages(body: &[u8], scan: &Scan, most: u64) -> Vec<Edit> {
+    let mut edits = limit_tokens(scan, most);
+    if !edits.is_empty() {
+        edits.extend(budget::lowered(body, most));
+    }
+    edits
+}
+
+fn limit_tokens(scan: &Scan, most: u64) -> Vec<Edit> {
     match &scan.limits.max_tokens {
         Some(limit) if !limit.is_null && limit.tokens.is_some_and(|tokens| tokens <= most) => {
             Vec::new()

@@ -18,6 +18,7 @@ mod tools_in;
 mod write_reply;
 mod writer;
 
+pub(crate) use output::is_made;
 pub(crate) use read_ask::read_ask;
 pub(crate) use write_reply::write_reply;
 pub(crate) use writer::Writer;

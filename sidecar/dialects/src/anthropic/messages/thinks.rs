@@ -7,6 +7,7 @@
 //! | none | nothing | `disabled`, where the model can |
 
 use crate::Dialect;
+use crate::anthropic::budget::{self, LEAST};
 use crate::anthropic::claude::Claude;
 use crate::fields::Field;
 use crate::json::pen::Object;
@@ -15,7 +16,6 @@ use crate::translate::{Target, Unsayable};
 
 /// Where neither caller nor plan nor model says one.
 const DEFAULT_OUTPUT: u64 = 4_096;
-const LEAST_BUDGET: u64 = 1_024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -70,7 +70,8 @@ impl Thinks {
             let effort = reasoning.effort.or(reasoning.budget.map(Effort::of_budget));
             thinks.effort = effort.map(|effort| word(effort, claude));
         } else {
-            thinks.by_budget(ask, reasoning, limit)?;
+            let is_own = limit.is_some() && limit == ask.sampling.max_output;
+            thinks.by_budget(ask, reasoning, (limit, is_own))?;
         }
         Ok(thinks)
     }
@@ -79,24 +80,25 @@ impl Thinks {
         &mut self,
         ask: &Ask,
         reasoning: &Reasoning,
-        limit: Option<u64>,
+        (limit, is_own): (Option<u64>, bool),
     ) -> Result<(), Unsayable> {
         let effort = reasoning.effort.unwrap_or(Effort::Medium);
-        let budget = reasoning
-            .budget
-            .unwrap_or(effort.budget())
-            .max(LEAST_BUDGET);
-        if limit.is_some_and(|limit| limit <= LEAST_BUDGET) {
-            let why = format!(
-                "this model thinks in {LEAST_BUDGET} tokens at least, and the limit leaves no more"
-            );
+        let budget = reasoning.budget.unwrap_or(effort.budget()).max(LEAST);
+        if let Some(limit) = limit.filter(|limit| *limit <= LEAST) {
+            let why = match is_own {
+                true => format!(
+                    "this model thinks in {LEAST} tokens at least, and the limit leaves no more"
+                ),
+                // A caller who set none, or a higher one, would seek it in vain.
+                false => budget::no_room(limit, "your plan, or what the model writes at most,"),
+            };
             return Err(Field::Reasoning.unsayable(ask, why));
         }
         if lacks_thoughts(&ask.turns) {
             self.removed_state = true;
             return Ok(());
         }
-        let within = limit.map_or(budget, |limit| budget.min(limit / 5 * 4).max(LEAST_BUDGET));
+        let within = limit.map_or(budget, |limit| budget.min(budget::within(limit)));
         self.max_tokens = limit.unwrap_or(budget.saturating_add(DEFAULT_OUTPUT));
         self.mode = Mode::Budget(within);
         Ok(())

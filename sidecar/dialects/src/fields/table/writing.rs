@@ -105,7 +105,7 @@ pub const WORDS: &[Row] = &[
         generate: r#"{"generationConfig":{"thinkingConfig":{"thinkingLevel":"HIGH"}}}"#,
         to_chat: "`reasoning_effort`, the nearest that the model knows by its name (OpenAI, Azure, xAI, Mistral), `low` to `high` where that says nothing; nothing for models that think as they like (`grok-4`); refused by models that never think, but for Anthropic's effort, which is a wish there; `thinking` and it for DeepSeek; `enable_thinking` and `thinking_budget` for DashScope, whose open models are refused it where no stream is asked for",
         to_messages: "`adaptive` and an effort from Claude 4.6 on; before, a budget: 1,024 low, 4,096 medium, 16,384 high, 32,768 above, at most four fifths of `max_tokens`",
-        to_generate: "`thinkingLevel` or `thinkingBudget`, by the model",
+        to_generate: "`thinkingLevel` or `thinkingBudget`, by the model, the latter at most four fifths of `maxOutputTokens`",
     },
     Row {
         what: "how many tokens to think",

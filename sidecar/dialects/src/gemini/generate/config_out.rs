@@ -79,6 +79,10 @@ pub(super) fn config<'a>(
         let shown = ask.wire == Wire::Messages;
         config.thinking_config = thinking::write(reasoning, family, shown)
             .map_err(|why| Field::Reasoning.unsayable(ask, why))?;
+        if let (Some(thinks), Some(limit)) = (&mut config.thinking_config, config.max_output_tokens)
+        {
+            thinks.lower(limit, target.model);
+        }
     }
     let says_nothing = crate::error::json(&config) == b"{}";
     Ok((!says_nothing).then_some(config))

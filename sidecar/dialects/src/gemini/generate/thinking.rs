@@ -47,6 +47,15 @@ impl Family {
         }
     }
 
+    /// How many tokens it thinks in at least, of those that `thinkingBudget` names: those from 3 on still read it.
+    fn least(self) -> u64 {
+        match self {
+            Family::Budget { least, .. } => least,
+            Family::Thoughtless => 0,
+            Family::Level { .. } => 128,
+        }
+    }
+
     /// Whether calls of tools must carry signatures, results may hold images, and JSON goes together with tools.
     pub(super) fn is_third(self) -> bool {
         matches!(self, Family::Level { .. })
@@ -62,6 +71,20 @@ pub(super) struct ThinkingConfig {
     pub(super) thinking_level: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) include_thoughts: bool,
+}
+
+/// As much of an answer's limit as a model may think in. Thoughts count within it, so one that may think for longer ends by it before it said a
+/// word (`MAX_TOKENS`).
+pub(in crate::gemini) fn within(limit: u64, model: &str) -> u64 {
+    (limit / 5 * 4).max(Family::of(model).least())
+}
+
+impl ThinkingConfig {
+    /// The same where one is written.
+    pub(super) fn lower(&mut self, limit: u64, model: &str) {
+        let most = i64::try_from(within(limit, model)).unwrap_or(i64::MAX);
+        self.thinking_budget = self.thinking_budget.map(|budget| budget.min(most));
+    }
 }
 
 /// What a model is to be told, or why it cannot be. `shown`: whether thoughts are where the caller says nothing of it.

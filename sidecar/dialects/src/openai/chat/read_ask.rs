@@ -1,7 +1,8 @@
 //! A caller's request, read. Called by `translate`; turns are `read_turn`'s.
 //!
 //! Every member of OpenAI's reference has an arm here: a place in `talk`, nothing because it is a hint (it changes cost, speed or
-//! bookkeeping only), or `beyond`. So has what clients send beside it: OpenRouter's `reasoning` and vLLM's `top_k` and `min_p`.
+//! bookkeeping only), or `beyond`. So has what clients send beside it: OpenRouter's `reasoning`, vLLM's `top_k` and `min_p`, and Mistral's
+//! `random_seed`.
 
 use super::read_turn::read_turn;
 use super::reasoning;
@@ -82,6 +83,8 @@ impl Reading {
 pub(crate) fn says_nothing(name: &str, value: Look<'_, '_>) -> Result<bool, AskFault> {
     Ok(match name {
         "store" => value.text() == "false",
+        // Mistral's SDK always says it.
+        "safe_prompt" => value.text() == "false",
         "verbosity" => value.text() == "\"medium\"",
         "modalities" => is_text_alone(value)?,
         "functions" => value.text() == "[]",
@@ -130,7 +133,8 @@ pub(crate) fn sampling(ask: &mut Ask, name: &str, value: Look<'_, '_>) -> Result
         "min_p" => sampling.min_p = value.unless(0.0)?,
         "frequency_penalty" => sampling.frequency_penalty = value.unless(0.0)?,
         "presence_penalty" => sampling.presence_penalty = value.unless(0.0)?,
-        "seed" => sampling.seed = Some(value.integer()?),
+        // The latter is Mistral's.
+        "seed" | "random_seed" => sampling.seed = Some(value.integer()?),
         "n" => sampling.n = Some(value.whole()?).filter(|n| *n != 1),
         "logit_bias" if value.is_object() => {
             let mut any = false;

@@ -1,10 +1,11 @@
 //! A chat that is otherwise passed untouched, as its provider takes it: what it spells otherwise than OpenAI, and answers 400 or 422 to. A call
-//! that falls from OpenAI to Mistral, DeepSeek or DashScope is as its caller wrote it for OpenAI.
+//! that falls from OpenAI to Mistral, DeepSeek or DashScope is as its caller wrote it for OpenAI; one that was written for Mistral falls to OpenAI.
 //!
 //! Called by the sidecar for a body, before a channel is chosen and before it is sent. Must never change what the provider takes as it is, nor
-//! read a body of a provider that takes all of OpenAI's.
+//! read a body of a provider that takes all of OpenAI's where it holds none of Mistral's words.
 
 mod mistral;
+mod openai;
 mod parts;
 mod turns;
 
@@ -25,6 +26,11 @@ pub fn is_strict(provider: Provider) -> bool {
         provider,
         Provider::Mistral | Provider::DeepSeek | Provider::DashScope
     )
+}
+
+/// Whether what a chat says in Mistral's words is said there in OpenAI's, which refuses those: see `Says::has_mistrals_words`.
+pub fn takes_mistrals_words(provider: Provider) -> bool {
+    matches!(provider, Provider::OpenAI | Provider::AzureOpenAI)
 }
 
 /// A body as its provider takes it.
@@ -49,6 +55,7 @@ pub fn suited(body: &[u8], provider: Provider, model: &str) -> Result<Suited, Un
         Provider::Mistral => mistral::suited(text, model, &mut removed_state)?,
         Provider::DeepSeek => deepseek(text, model)?,
         Provider::DashScope => dashscope(text, model)?,
+        provider if takes_mistrals_words(provider) => openai::suited(text),
         _ => None,
     };
     Ok(Suited {

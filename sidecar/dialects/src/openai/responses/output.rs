@@ -234,6 +234,22 @@ pub(super) fn id(prefix: &str, asked: &Asked, index: Option<usize>) -> String {
     }
 }
 
+/// Whether an item's id is one of these: no provider has it, and OpenAI, which writes no second `_`, answers 404 to a thought that it does not
+/// find.
+pub(crate) fn is_made(id: &str) -> bool {
+    let made = ["rs_", "msg_", "fc_"]
+        .into_iter()
+        .find_map(|prefix| id.strip_prefix(prefix)?.rsplit_once('_'));
+    made.is_some_and(|(request, index)| {
+        let is_uuid = request.len() == 36
+            && request.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            });
+        is_uuid && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// An annotation of this API, where a citation has an address. A chat's is nested, Anthropic's says no place.
 pub(super) fn annotation(citation: &Value) -> Option<Value> {
     let inner = citation.get("url_citation").unwrap_or(citation);
