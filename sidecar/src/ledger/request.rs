@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How long a denial answers for the authority, so that returned grants are seen.
 pub(super) const DENIAL_CACHE: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_millis(GRACE_MS);
+/// How long an authority that does not know a key is asked again: it may have begun just now. No longer, because a key that was deleted is
+/// unknown to it a moment before this sidecar is told.
+const ACQUAINTANCE: Duration = Duration::from_millis(500);
 /// Requests a minute above which a key may have leases: every plan below is always exact.
 const LEASED: u32 = 240;
 
@@ -43,6 +46,9 @@ enum Asked {
     Unknown {
         wait: Duration,
     },
+    /// The authority does not know the key, or not that this sidecar speaks for it: one that has just begun, or another's news came first. What
+    /// it would be told if that stays so.
+    Stranger(Reject),
 }
 
 impl Ledger {
@@ -71,32 +77,39 @@ impl Ledger {
         }
         let mut asked = began;
         loop {
-            let wait = match self.ask(caller, plan, asked).await? {
+            let (otherwise, patience) = match self.ask(caller, plan, asked).await? {
                 Asked::Granted(held, quota) => {
                     return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
                 }
-                Asked::Unknown { wait } => wait,
+                Asked::Unknown { wait } => match self.on_share(caller, plan) {
+                    Some(reserved) => return Ok(reserved),
+                    None => (Reject::QuotaUnavailable { retry: wait }, PATIENCE),
+                },
+                Asked::Stranger(reject) => (reject, ACQUAINTANCE),
             };
-            if let Some((remaining, shared)) = self.share(caller, plan) {
-                self.metrics.decided(Decision::WithoutAuthority);
-                let quota = Quota {
-                    limit: plan.requests_per_minute,
-                    remaining,
-                    reset_ms: WINDOW_MS,
-                    tokens,
-                    tokens_left: None,
-                };
-                let mut reservation = self.reservation(None);
-                reservation.shared = Some(shared);
-                return Ok((reservation, quota));
-            }
-            if self.clock.now() + ASK_AGAIN > began + PATIENCE {
+            if self.clock.now() + ASK_AGAIN > began + patience {
                 self.metrics.decided(Decision::Unavailable);
-                return Err(Reject::QuotaUnavailable { retry: wait });
+                return Err(otherwise);
             }
             tokio::time::sleep(ASK_AGAIN).await;
             asked = self.clock.now();
         }
+    }
+
+    /// One of the share, where there is one left.
+    fn on_share(&self, caller: &Caller, plan: &Plan) -> Option<(Reservation, Quota)> {
+        let (remaining, shared) = self.share(caller, plan)?;
+        self.metrics.decided(Decision::WithoutAuthority);
+        let quota = Quota {
+            limit: plan.requests_per_minute,
+            remaining,
+            reset_ms: WINDOW_MS,
+            tokens: plan.tokens_per_minute,
+            tokens_left: None,
+        };
+        let mut reservation = self.reservation(None);
+        reservation.shared = Some(shared);
+        Some((reservation, quota))
     }
 
     /// One that a lease brought.
@@ -187,6 +200,13 @@ impl Ledger {
             Verdict::Refused { code, message } => {
                 self.metrics.decided(Decision::Refused);
                 Err(Reject::Refused(code, message))
+            }
+            // Whoever knows the limit says it with each denial.
+            Verdict::Denied { next_free_ms, by }
+                if grant.limit.is_none() && plan.requests_per_minute.is_some() =>
+            {
+                let wait = Duration::from_millis(next_free_ms);
+                Ok(Asked::Stranger(over(caller, plan, (by, wait))))
             }
             Verdict::Denied { next_free_ms, by } => {
                 self.metrics.decided(Decision::over(by));

@@ -34,8 +34,8 @@ impl Authority for Scripted {
             tokio::time::sleep(delay).await;
             answer.map(|verdict| Grant {
                 key: ask.key,
+                limit: (verdict != STRANGER).then_some(20),
                 verdict,
-                limit: Some(20),
                 remaining: 7,
                 reset_ms: 1,
                 expires_at_ms: None,
@@ -101,6 +101,12 @@ fn granted(token: u64) -> Result<Verdict, Unreachable> {
     })
 }
 
+/// To whom the authority does not know, it says no limit.
+const STRANGER: Verdict = Verdict::Denied {
+    next_free_ms: 1_000,
+    by: Limited::Minute,
+};
+
 /// How often each was decided, of those that were.
 fn decided(ledger: &Ledger) -> Vec<String> {
     let page = ledger.metrics.render(&Store::default(), &ledger.spool, 0);
@@ -122,6 +128,23 @@ fn ledger(authority: &Arc<Scripted>) -> Ledger {
         ),
         Clock::start(),
     )
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_that_does_not_know_the_key_yet_is_asked_again_for_a_while() {
+    let caller = caller(WhenQuotaUnreachable::Share);
+    let asked = |answers| {
+        ledger(&Arc::new(Scripted {
+            answers: Mutex::new(answers),
+            ..Scripted::default()
+        }))
+    };
+    let knows = asked(vec![granted(7), Ok(STRANGER), Ok(STRANGER)]);
+    assert!(knows.reserve(&caller).await.is_ok(), "the third answer");
+    let never = asked((0..100).map(|_| Ok(STRANGER)).collect());
+    let Err(Reject::OverRate { .. }) = never.reserve(&caller).await else {
+        panic!("not told what the authority said")
+    };
 }
 
 #[tokio::test(start_paused = true)]
