@@ -153,6 +153,13 @@ impl Ledger {
             return Ok(Asked::Unknown { wait });
         };
         self.note_round_trip(self.clock.now().saturating_sub(asked));
+        // Whoever knows the limit says it with each denial.
+        if let (Verdict::Denied { next_free_ms, by }, None, Some(_)) =
+            (&grant.verdict, grant.limit, plan.requests_per_minute)
+        {
+            let wait = Duration::from_millis(*next_free_ms);
+            return Ok(Asked::Stranger(over(caller, plan, (*by, wait))));
+        }
         self.memory.expires(name, grant.expires_at_ms);
         self.answered(caller, plan, (grant, asked, generation))
     }
@@ -200,13 +207,6 @@ impl Ledger {
             Verdict::Refused { code, message } => {
                 self.metrics.decided(Decision::Refused);
                 Err(Reject::Refused(code, message))
-            }
-            // Whoever knows the limit says it with each denial.
-            Verdict::Denied { next_free_ms, by }
-                if grant.limit.is_none() && plan.requests_per_minute.is_some() =>
-            {
-                let wait = Duration::from_millis(next_free_ms);
-                Ok(Asked::Stranger(over(caller, plan, (by, wait))))
             }
             Verdict::Denied { next_free_ms, by } => {
                 self.metrics.decided(Decision::over(by));
