@@ -7,6 +7,7 @@ use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use crate::way::Way;
 use bytes::Bytes;
+use http::{HeaderMap, header};
 use purser_config::{Endpoint, Provider};
 use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
@@ -133,6 +134,7 @@ impl Letters {
             now: now_ms / 1000,
             wants_usage: ask.is_some_and(|ask| ask.wants_usage),
             as_array: call.as_array,
+            names_calls: is_mistrals(&call.headers),
             one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
         }
     }
@@ -169,6 +171,13 @@ impl From<Vec<u8>> for Letter {
             removed_state: false,
         }
     }
+}
+
+/// Whether Mistral's own SDK calls, which says so.
+fn is_mistrals(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.contains("mistral"))
 }
 
 /// In which form a caller asks for embeddings.

@@ -82,6 +82,8 @@ pub struct Asked {
     pub as_array: bool,
     /// Whether no more than one call of a tool is wanted; of more the first is given.
     pub one_call: bool,
+    /// Whether each delta of a call needs a name, as Mistral's own SDK does; "" after the first.
+    pub names_calls: bool,
 }
 
 /// Reads a caller's request. `path_model` and `path_stream` are what a Gemini path says.

@@ -28,6 +28,7 @@ fn asked() -> Asked {
         wants_usage: true,
         as_array: false,
         one_call: false,
+        names_calls: false,
     }
 }
 

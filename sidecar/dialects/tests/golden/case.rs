@@ -141,6 +141,7 @@ impl Case {
             now: 1_767_225_600,
             wants_usage: ask.as_ref().is_none_or(|ask| ask.wants_usage),
             as_array: self.note("as_array") == Some("true"),
+            names_calls: self.note("names_calls") == Some("true"),
             one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
         }
     }

@@ -4,7 +4,7 @@
 //! writes them. Must never hold a beginning longer than that event: a caller may show it.
 //!
 //! Nor may it name a call twice, not even by "": some append what comes (openai-python's `accumulate_delta`), others take the last
-//! (langchain-ai/langchain#39335, Wei-Shaw/sub2api#5632). Mistral's own SDK wants a name each time and cannot have it.
+//! (langchain-ai/langchain#39335, Wei-Shaw/sub2api#5632). Mistral's own SDK wants a name each time, and alone gets "".
 
 use super::{Is, Writer};
 use crate::openai::chat::write_reply::google;
@@ -78,11 +78,14 @@ impl Writer {
             return;
         };
         let index = *index;
+        let name = self.asked.names_calls.then_some("");
         self.delta(choice, out, |delta| {
             let mut calls = delta.list("tool_calls");
             let mut call = calls.object();
             call.member("index", &index);
-            call.object("function").member("arguments", text);
+            let mut function = call.object("function");
+            function.some("name", name.as_ref());
+            function.member("arguments", text);
         });
     }
 
@@ -101,11 +104,16 @@ impl Writer {
             opening.signature = Some(signature);
             return;
         }
+        let name = self.asked.names_calls.then_some("");
         self.delta(choice, out, |delta| {
             let mut calls = delta.list("tool_calls");
             let mut call = calls.object();
             call.member("index", &index);
-            call.object("function").member("arguments", "");
+            {
+                let mut function = call.object("function");
+                function.some("name", name.as_ref());
+                function.member("arguments", "");
+            }
             call.member("extra_content", &signature);
         });
     }
