@@ -1,10 +1,12 @@
 //! A node whose agents end and start again while there is no operator: what was admitted comes up, and serves from the Secret.
 
 use super::application::{Application, Line, served};
-use super::installed::installed;
+use super::installed::{MODEL, installed};
 use super::kubectl::{apply, get, kubectl, until};
 use super::machine::{kill, order};
 use super::replaced::operators;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 const HELD: &str = "pod -n restarted held";
@@ -15,11 +17,10 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     let application = Application::alone("restarted", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     hold(&application).await;
-    let secret = |secret: &Value| secret.is_object();
     until(
-        "the configuration's Secret is there",
+        "the configuration's Secret has the key's channel, too",
         "secret -n restarted purser-config",
-        secret,
+        has_the_model,
     )
     .await;
     operators(0).await;
@@ -67,6 +68,13 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     a_killed_sidecar_comes_back(&application).await;
     operators(1).await;
     application.end().await;
+}
+
+/// It is written as soon as there is a key, and again once its channel is there.
+fn has_the_model(secret: &Value) -> bool {
+    let values = secret["data"].as_object().into_iter().flatten();
+    let mut texts = values.filter_map(|(_, value)| STANDARD.decode(value.as_str()?).ok());
+    texts.any(|text| String::from_utf8_lossy(&text).contains(MODEL))
 }
 
 /// A pod that is admitted, and waits.
