@@ -7,6 +7,7 @@ use super::machine::{kill, order};
 use super::replaced::operators;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 const HELD: &str = "pod -n restarted held";
@@ -17,12 +18,8 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     let application = Application::alone("restarted", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     hold(&application).await;
-    until(
-        "the configuration's Secret has the key's channel, too",
-        "secret -n restarted purser-config",
-        has_the_model,
-    )
-    .await;
+    let what = "the configuration's Secret has the key's channel, too";
+    until(what, "secret -n restarted purser-config", has_the_model).await;
     operators(0).await;
     order("restart agents").await;
     let running = application
@@ -41,20 +38,9 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     served(&printed, &running);
     // Now the pod that was admitted before may be scheduled.
     let gates = r#"[{"op": "remove", "path": "/spec/schedulingGates"}]"#;
-    let said = kubectl(
-        &[
-            "patch",
-            "pod",
-            "held",
-            "-n",
-            "restarted",
-            "--type=json",
-            "-p",
-            gates,
-        ],
-        "",
-    )
-    .await;
+    let patch = "patch pod held -n restarted --type=json -p".split(' ');
+    let patch: Vec<&str> = patch.chain([gates]).collect();
+    let said = kubectl(&patch, "").await;
     assert!(said.good, "{}", said.err);
     let called = |printed: &[Line]| printed.len() > 1;
     until("the admitted pod runs", HELD, |pod| {
@@ -70,11 +56,13 @@ async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_a
     application.end().await;
 }
 
-/// It is written as soon as there is a key, and again once its channel is there.
+/// It is written as soon as there is a key, and again once its channel is there; a configuration this small is one part of it.
 fn has_the_model(secret: &Value) -> bool {
-    let values = secret["data"].as_object().into_iter().flatten();
-    let mut texts = values.filter_map(|(_, value)| STANDARD.decode(value.as_str()?).ok());
-    texts.any(|text| String::from_utf8_lossy(&text).contains(MODEL))
+    let unpacked = || {
+        let part = STANDARD.decode(secret["data"]["part-0"].as_str()?).ok()?;
+        std::io::read_to_string(GzDecoder::new(part.as_slice())).ok()
+    };
+    unpacked().is_some_and(|text| text.contains(MODEL))
 }
 
 /// A pod that is admitted, and waits.
