@@ -3,7 +3,7 @@
 //! Called by the sidecar for each channel, once where the path is the same for all its models. Must never let a model's name leave its
 //! segment of the path.
 
-use crate::gemini::path::Verb;
+use crate::gemini::path::{Verb, kind};
 use crate::kept::Stored;
 use crate::openai::endpoint::upstream_path;
 use purser_config::{Endpoint, Provider};
@@ -79,14 +79,10 @@ pub fn listing(provider: Provider, api_version: Option<&str>) -> String {
     }
 }
 
-/// `models/` goes without saying, unless the name says what it is (`tunedModels/…`). A stream is asked for as events.
+/// A stream is asked for as events.
 fn gemini(place: &Place<'_>) -> String {
     let verb = place.verb.unwrap_or(Verb::GenerateContent);
-    let kind = if place.model.contains('/') {
-        ""
-    } else {
-        "models/"
-    };
+    let kind = kind(place.model);
     let model = escaped(place.model, true);
     let query = match verb {
         Verb::StreamGenerateContent => "?alt=sse",

@@ -20,6 +20,7 @@ use crate::provider::Quirks;
 use crate::talk::{Ask, Kind, Piece, Reply};
 use crate::{ErrorBody, Event, Events, Wire};
 use alone::Alone;
+use std::borrow::Cow;
 
 /// What is wrong with a caller's request: 400 `invalid_request_error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,17 +142,12 @@ pub fn read_reply(wire: Wire, body: &[u8]) -> Result<Reply, Unreadable> {
 /// What the caller's API has no place for.
 pub fn write_reply(wire: Wire, reply: &Reply, asked: &Asked) -> Result<Vec<u8>, Unreadable> {
     fault::fits(reply, wire)?;
-    let alone;
-    let reply = if asked.one_call {
-        let choices = reply.choices.iter().map(alone::first_call).collect();
-        alone = Reply {
-            choices,
-            ..reply.clone()
-        };
-        &alone
-    } else {
-        reply
-    };
+    let mut reply = Cow::Borrowed(reply);
+    if asked.one_call {
+        let choices = &mut reply.to_mut().choices;
+        choices.iter_mut().for_each(alone::leave_first_call);
+    }
+    let reply = reply.as_ref();
     Ok(match wire {
         Wire::Chat => chat::write_reply(reply, asked),
         Wire::Completions => completions::write_reply(reply, asked),

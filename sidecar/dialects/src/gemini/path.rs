@@ -54,6 +54,11 @@ impl Verb {
     }
 }
 
+/// What stands before a model's name: `models/` goes without saying, unless the name says what it is (`tunedModels/…`).
+pub(crate) fn kind(model: &str) -> &'static str {
+    if model.contains('/') { "" } else { "models/" }
+}
+
 /// Model and verb of `gemini-2.5-pro:generateContent`, decoded.
 pub(crate) fn named(text: &str) -> Option<Named> {
     let (model, verb) = text.rsplit_once(':')?;

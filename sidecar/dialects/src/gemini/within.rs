@@ -2,6 +2,7 @@
 //! attempt where a provider has another name for it. It must change nothing else.
 
 use super::config::span;
+use super::path::kind;
 use crate::Edit;
 use crate::json::{each_element, members, string, text};
 use serde_json::Value;
@@ -11,8 +12,7 @@ pub fn name_within(body: &[u8], model: &str) -> Vec<Edit> {
     let Ok(text) = text(body) else {
         return Vec::new();
     };
-    let kind = if model.contains('/') { "" } else { "models/" };
-    let name = format!("{kind}{model}");
+    let name = format!("{}{model}", kind(model));
     let mut edits = Vec::new();
     let mut put = |named: Option<&str>| {
         let other = named.filter(|raw| string(Some(raw)).is_some_and(|other| other != name));

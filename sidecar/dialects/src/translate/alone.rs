@@ -6,14 +6,12 @@ use crate::talk::{Block, Choice, Kind, Piece};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Leaves a whole answer's first call.
-pub(super) fn first_call(choice: &Choice) -> Choice {
+pub(super) fn leave_first_call(choice: &mut Choice) {
     let mut called = false;
-    let mut choice = choice.clone();
     choice.blocks.retain(|block| {
         let is_call = matches!(block, Block::ToolCall { .. });
         !(is_call && std::mem::replace(&mut called, true))
     });
-    choice
 }
 
 /// The same of a stream.

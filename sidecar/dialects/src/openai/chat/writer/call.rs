@@ -78,14 +78,28 @@ impl Writer {
             return;
         };
         let index = *index;
+        self.goes_on((choice, index), text, None, out);
+    }
+
+    /// More of a call whose beginning was told.
+    fn goes_on(
+        &mut self,
+        (choice, index): (u32, u32),
+        arguments: &str,
+        signature: Option<&Value>,
+        out: &mut Vec<u8>,
+    ) {
         let name = self.asked.names_calls.then_some("");
         self.delta(choice, out, |delta| {
             let mut calls = delta.list("tool_calls");
             let mut call = calls.object();
             call.member("index", &index);
-            let mut function = call.object("function");
-            function.some("name", name.as_ref());
-            function.member("arguments", text);
+            {
+                let mut function = call.object("function");
+                function.some("name", name.as_ref());
+                function.member("arguments", arguments);
+            }
+            call.some("extra_content", signature);
         });
     }
 
@@ -104,18 +118,7 @@ impl Writer {
             opening.signature = Some(signature);
             return;
         }
-        let name = self.asked.names_calls.then_some("");
-        self.delta(choice, out, |delta| {
-            let mut calls = delta.list("tool_calls");
-            let mut call = calls.object();
-            call.member("index", &index);
-            {
-                let mut function = call.object("function");
-                function.some("name", name.as_ref());
-                function.member("arguments", "");
-            }
-            call.member("extra_content", &signature);
-        });
+        self.goes_on((choice, index), "", Some(&signature), out);
     }
 }
 
