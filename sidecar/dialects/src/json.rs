@@ -12,10 +12,17 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// A body's text. Most are sound, which vectors tell eight times as fast; of others the error says where.
 pub(crate) fn text(body: &[u8]) -> Result<&str, std::str::Utf8Error> {
     simdutf8::basic::from_utf8(body).or_else(|_| std::str::from_utf8(body))
+}
+
+/// Where a value stands in the text that it is borrowed from: the distance of their addresses.
+pub(crate) fn span(text: &str, value: &str) -> Range<usize> {
+    let start = (value.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    start..start + value.len()
 }
 
 /// The members of those names, if `text` is an object. `null` counts as absent; the last of equal names wins.

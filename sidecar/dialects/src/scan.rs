@@ -308,7 +308,7 @@ impl<'a> Top<'a> {
 
     fn take(&mut self, read: Option<Read>, raw: &'a str) -> Result<(), ScanFault> {
         let Some(read) = read else { return Ok(()) };
-        let span = self.span(raw);
+        let span = crate::json::span(self.text, raw);
         let scan = &mut self.scan;
         match read {
             Read::Model => scan.model = Some(model(raw, span)?),
@@ -330,12 +330,6 @@ impl<'a> Top<'a> {
             Read::ToolChoice => scan.says.mistral |= raw == "\"any\"",
         }
         Ok(())
-    }
-
-    /// The value is borrowed from the body, so the distance of their addresses is its place.
-    fn span(&self, value: &str) -> Range<usize> {
-        let start = (value.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        start..start + value.len()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How many of an answer's tokens Anthropic's model may think in. They count within `max_tokens`, and a request is answered 400 whose budget is
 //! not below it: whoever lowers the one must lower the other. Called by the writer of requests, and for those that pass untouched.
 
-use crate::json::{members, number};
+use crate::json::{members, number, span};
 use crate::scan::Scan;
 use crate::splice::Edit;
 use crate::translate::Unsayable;
@@ -25,9 +25,8 @@ pub(crate) fn no_room(limit: u64, whose: &str) -> String {
 pub(crate) fn lowered(body: &[u8], most: u64) -> Option<Edit> {
     let (text, budget) = budget(body)?;
     let is_lower = number(Some(budget)).is_some_and(|tokens| tokens <= within(most));
-    let start = (budget.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     (!is_lower).then(|| Edit {
-        span: start..start + budget.len(),
+        span: span(text, budget),
         bytes: within(most).to_string().into_bytes().into(),
     })
 }

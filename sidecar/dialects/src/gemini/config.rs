@@ -3,7 +3,7 @@
 //! Called with the scan of a body that is one JSON object. Must never touch any other member.
 
 use super::generate::within;
-use crate::json::{members, number};
+use crate::json::{members, number, span};
 use crate::openai::output_limit::Limit;
 use crate::splice::Edit;
 use std::ops::Range;
@@ -114,12 +114,6 @@ fn edit(span: Range<usize>, text: String) -> Edit {
         span,
         bytes: text.into_bytes().into(),
     }
-}
-
-/// The value is borrowed from the body, so the distance of their addresses is its place.
-pub(super) fn span(text: &str, value: &str) -> Range<usize> {
-    let start = (value.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    start..start + value.len()
 }
 
 #[cfg(test)]

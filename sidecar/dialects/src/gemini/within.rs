@@ -1,10 +1,9 @@
 //! The model's name within a body of Gemini's API: beside what it is to embed or to count, which the path names too. Called before each
 //! attempt where a provider has another name for it. It must change nothing else.
 
-use super::config::span;
 use super::path::kind;
 use crate::Edit;
-use crate::json::{each_element, members, string, text};
+use crate::json::{each_element, members, span, string, text};
 use serde_json::Value;
 
 /// The edits after which a body names this model wherever it names one; none where it is no such body.
