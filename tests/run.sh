@@ -19,6 +19,8 @@ mode=${1:-default}
 passed=0 failed=0
 job='' cluster='' node='' run='' finished=''
 declare -A lanes=()
+# The suites that `cargo test --workspace` leaves to the lanes, and clippy's --all-targets with it.
+beside=(--test kill --test kubernetes --test scale --test sdk --test node)
 
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
 
@@ -88,6 +90,11 @@ end_stragglers() {
     ps -eo pgid=,pid=,args= | awk -v group="$job" '$1 == group' >&2
     end_group "$job"
     return 1
+}
+
+lint() {
+    check "lints" cargo clippy --workspace --all-targets -- -D warnings
+    check "lints of the lanes' tests" cargo clippy --workspace "${beside[@]}" -- -D warnings
 }
 
 check() {
@@ -303,7 +310,7 @@ main() {
         export PURSER_TEST_FIGURES="$root/tests/figures" PURSER_SIM_SEEDS=${PURSER_SIM_SEEDS:-10000}
         run_tests "simulation, $PURSER_SIM_SEEDS seeds" --release --package purser-tests --test sim
     elif [[ $mode == quick ]]; then
-        check "lints" cargo clippy --workspace --all-targets -- -D warnings
+        lint
         run_tests "unit and golden tests" --workspace --exclude purser-tests
         run_tests "house tests" --package purser-tests --lib --test house
     elif [[ $mode == node ]]; then
@@ -312,9 +319,9 @@ main() {
     else
         prepare_tools
         prepare
-        check "lints" cargo clippy --workspace --all-targets -- -D warnings
+        lint
         must "test programs" cargo test --workspace --no-run
-        must "test programs of the lanes" cargo test --workspace --test kill --test kubernetes --test scale --test sdk --test node --no-run
+        must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
         if prepare_node; then
             begin_lane node tests/run.sh node
         fi

@@ -1,6 +1,7 @@
 //! Health and metrics on their own port, without TLS: `/healthz` (the process answers), `/readyz` (it leads and has
 //! published; and what its stores or definitions suffer from), `/metrics`. Says nothing about any object.
 
+use crate::accept;
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 const MOST_CONNECTIONS: usize = 64;
 
@@ -116,28 +117,19 @@ impl Ready {
 
 /// Answers until the process ends.
 pub(crate) async fn run(listener: TcpListener, metrics: Arc<Metrics>, ready: Ready) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        let Ok((socket, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let (metrics, ready) = (Arc::clone(&metrics), ready.clone());
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let response = answer(request.method(), request.uri().path(), &metrics, &ready);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(30));
-            let _ = http.serve_connection(TokioIo::new(socket), service).await;
-            drop(place);
-        });
-    }
+    let serve = |socket| serve(socket, Arc::clone(&metrics), ready.clone());
+    accept::connections(listener, MOST_CONNECTIONS, serve).await;
+}
+
+async fn serve(socket: TcpStream, metrics: Arc<Metrics>, ready: Ready) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = answer(request.method(), request.uri().path(), &metrics, &ready);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30));
+    let _ = http.serve_connection(TokioIo::new(socket), service).await;
 }
 
 fn answer(method: &Method, path: &str, metrics: &Metrics, ready: &Ready) -> Response<Full<Bytes>> {

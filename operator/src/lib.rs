@@ -26,6 +26,7 @@
 //! Invariant: level, not edge: nothing decides by what changed, only by what is.
 //! Invariant: publishing waits for no write to the API server.
 
+mod accept;
 mod admin;
 mod apply;
 mod args;

@@ -36,6 +36,7 @@ pub(crate) use scope::Scopes;
 pub(crate) use scope::{Scope, hex};
 pub(crate) use token::{Caller, Reviewer};
 
+use crate::accept;
 use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::gateway::SharedGateway;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 const MOST_CONNECTIONS: usize = 8_192;
@@ -90,30 +91,11 @@ impl Server {
             .with_cert_resolver(certificates);
         tls.alpn_protocols = vec![b"h2".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
-            let socket = match listener.accept().await {
-                Ok((socket, _)) => socket,
-                Err(error) => {
-                    // Out of file descriptors, mostly: a pause frees some, a loop without it frees none.
-                    tracing::warn!(error = %error, "accepting a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let (server, acceptor) = (Arc::clone(&self), acceptor.clone());
-            tokio::spawn(async move {
-                server.connection(socket, acceptor).await;
-                drop(place);
-            });
-        }
+        let serve = |socket| Arc::clone(&self).connection(socket, acceptor.clone());
+        accept::connections(listener, MOST_CONNECTIONS, serve).await;
     }
 
     async fn connection(self: Arc<Self>, socket: TcpStream, acceptor: TlsAcceptor) {
-        let _ = socket.set_nodelay(true);
         let tls = match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
             Ok(Ok(tls)) => tls,
             Ok(Err(_)) | Err(_) => return self.metrics.refuse_stream("tls"),

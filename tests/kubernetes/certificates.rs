@@ -53,6 +53,31 @@ async fn presented(tls: &TlsConnector, address: SocketAddr) -> CertificateDer<'s
     session.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
+/// Every certificate that each door presents for so long, and how often it was looked at.
+async fn watched(
+    tls: &TlsConnector,
+    doors: [SocketAddr; 2],
+    long: Duration,
+) -> ([BTreeSet<Vec<u8>>; 2], usize) {
+    let mut seen = doors.map(|_| BTreeSet::new());
+    let (begun, mut looks) = (Instant::now(), 0);
+    while begun.elapsed() < long {
+        for (door, seen) in doors.into_iter().zip(&mut seen) {
+            seen.insert(presented(tls, door).await.to_vec());
+            looks += 1;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    (seen, looks)
+}
+
+/// Whether the CA was never replaced.
+async fn has_one_ca(cluster: &Cluster) -> bool {
+    let secret = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");
+    let kept = cluster.get(&secret).await["data"].clone();
+    kept["next.crt"].is_null() && kept["previous.crt"].is_null()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_fails() {
     let life = life();
@@ -76,16 +101,8 @@ async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_
     let pressure = press(&[sidecars[0].address], &caller);
 
     let tls = published(&world.cluster).await;
-    let doors = [world.stream, installed.webhook()];
-    let mut seen = doors.map(|_| BTreeSet::new());
-    let (begun, mut looks) = (Instant::now(), 0);
-    while begun.elapsed() < life * LIVES {
-        for (door, seen) in doors.into_iter().zip(&mut seen) {
-            seen.insert(presented(&tls, door).await.to_vec());
-            looks += 1;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    let (begun, doors) = (Instant::now(), [world.stream, installed.webhook()]);
+    let (seen, looks) = watched(&tls, doors, life * LIVES).await;
     let mut late = place.sidecar("late", &[]).await;
     late.until_connected().await;
     let outcomes = pressure.end().await;
@@ -104,12 +121,7 @@ async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_
             seen.len()
         );
     }
-    let secret = format!("/api/v1/namespaces/{NAMESPACE}/secrets/purser-ca");
-    let kept = world.cluster.get(&secret).await["data"].clone();
-    assert!(
-        kept["next.crt"].is_null() && kept["previous.crt"].is_null(),
-        "one CA all along"
-    );
+    assert!(has_one_ca(&world.cluster).await, "one CA all along");
     figure(&format!(
         "certificates of {} s for {} s: {} calls of a strict plan and {looks} handshakes, none failed; {} certificates seen",
         life.as_secs(),

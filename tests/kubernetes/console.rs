@@ -99,6 +99,16 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
         refused.status == 422 && refused.message().contains("requestsPerMinute"),
         "{refused:?}"
     );
+    let asked = |method| scene.ask(method, "/api/token/shop%2Fci", None).status;
+    assert_eq!((asked("DELETE"), asked("GET")), (200, 404));
+    let deeds = scene.ask("GET", "/api/audit/", None).data();
+    assert_eq!(deeds["items"][0]["what"], "delete key");
+}
+
+#[tokio::test]
+async fn a_channels_credential_is_a_secret_that_the_channel_owns_and_nobody_elses_is_touched() {
+    let scene = Scene::set().await;
+    let cluster = &scene.world.cluster;
     let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
         "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
     let made = scene.ask("POST", "/api/channel/", Some(channel));
@@ -130,10 +140,6 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
     assert_eq!(refused.status, 409, "{refused:?}");
     let secret = cluster.get(path).await;
     assert_eq!(decoded(&secret["data"]["apiKey"]), b"sk-theirs");
-    let asked = |method| scene.ask(method, "/api/token/shop%2Fci", None).status;
-    assert_eq!((asked("DELETE"), asked("GET")), (200, 404));
-    let deeds = scene.ask("GET", "/api/audit/", None).data();
-    assert_eq!(deeds["items"][0]["what"], "delete key");
 }
 
 /// A ServiceAccount in `shop` that may do this with its keys; its token.

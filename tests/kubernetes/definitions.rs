@@ -47,6 +47,32 @@ async fn key_of_a_plan(world: &Arc<World>, name: &str) -> Place {
     place
 }
 
+/// A channel that has a field of a later version, and its provider.
+async fn channel_of_tomorrow(place: &Place) -> Provider {
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let spec = format!(
+        "provider: OpenAICompatible, baseURL: \"{}\", models: [{{name: m}}], tomorrow: soon",
+        provider.url()
+    );
+    let channel = place.object("ProviderChannel", "live", &spec);
+    place.apply(&[channel]).await;
+    provider
+}
+
+/// Whether what the older definitions lack is said, and how to mend it.
+fn says_what_lacks(page: &str) -> bool {
+    page.starts_with("ok\n")
+        && page.contains("definitions: apikeys.purser.dev has no status.requestsUsed; plans.purser.dev has no spec.maxOutputTokens; ")
+        && page.contains("`kubectl apply --server-side -f crds/`")
+}
+
+/// A plan that needs the definition of this version.
+fn newer_plan(place: &Place) -> String {
+    let spec = json!({"models": {"allow": ["m"]}, "maxOutputTokens": 7});
+    json!({"apiVersion": "purser.dev/v1alpha1", "kind": "Plan", "metadata": {"name": place.wide("newer")}, "spec": spec})
+        .to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_with_older_definitions_serves_and_says_what_they_lack_until_they_are_mended() {
     let older = [
@@ -57,23 +83,12 @@ async fn an_operator_with_older_definitions_serves_and_says_what_they_lack_until
     let world = World::own_with(&older, &["--usage-status-every=1s"]).await;
     let cluster = &world.cluster;
     let place = key_of_a_plan(&world, "older").await;
-    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
-    let spec = format!(
-        "provider: OpenAICompatible, baseURL: \"{}\", models: [{{name: m}}], tomorrow: soon",
-        provider.url()
-    );
-    let channel = place.object("ProviderChannel", "live", &spec);
-    place.apply(&[channel]).await;
+    let _provider = channel_of_tomorrow(&place).await;
     let sidecars = place.sidecars(1).await;
     let judged = sidecars[0].judged("m", &place.value("one")).await;
     assert_eq!(judged, (200, String::new()), "it serves");
 
-    let says = |page: &str| {
-        page.starts_with("ok\n")
-            && page.contains("definitions: apikeys.purser.dev has no status.requestsUsed; plans.purser.dev has no spec.maxOutputTokens; ")
-            && page.contains("`kubectl apply --server-side -f crds/`")
-    };
-    until_ready_says(&world, says).await;
+    until_ready_says(&world, says_what_lacks).await;
     assert!(
         world
             .log()
@@ -88,11 +103,8 @@ async fn an_operator_with_older_definitions_serves_and_says_what_they_lack_until
         .await;
     assert_eq!(key["status"]["requestsUsed"], Value::Null);
     assert_eq!(condition(&key, "Programmed"), "True", "{key:#}");
-    let newer = json!({"apiVersion": "purser.dev/v1alpha1", "kind": "Plan", "metadata": {"name": place.wide("newer")},
-        "spec": {"models": {"allow": ["m"]}, "maxOutputTokens": 7}});
-    let said = cluster
-        .kubectl(&["apply", "-f", "-"], &newer.to_string())
-        .await;
+    let newer = newer_plan(&place);
+    let said = cluster.kubectl(&["apply", "-f", "-"], &newer).await;
     assert!(
         !said.good && said.err.contains("unknown field \"spec.maxOutputTokens\""),
         "{said:?}"
@@ -104,7 +116,7 @@ async fn an_operator_with_older_definitions_serves_and_says_what_they_lack_until
     cluster
         .until("what was missing is written", &path, counted)
         .await;
-    cluster.apply(&newer.to_string()).await;
+    cluster.apply(&newer).await;
     let failed = world
         .log()
         .lines()

@@ -1,6 +1,7 @@
 //! The webhook's listener: TLS and HTTP/1.1, `POST /inject` and `POST /warn`. `lead` starts it; the API server calls it for each pod that
 //! may want a sidecar, and creates none without an answer; and for each of our objects, which it stores with or without one.
 
+use crate::accept;
 use crate::inject;
 use crate::metrics::Metrics;
 use crate::warn::Warnings;
@@ -14,7 +15,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 const MOST_CONNECTIONS: usize = 256;
@@ -45,21 +45,8 @@ impl Server {
             .with_cert_resolver(certificates);
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
-            let Ok((socket, _)) = listener.accept().await else {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let (server, acceptor) = (Arc::clone(&self), acceptor.clone());
-            tokio::spawn(async move {
-                server.connection(socket, acceptor).await;
-                drop(place);
-            });
-        }
+        let serve = |socket| Arc::clone(&self).connection(socket, acceptor.clone());
+        accept::connections(listener, MOST_CONNECTIONS, serve).await;
     }
 
     async fn connection(self: Arc<Self>, socket: TcpStream, acceptor: TlsAcceptor) {
