@@ -5,6 +5,7 @@ mod beside;
 mod empty;
 mod failing;
 mod limits;
+mod pictures;
 mod refusing;
 mod speech;
 mod untouched;

@@ -7,6 +7,7 @@
 mod alike;
 mod array;
 mod gate;
+mod lines;
 mod screen;
 mod tail;
 mod usage_filter;
@@ -19,6 +20,7 @@ pub use tail::Tail;
 pub use usage_filter::{MAX_HELD, UsageFilter};
 
 use crate::Dialect;
+use lines::Lines;
 
 /// A comment, which every client skips and every proxy counts as life.
 pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
@@ -32,7 +34,8 @@ pub fn keep_alive(dialect: Dialect) -> &'static [u8] {
         Dialect::Gemini => b"\n\n",
     }
 }
-/// The longest line, and the longest event, that is read. 1 MiB.
+
+/// The longest line, and the longest event, that is judged. 1 MiB, and most of a picture within it does not count.
 pub const MAX_LINE: usize = 1 << 20;
 
 /// One event with data.
@@ -44,24 +47,51 @@ pub struct Event {
     pub data: Vec<u8>,
 }
 
-/// A line or an event is longer than [`MAX_LINE`]. Nothing more is read of such a stream.
+/// A line or an event is longer than is read. Nothing more is read of such a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event of the stream is longer than {MAX_LINE} bytes")]
+#[error("an event of the stream is longer than is read")]
 pub struct TooLong;
 
 /// Splits a stream into events by the rules of the HTML standard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Events {
     lines: Lines,
+    most: usize,
     name: String,
     data: Option<Vec<u8>>,
     too_long: bool,
 }
 
+impl Default for Events {
+    fn default() -> Events {
+        Events::new()
+    }
+}
+
 impl Events {
     /// Before the first byte.
     pub fn new() -> Events {
-        Events::default()
+        Events::up_to(MAX_LINE)
+    }
+
+    /// The same, of events up to so many bytes.
+    pub(crate) fn up_to(most: usize) -> Events {
+        Events::of(Lines::up_to(most), most)
+    }
+
+    /// The same, without most of the pictures in them.
+    fn abridged() -> Events {
+        Events::of(Lines::abridged(), MAX_LINE)
+    }
+
+    fn of(lines: Lines, most: usize) -> Events {
+        Events {
+            lines,
+            most,
+            name: String::new(),
+            data: None,
+            too_long: false,
+        }
     }
 
     /// The events that `chunk` completes. [`TooLong`] is the last that is ever returned.
@@ -69,6 +99,7 @@ impl Events {
         let mut found = Vec::new();
         let Events {
             lines,
+            most,
             name,
             data,
             too_long,
@@ -78,7 +109,7 @@ impl Events {
         }
         lines.push(chunk, |line, _| {
             if !*too_long {
-                match read_line(line, name, data) {
+                match read_line((line, *most), name, data) {
                     Ok(event) => found.extend(event.map(Ok)),
                     Err(error) => {
                         *too_long = true;
@@ -94,6 +125,11 @@ impl Events {
         found
     }
 
+    /// Bytes of the line that has begun.
+    fn open(&self) -> usize {
+        self.lines.length()
+    }
+
     /// The event that the end of the stream completes. The standard would drop it; providers leave off the last
     /// line feed and mean it.
     pub fn finish(&mut self) -> Option<Event> {
@@ -101,18 +137,18 @@ impl Events {
         if self.too_long {
             return None;
         }
-        let _ = read_line(&rest, &mut self.name, &mut self.data).ok()?;
-        read_line(b"", &mut self.name, &mut self.data).ok()?
+        let _ = read_line((&rest, self.most), &mut self.name, &mut self.data).ok()?;
+        read_line((b"", self.most), &mut self.name, &mut self.data).ok()?
     }
 }
 
-/// One line without its end. An empty one completes the event, if it has data.
+/// One line without its end, and how long it may be. An empty one completes the event, if it has data.
 fn read_line(
-    line: &[u8],
+    (line, most): (&[u8], usize),
     name: &mut String,
     data: &mut Option<Vec<u8>>,
 ) -> Result<Option<Event>, TooLong> {
-    if line.len() > MAX_LINE {
+    if line.len() > most {
         return Err(TooLong);
     }
     if line.is_empty() {
@@ -122,7 +158,7 @@ fn read_line(
     match field(line) {
         (b"event", value) => *name = String::from_utf8_lossy(value).into_owned(),
         (b"data", value) => {
-            if data.as_ref().map_or(0, Vec::len) + value.len() > MAX_LINE {
+            if data.as_ref().map_or(0, Vec::len) + value.len() > most {
                 return Err(TooLong);
             }
             match data {
@@ -149,95 +185,5 @@ fn field(line: &[u8]) -> (&[u8], &[u8]) {
             )
         }
         None => (line, b""),
-    }
-}
-
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Splits a stream into lines: LF, CR LF or CR. Keeps at most one byte more than [`MAX_LINE`] of a line.
-#[derive(Debug, Default)]
-struct Lines {
-    partial: Vec<u8>,
-    /// How much of a byte order mark has come; all of it when it is no longer looked for.
-    mark: usize,
-    after_cr: bool,
-}
-
-impl Lines {
-    /// Gives each line that ends in the chunk, and how much of the chunk follows it.
-    fn push(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8], usize)) {
-        if self.mark < MARK.len() {
-            chunk = self.without_mark(chunk);
-        }
-        if self.after_cr && !chunk.is_empty() {
-            self.after_cr = false;
-            chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
-        }
-        while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
-            let (line, rest) = chunk.split_at(end);
-            chunk = match rest {
-                [b'\r', b'\n', rest @ ..] => rest,
-                [b'\r'] => {
-                    self.after_cr = true;
-                    &[]
-                }
-                [_, rest @ ..] => rest,
-                [] => &[],
-            };
-            self.line(line, |line| each(line, chunk.len()));
-        }
-        self.keep(chunk);
-    }
-
-    fn line(&mut self, line: &[u8], mut each: impl FnMut(&[u8])) {
-        if self.partial.is_empty() {
-            return each(line);
-        }
-        self.keep(line);
-        each(&self.take());
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = (MAX_LINE + 1)
-            .saturating_sub(self.partial.len())
-            .min(bytes.len());
-        self.partial
-            .extend_from_slice(bytes.get(..room).unwrap_or_default());
-    }
-
-    /// What has come of a line that is not finished.
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.partial)
-    }
-
-    /// The byte order mark that may begin a stream is not part of it.
-    fn without_mark<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        let expected = MARK.get(self.mark..).unwrap_or_default();
-        let same = expected
-            .iter()
-            .zip(chunk)
-            .take_while(|(expected, byte)| expected == byte)
-            .count();
-        let rest = chunk.get(same..).unwrap_or_default();
-        if !rest.is_empty() && same < expected.len() {
-            self.keep(MARK.get(..self.mark + same).unwrap_or_default());
-            self.mark = MARK.len();
-        } else {
-            self.mark += same;
-        }
-        rest
-    }
-
-    fn is_too_long(&self) -> bool {
-        self.partial.len() > MAX_LINE
-    }
-
-    /// Whether the next byte begins a line, whatever it is.
-    fn is_between(&self) -> bool {
-        self.partial.is_empty() && !self.after_cr && self.mark == MARK.len()
-    }
-
-    fn is_within_line(&self) -> bool {
-        !self.partial.is_empty() || (1..MARK.len()).contains(&self.mark)
     }
 }

@@ -18,7 +18,7 @@ use crate::gemini::generate;
 use crate::openai::{chat, completions, responses};
 use crate::provider::Quirks;
 use crate::talk::{Ask, Kind, Piece, Reply};
-use crate::{ErrorBody, Event, Events, Wire};
+use crate::{ErrorBody, Event, Events, TooLong, Wire};
 use alone::Alone;
 use std::borrow::Cow;
 
@@ -175,6 +175,8 @@ pub struct Interpreter {
 /// The most that a writer keeps of one stream, 4 MiB of content, ten times what any model writes: a stream without end must not take memory
 /// without end.
 const MOST_KEPT: usize = 4 << 20;
+/// The longest event that is translated, 16 MiB, as long as a whole answer that is: one may hold a picture.
+pub const LONGEST_EVENT: usize = 16 << 20;
 
 #[derive(Debug)]
 enum Reader {
@@ -211,7 +213,7 @@ impl Interpreter {
             Wire::Generate => Writer::Generate(generate::Writer::new(asked)),
         };
         Interpreter {
-            events: Events::new(),
+            events: Events::up_to(LONGEST_EVENT),
             reader,
             writer,
             pieces: Vec::new(),
@@ -224,9 +226,11 @@ impl Interpreter {
     /// What the caller gets for the provider's next bytes; empty: nothing yet.
     pub fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        // What is too long ended the stream at the gate or at the tail, which see the same bytes.
-        for event in self.events.push(chunk).into_iter().flatten() {
-            self.read(&event);
+        for event in self.events.push(chunk) {
+            match event {
+                Ok(event) => self.read(&event),
+                Err(TooLong) => self.pieces.push(event_too_long()),
+            }
             self.write(&mut out);
         }
         out
@@ -335,13 +339,17 @@ fn kept(writer: &Writer, piece: &Piece) -> usize {
 }
 
 fn too_long() -> Piece {
-    Piece::Error {
-        status: Some(502),
-        code: Some("bad_upstream_response".into()),
-        kind: Some("server_error".into()),
-        message: format!(
-            "The answer is longer than the {} MiB that can be said again at its end.",
-            MOST_KEPT >> 20
-        ),
-    }
+    let most = MOST_KEPT >> 20;
+    Unreadable(format!(
+        "it is longer than the {most} MiB that can be said again at its end"
+    ))
+    .into()
+}
+
+fn event_too_long() -> Piece {
+    let most = LONGEST_EVENT >> 20;
+    Unreadable(format!(
+        "an event of it is longer than the {most} MiB that can be translated"
+    ))
+    .into()
 }

@@ -12,7 +12,7 @@ use crate::relay::Through;
 use crate::way::Way;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use purser_dialects::translate::{Interpreter, Unfit};
+use purser_dialects::translate::{Interpreter, LONGEST_EVENT, Unfit};
 use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{Array, Dialect, End, Gate, UsageFilter, Verdict};
 
@@ -39,12 +39,7 @@ pub(super) async fn read(
             },
             Err(outcome) => return Attempted::failed(outcome),
         };
-        match verdict {
-            Verdict::Pending if size > HOLD => {
-                return Attempted::failed(Outcome::Suspicious(
-                    "a stream of more than 1 MiB without content".into(),
-                ));
-            }
+        match bounded(verdict, (&gate, size), sent.way) {
             Verdict::Pending => {}
             Verdict::Content => {
                 if let Some(fault) = fault(sent.way, &held) {
@@ -67,6 +62,20 @@ pub(super) async fn read(
             }
             other => return refused(other),
         }
+    }
+}
+
+/// The verdict over so many bytes, of which no more may be held. An event that is longer than any error is a picture, and content: who relays
+/// it need not wait for its end, who translates it must.
+fn bounded(verdict: Verdict, (gate, size): (&Gate, usize), way: Way) -> Verdict {
+    if size <= HOLD || !matches!(verdict, Verdict::Pending | Verdict::TooLong) {
+        return verdict;
+    }
+    let is_translated = matches!(way, Way::Translated { .. });
+    match (gate.is_within_picture(), is_translated) {
+        (true, false) => Verdict::Content,
+        (true, true) if size <= LONGEST_EVENT => verdict,
+        _ => Verdict::TooLong,
     }
 }
 
@@ -105,7 +114,9 @@ fn refused(verdict: Verdict) -> Attempted {
     } = verdict
     else {
         return Attempted::failed(match verdict {
-            Verdict::TooLong => Outcome::Suspicious("an event longer than 1 MiB".into()),
+            Verdict::TooLong => {
+                Outcome::Suspicious("a stream of more than 1 MiB without content".into())
+            }
             _ => Outcome::Unusable("a stream that ended without content".into()),
         });
     };

@@ -65,6 +65,9 @@ impl Default for Gate {
     }
 }
 
+/// No honest error, and no announcement of an answer, is longer: 512 KiB.
+const LONGEST_ERROR: usize = 512 << 10;
+
 impl Gate {
     /// Before the first byte of a stream of OpenAI's.
     pub fn new() -> Gate {
@@ -75,7 +78,7 @@ impl Gate {
     pub fn of(dialect: Dialect) -> Gate {
         Gate {
             dialect,
-            events: Events::new(),
+            events: Events::abridged(),
             verdict: Verdict::Pending,
             any: false,
             reported: false,
@@ -94,6 +97,11 @@ impl Gate {
             }
         }
         self.verdict.clone()
+    }
+
+    /// Whether the event that has begun is longer than any error: content, as soon as it is whole.
+    pub fn is_within_picture(&self) -> bool {
+        self.verdict == Verdict::TooLong || self.events.open() > LONGEST_ERROR
     }
 
     /// The stream's bytes have ended.

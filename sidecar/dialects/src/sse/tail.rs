@@ -4,8 +4,9 @@
 //! Events are read line by line; JSON that is spread over several `data:` lines is passed on but not understood.
 
 use super::alike::Alike;
+use super::lines::Lines;
 use super::screen::{Look, look};
-use super::{Lines, MAX_LINE, field};
+use super::{MAX_LINE, field};
 use crate::estimate::Written;
 use crate::json::{any_element, is_empty, members, string};
 use crate::usage::{Parts, gemini};
@@ -14,7 +15,7 @@ use aho_corasick::packed::Searcher;
 use std::sync::LazyLock;
 
 /// The watcher of one stream, in any API and of any endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tail {
     lines: Lines,
     seen: Seen,
@@ -69,9 +70,8 @@ impl Name {
     fn of(name: &str) -> Name {
         match name {
             "response.completed" | "response.incomplete" | "response.cancelled" => Name::Last,
-            "transcript.text.done" | "speech.audio.done" | "image_generation.completed" => {
-                Name::Last
-            }
+            "transcript.text.done" | "speech.audio.done" => Name::Last,
+            "image_generation.completed" | "image_edit.completed" => Name::Last,
             // Anthropic's.
             "message_stop" => Name::Last,
             "response.failed" => Name::Failed,
@@ -81,10 +81,22 @@ impl Name {
     }
 }
 
+impl Default for Tail {
+    fn default() -> Tail {
+        Tail::new()
+    }
+}
+
 impl Tail {
     /// Before the first byte of a stream of OpenAI's: feed it the bytes that the gate has seen as well.
     pub fn new() -> Tail {
-        Tail::default()
+        Tail {
+            lines: Lines::abridged(),
+            seen: Seen::default(),
+            alike: Alike::default(),
+            open: 0,
+            cut: false,
+        }
     }
 
     /// The same, and it counts what is written, for an estimate where no usage comes.
@@ -94,7 +106,7 @@ impl Tail {
 
     /// Before the first byte; the dialect is the provider's.
     pub fn of(dialect: Dialect, counts: bool) -> Tail {
-        let mut tail = Tail::default();
+        let mut tail = Tail::new();
         tail.seen.written = counts.then(Written::default);
         tail.seen.other = (dialect != Dialect::OpenAI).then(|| {
             Box::new(Other {
@@ -173,7 +185,7 @@ impl Tail {
     /// Whether no error has passed, and no event has begun that has not ended.
     #[inline]
     pub fn is_quiet(&self) -> bool {
-        !(self.seen.error | self.seen.within_event) && self.lines.partial.is_empty()
+        !(self.seen.error | self.seen.within_event) && self.lines.partial().is_empty()
     }
 
     /// Bytes of the last chunk that are of an event which has not ended; all of it, where no event ended in it.
@@ -187,7 +199,7 @@ impl Tail {
         if *error || matches!(name, Name::Error | Name::Failed) {
             return Look::Error;
         }
-        match self.lines.partial.as_slice() {
+        match self.lines.partial() {
             [] => Look::Content,
             line => look(line, fresh),
         }
