@@ -2,6 +2,7 @@
 //! argument, in time since this clock began; a simulation replaces tokio's clock and with it this one, gives each sidecar's a rate
 //! of its own, and seeds what is drawn.
 
+use purser_config::calendar::DAY_MS;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::OnceLock;
@@ -64,6 +65,11 @@ impl Clock {
             None => system_ms().unwrap_or(self.wall_ms),
             Some(_) => self.wall_ms + self.now().as_millis() as u64,
         }
+    }
+
+    /// Which UTC day it is, in days since 1970.
+    pub fn today(&self) -> u64 {
+        self.wall_ms() / DAY_MS
     }
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 mod allowance;
+mod alone;
 mod hold;
 mod memory;
 mod open;

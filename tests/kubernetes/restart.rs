@@ -16,7 +16,7 @@ const ACTIVE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Everything of what one key may need, each alone: one test for the keys together, one restart.
-const PLANS: [(&str, &str); 4] = [
+const PLANS: [(&str, &str); 6] = [
     ("free", "models: {allow: ['*']}"),
     (
         "limited",
@@ -29,6 +29,14 @@ const PLANS: [(&str, &str); 4] = [
     (
         "tokens",
         "credits: {grant: '100000'}, maxOutputTokens: 20, prices: [{models: ['*'], perMillionTokens: {input: '3', output: '15'}}], models: {allow: ['*']}",
+    ),
+    (
+        "month",
+        "validity: {months: 1, startsAt: FirstUse}, models: {allow: ['*']}",
+    ),
+    (
+        "pass",
+        "validity: {duration: 240h, startsAt: FirstUse}, limits: {requestsPerMinute: 900, requestsPerDay: 90000}, credits: {grant: '100000'}, prices: [{models: ['*'], perRequest: '1'}], models: {allow: ['*']}",
     ),
 ];
 

@@ -259,6 +259,7 @@ impl World {
         let uses = vec![Use {
             key: key(),
             ages_ms,
+            earlier: 0,
         }];
         let hello = Hello {
             instance: "one".to_owned(),

@@ -275,6 +275,9 @@ pub struct Use {
     pub key: Name,
     /// How long ago each was, in milliseconds.
     pub ages_ms: Vec<u64>,
+    /// Those of this UTC day that were longer ago and are known to no authority: they were of the share.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier: u64,
 }
 
 /// What a sidecar may use of a key in any 60 s while no authority can be asked.
@@ -284,7 +287,7 @@ pub struct Share {
     /// Whose window.
     pub key: Name,
     /// Of the key's leading limit: requests in any 60 s, else concurrent requests, else thousandths of its tokens. Over all sidecars
-    /// they sum to at most that limit; of every other limit of the key a sidecar may use the same part, rounded down.
+    /// they sum to at most that limit; of every other limit of the key, a day's too, a sidecar may use the same part, rounded down.
     pub requests: u32,
 }
 

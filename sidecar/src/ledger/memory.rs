@@ -2,6 +2,7 @@
 //! Shared by `ledger` and `link`. Time is an argument.
 
 use super::Quota;
+use super::alone::{Alone, Daily};
 use super::stock::{Stock, Taken};
 use foldhash::HashMap;
 use purser_config::Name;
@@ -30,6 +31,8 @@ struct Remembered {
     /// Uses in their order, a grain of time together.
     uses: VecDeque<Grain>,
     share: u32,
+    /// Uses of the share in this day.
+    alone: Alone,
     /// What leases brought, and what the authority said of the window with the last one.
     stock: Stock,
     told: Quota,
@@ -46,6 +49,8 @@ struct Grain {
     first: Duration,
     latest: Duration,
     count: u32,
+    /// Of them, those of the share that no authority knows.
+    alone: u32,
 }
 
 impl Memory {
@@ -68,15 +73,19 @@ impl Memory {
         note(&mut self.keys(), key, now);
     }
 
-    /// Uses one of the key's share, if there is one left; says how many are left after it.
-    pub fn take_share(&self, key: &Name, now: Duration) -> Option<u32> {
+    /// Uses one of the key's share, and of the same part of its day where that is limited, if there is one left; says how many of the
+    /// minute are left after it.
+    pub fn take_share(&self, key: &Name, now: Duration, day: Daily) -> Option<u32> {
         let mut keys = self.keys();
         let remembered = keys.get_mut(key)?;
         let used = remembered.count(now);
-        if used >= remembered.share {
+        if used >= remembered.share || !remembered.alone.take(remembered.share, day) {
             return None;
         }
         remembered.add(now);
+        if let Some(grain) = remembered.uses.back_mut() {
+            grain.alone += 1;
+        }
         Some(remembered.share - used - 1)
     }
 
@@ -99,7 +108,12 @@ impl Memory {
             return false;
         };
         grain.count = grain.count.saturating_sub(1);
+        let alone = grain.alone.min(1);
+        grain.alone -= alone;
         remembered.add(now);
+        if let Some(grain) = remembered.uses.back_mut() {
+            grain.alone += alone;
+        }
         true
     }
 
@@ -210,22 +224,26 @@ impl Memory {
             .map_or(0, |remembered| remembered.share)
     }
 
-    /// The uses that still matter, for a Hello.
-    pub fn uses(&self, now: Duration) -> Vec<Use> {
+    /// The uses that still matter, for a Hello of that UTC day.
+    pub fn uses(&self, now: Duration, today: u64) -> Vec<Use> {
         let mut keys = self.keys();
-        keys.values_mut()
-            .for_each(|remembered| remembered.forget(now));
-        let told = keys
-            .iter()
-            .filter(|(_, remembered)| !remembered.uses.is_empty());
+        let told = keys.iter_mut().map(|(key, remembered)| Use {
+            key: key.clone(),
+            earlier: remembered.tell_alone(now, today).into(),
+            ages_ms: remembered.ages(now),
+        });
         let mut told: Vec<Use> = told
-            .map(|(key, remembered)| Use {
-                key: key.clone(),
-                ages_ms: remembered.ages(now),
-            })
+            .filter(|told| !told.ages_ms.is_empty() || told.earlier > 0)
             .collect();
         told.sort_by(|left, right| left.key.cmp(&right.key));
         told
+    }
+
+    /// The authority has heard the last Hello.
+    pub fn heard(&self) {
+        self.keys()
+            .values_mut()
+            .for_each(|remembered| remembered.alone.heard());
     }
 
     /// The shares held, for a Hello.
@@ -262,6 +280,7 @@ impl Remembered {
                 first: now,
                 latest: now,
                 count: 1,
+                alone: 0,
             }),
         }
     }
@@ -274,9 +293,17 @@ impl Remembered {
     fn forget(&mut self, now: Duration) {
         let occupied = Duration::from_millis(occupancy_ms(0));
         let over = |grain: &Grain| grain.latest + occupied <= now;
-        while self.uses.front().is_some_and(over) {
-            self.uses.pop_front();
+        while let Some(grain) = self.uses.pop_front_if(|grain| over(grain)) {
+            self.alone.left(grain.alone);
         }
+    }
+
+    /// How many of the share no authority knows, beside what the ages tell; from now on this Hello tells of them all.
+    fn tell_alone(&mut self, now: Duration, today: u64) -> u32 {
+        self.forget(now);
+        let grains = self.uses.iter_mut();
+        let within = grains.map(|grain| std::mem::take(&mut grain.alone)).sum();
+        self.alone.tell(within, today)
     }
 
     fn ages(&self, now: Duration) -> Vec<u64> {
@@ -289,80 +316,4 @@ impl Remembered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_counts_what_was_used_before_the_loss() {
-        let memory = Memory::default();
-        let key = Name::new("shop", "key");
-        memory.set_shares(&[Share {
-            key: key.clone(),
-            requests: 3,
-        }]);
-        memory.used(&key, Duration::from_secs(1));
-        memory.used(&key, Duration::from_secs(2));
-        assert_eq!(memory.take_share(&key, Duration::from_secs(3)), Some(0));
-        assert_eq!(memory.take_share(&key, Duration::from_secs(4)), None);
-        assert_eq!(
-            memory.take_share(&key, Duration::from_millis(61_075)),
-            Some(0)
-        );
-    }
-
-    #[test]
-    fn a_share_that_is_sent_late_occupies_the_window_from_the_send_on() {
-        let memory = Memory::default();
-        let key = Name::new("shop", "key");
-        let at = Duration::from_secs;
-        let requests = 1;
-        memory.set_shares(&[Share {
-            key: key.clone(),
-            requests,
-        }]);
-        assert_eq!(memory.take_share(&key, at(1)), Some(0));
-        assert!(memory.moved(&key, memory.generation(), (at(1), at(20))));
-        assert_eq!(memory.take_share(&key, at(62)), None);
-        assert_eq!(memory.uses(at(62))[0].ages_ms, [42_000]);
-        assert_eq!(memory.take_share(&key, at(81)), Some(0));
-        let before = memory.generation();
-        assert!(!memory.moved(&key, before, (at(81), at(150))), "it left");
-        assert_eq!(memory.take_share(&key, at(150)), Some(0));
-        memory.begin_anew();
-        assert!(!memory.moved(&key, before, (at(150), at(151))));
-    }
-
-    #[test]
-    fn a_sidecar_that_never_saw_the_key_has_no_share() {
-        assert_eq!(
-            Memory::default().take_share(&Name::new("shop", "key"), Duration::ZERO),
-            None
-        );
-    }
-
-    #[test]
-    fn uses_are_told_with_their_ages_and_forgotten_after_their_window() {
-        let memory = Memory::default();
-        let key = Name::new("shop", "key");
-        memory.used(&key, Duration::from_secs(1));
-        memory.used(&key, Duration::from_secs(31));
-        assert_eq!(
-            memory.uses(Duration::from_secs(41))[0].ages_ms,
-            [10_000, 40_000]
-        );
-        assert_eq!(memory.uses(Duration::from_secs(62))[0].ages_ms, [31_000]);
-        assert_eq!(memory.uses(Duration::from_secs(200)), []);
-    }
-
-    #[test]
-    fn a_steady_stream_is_forgotten_as_it_ages() {
-        let memory = Memory::default();
-        let key = Name::new("shop", "key");
-        for step in 0..20_000 {
-            memory.used(&key, Duration::from_millis(10 * step));
-        }
-        let told = memory.uses(Duration::from_secs(200))[0].ages_ms.clone();
-        assert!((6_000..6_020).contains(&told.len()), "{}", told.len());
-        assert!(told[told.len() - 1] > 59_000);
-    }
-}
+mod tests;

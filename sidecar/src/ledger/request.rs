@@ -1,11 +1,13 @@
 //! One request of a key's window: asked for while the body is read, or taken from what a lease brought, and spent at the last moment
 //! before the send. Part of `Ledger`.
 
+use super::alone::Daily;
 use super::stock::Taken;
 use super::{ASK_AGAIN, Authority, Ledger, Memory, PATIENCE, Quota};
 use crate::metrics::Decision;
 use crate::reject::Reject;
 use crate::snapshot::Caller;
+use purser_config::calendar::DAY_MS;
 use purser_config::quota::{Ask, GRACE_MS, Grant, LEASE_MS, Limited, Return, Verdict, WINDOW_MS};
 use purser_config::{Name, Plan, WhenQuotaUnreachable};
 use std::sync::Arc;
@@ -96,8 +98,22 @@ impl Ledger {
         }
     }
 
-    /// One of the share, where there is one left.
+    /// One of the share, where there is one left; and any of a plan that counts no requests.
     fn on_share(&self, caller: &Caller, plan: &Plan) -> Option<(Reservation, Quota)> {
+        let may = plan.when_quota_unreachable == WhenQuotaUnreachable::Share
+            && self.is_valid(caller, plan);
+        if !may {
+            return None;
+        }
+        if plan.requests_per_minute.is_none() && plan.requests_per_day.is_none() {
+            self.metrics.decided(Decision::WithoutAuthority);
+            let tokens = plan.tokens_per_minute;
+            let quota = Quota {
+                tokens,
+                ..Quota::default()
+            };
+            return Some((self.reservation(None), quota));
+        }
         let (remaining, shared) = self.share(caller, plan)?;
         self.metrics.decided(Decision::WithoutAuthority);
         let quota = Quota {
@@ -259,16 +275,18 @@ impl Ledger {
         }
     }
 
-    /// A use of the share that was handed out for such times; it counts what this sidecar used before the loss too. A day's limit is not
-    /// shared out: without another limit it is not known how much of it is left.
+    /// A use of the share that was handed out for such times; it counts what this sidecar used before the loss too. Shares are of the minute:
+    /// where only a day is limited, it is not known how much of it is left.
     fn share(&self, caller: &Caller, plan: &Plan) -> Option<(u32, Shared)> {
-        let may = plan.when_quota_unreachable == WhenQuotaUnreachable::Share
-            && self.is_valid(caller, plan)
-            && plan.requests_per_minute.is_some();
+        let minute = plan.requests_per_minute?;
+        let daily = Daily {
+            today: self.clock.today(),
+            limits: plan.requests_per_day.map(|day| (day, minute)),
+        };
         // The generation first: a Hello that comes between tells of the use, and voids it.
         let shared = (self.clock.now(), self.memory.generation());
-        let left = may.then(|| self.memory.take_share(&caller.name, shared.0));
-        Some((left.flatten()?, shared))
+        let left = self.memory.take_share(&caller.name, shared.0, daily)?;
+        Some((left, shared))
     }
 
     /// Whether the plan's validity is known to have begun, and is not over. A key that was not used yet begins with nobody but the
@@ -308,7 +326,6 @@ impl Ledger {
 
 /// What is left of a UTC day, in milliseconds.
 fn until_midnight(wall_ms: u64) -> u64 {
-    const DAY_MS: u64 = 86_400_000;
     DAY_MS - wall_ms % DAY_MS
 }
 

@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::testing::{channel, configuration, key, plan};
 use purser_config::quota::{Limited, ReserveVerdict, Share, Verdict};
 use purser_config::stream::Version;
-use purser_config::{Name, WhenQuotaUnreachable};
+use purser_config::{Length, Name, Plan, Starts, Validity, WhenQuotaUnreachable};
 
 /// Answers from a list and remembers what came back.
 #[derive(Default)]
@@ -79,9 +79,14 @@ impl Authority for Scripted {
 }
 
 fn caller(when_unreachable: WhenQuotaUnreachable) -> Arc<Caller> {
+    caller_of(|plan| plan.when_quota_unreachable = when_unreachable)
+}
+
+/// A caller whose plan has 20 requests a minute, and then this.
+fn caller_of(change: impl FnOnce(&mut Plan)) -> Arc<Caller> {
     let mut all = configuration();
     let mut limited = plan(&["*"], &[], 20);
-    limited.when_quota_unreachable = when_unreachable;
+    change(&mut limited);
     all.plans.insert("free".into(), limited);
     all.channels.insert(
         Name::new("shop", "one"),
@@ -126,9 +131,12 @@ fn ledger(authority: &Arc<Scripted>) -> Ledger {
             Arc::new(Spool::memory(1 << 20)),
             Arc::new(Metrics::new().unwrap()),
         ),
-        Clock::start(),
+        Clock::simulated(0, NOON_MS),
     )
 }
+
+/// Of a day in 2026.
+const NOON_MS: u64 = 1_790_337_600_000;
 
 #[tokio::test(start_paused = true)]
 async fn an_authority_that_does_not_know_the_key_yet_is_asked_again_for_a_while() {
@@ -160,7 +168,10 @@ async fn a_reservation_that_is_not_sent_is_given_back() {
     let (reservation, _) = ledger.reserve(&caller).await.unwrap();
     ledger.spend(reservation, &caller).await.unwrap();
     assert_eq!(*authority.returned.lock().unwrap(), [1]);
-    assert_eq!(ledger.memory.uses(ledger.clock.now())[0].ages_ms.len(), 1);
+    assert_eq!(
+        ledger.memory.uses(ledger.clock.now(), 0)[0].ages_ms.len(),
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +201,7 @@ async fn an_answer_slower_than_the_grace_never_becomes_a_send() {
         ledger.spend(reservation, &caller).await,
         Err(Reject::QuotaUnavailable { .. })
     ));
-    assert!(ledger.memory.uses(ledger.clock.now()).is_empty());
+    assert!(ledger.memory.uses(ledger.clock.now(), 0).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,6 +248,51 @@ async fn without_an_authority_a_share_is_used_and_then_the_call_is_refused() {
     ));
     let told = ["unavailable 1", "without_authority 2"];
     assert_eq!(decided(&ledger), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_authority_a_share_is_of_the_day_too_and_what_it_used_is_told() {
+    let caller = caller_of(|plan| plan.requests_per_day = Some(30));
+    let ledger = ledger(&Arc::new(Scripted::default()));
+    ledger.memory.set_shares(&[Share {
+        key: caller.name.clone(),
+        requests: 2,
+    }]);
+    for minute in [2, 1] {
+        for _ in 0..minute {
+            let (reservation, _) = ledger.reserve(&caller).await.unwrap();
+            ledger.spend(reservation, &caller).await.unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(61)).await;
+    }
+    assert!(
+        ledger.reserve(&caller).await.is_err(),
+        "two of twenty are three of thirty"
+    );
+    let told = ledger.memory.uses(ledger.clock.now(), ledger.clock.today());
+    assert_eq!((told[0].earlier, told[0].ages_ms.len()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_authority_a_plan_that_only_ends_goes_on_until_its_end() {
+    let caller = caller_of(|plan| {
+        plan.requests_per_minute = None;
+        plan.validity = Some(Validity {
+            length: Length::Milliseconds(3_600_000),
+            starts: Starts::FirstUse,
+        });
+    });
+    let ledger = ledger(&Arc::new(Scripted::default()));
+    let unknown = ledger.reserve(&caller).await;
+    assert!(unknown.is_err(), "its time may not have begun");
+    let ends = ledger.clock.wall_ms() + 3_600_000;
+    ledger.memory.expires(&caller.name, Some(ends));
+    let began = ledger.clock.now();
+    let (reservation, _) = ledger.reserve(&caller).await.unwrap();
+    assert_eq!(ledger.spend(reservation, &caller).await.unwrap(), None);
+    assert_eq!(ledger.clock.now(), began, "nobody waited");
+    ledger.memory.expires(&caller.name, Some(1));
+    assert!(ledger.reserve(&caller).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,8 +101,9 @@ fn most_output(call: &Call, plan: &Plan, first: Option<&Serving>) -> Result<u64,
     let asked = call.output_limit();
     let limits = [asked, at_most(call, plan), model];
     let most = limits.into_iter().flatten().min();
-    most.ok_or(Reject::Missing(match call.dialect {
-        Dialect::Gemini => "generationConfig.maxOutputTokens",
+    most.ok_or(Reject::Missing(match (call.dialect, call.endpoint) {
+        (Dialect::Gemini, _) => "generationConfig.maxOutputTokens",
+        (_, Endpoint::Responses) => "max_output_tokens",
         _ => "max_tokens",
     }))
 }

@@ -134,6 +134,7 @@ impl Link {
         while let Some(end) = memchr::memchr(b'\n', buffer) {
             let line = buffer.split_to(end + 1);
             if let FromOperator::Snapshot { .. } = session.obey(&line).await? {
+                session.around.memory.heard();
                 session.around.gateway.metrics.connected.set(1);
                 tracing::info!(operator = %session.around.operator, "connected to the operator");
             }
@@ -153,7 +154,7 @@ impl Session<'_> {
         FromSidecar::Hello(Hello {
             instance: instance.to_owned(),
             version: self.around.store.version(),
-            uses: memory.uses(now),
+            uses: memory.uses(now, self.around.clock.today()),
             shares: memory.shares(),
             holds: ledger.holds(),
             tokens: ledger.token_uses(),

@@ -1,6 +1,6 @@
 -- What a process says that it used and holds of a key, joined with what is known. ARGV: owner, limit a minute or '', a day or '', of
--- tokens or '', whether concurrent requests are limited, occupancy, the key, then how many uses, amounts of tokens and holds follow:
--- the age of each use; age and amount of tokens; id and slot of each hold.
+-- tokens or '', whether concurrent requests are limited, occupancy, the key, then how many uses, amounts of tokens and holds follow, and
+-- how many uses of this day were earlier: the age of each use; age and amount of tokens; id and slot of each hold.
 
 local owner, per_minute, per_day, per_tokens = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local occupancy = tonumber(ARGV[8])
@@ -52,7 +52,11 @@ local function join(w, said, limit)
   end
 end
 
-local at = 13
+local earlier = tonumber(ARGV[13])
+if per_day and earlier > 0 then
+  keep_day(day.used + earlier)
+end
+local at = 14
 local said = told(at, uses, 1)
 if #said > 0 and (per_minute or per_day) then
   expire(minute)

@@ -26,6 +26,7 @@ struct Told<'a> {
     ages_ms: Vec<u64>,
     amounts: Vec<(u64, u64)>,
     holds: Vec<&'a Hold>,
+    earlier: u64,
 }
 
 impl RedisWindows {
@@ -105,6 +106,7 @@ impl RedisWindows {
         for uses in &hello.uses {
             let of = told.entry(uses.key.clone()).or_default();
             of.ages_ms.extend(&uses.ages_ms);
+            of.earlier = of.earlier.saturating_add(uses.earlier);
         }
         for tokens in &hello.tokens {
             let of = told.entry(tokens.key.clone()).or_default();
@@ -141,7 +143,8 @@ impl RedisWindows {
             .arg(key.as_str())
             .arg(told.ages_ms.len())
             .arg(told.amounts.len())
-            .arg(told.holds.len());
+            .arg(told.holds.len())
+            .arg(told.earlier.min(u32::MAX.into()));
         for age in &told.ages_ms {
             call.arg(age.saturating_mul(1_000));
         }

@@ -20,13 +20,15 @@ impl Windows {
 
     pub(super) fn report_uses(&mut self, at: Moment, speaks: &Sidecar, hello: &Hello) {
         self.today = self.today.max(at.today());
-        let mut told: BTreeMap<&Name, Vec<u64>> = BTreeMap::new();
+        let mut told: BTreeMap<&Name, (Vec<u64>, u64)> = BTreeMap::new();
         for uses in hello.uses.iter().filter(|uses| speaks.covers(&uses.key)) {
             let leaves = uses.ages_ms.iter();
             let leaves = leaves.filter_map(|age| self.still(at.now, *age));
-            told.entry(&uses.key).or_default().extend(leaves);
+            let (all, earlier) = told.entry(&uses.key).or_default();
+            all.extend(leaves);
+            *earlier = earlier.saturating_add(uses.earlier);
         }
-        for (key, leaves) in told {
+        for (key, (leaves, earlier)) in told {
             let Some(account) = self.keys.get_mut(key) else {
                 continue;
             };
@@ -40,6 +42,8 @@ impl Windows {
             let log = || Log::Minute(key.clone());
             note_all(&mut self.debits, &requests.minute, (touched, &log));
             if limits.day.is_some() {
+                let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+                requests.day.used = requests.day.used.saturating_add(earlier);
                 let day = requests.day;
                 note(&mut self.debits, || {
                     Debit::Day(key.clone(), day.number, day.used)

@@ -40,6 +40,7 @@ fn hello(ages_ms: &[u64], held: u32) -> Hello {
         uses: vec![Use {
             key: key(),
             ages_ms: ages_ms.to_vec(),
+            earlier: 0,
         }],
         shares: vec![Share {
             key: key(),

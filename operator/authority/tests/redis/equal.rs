@@ -206,6 +206,7 @@ impl Pair {
         let (key, heavy) = (self.key(), name(KEYS[3]));
         let ages = self.below(6);
         let ages_ms = (0..ages).map(|_| self.dice.below(70_000)).collect();
+        let earlier = self.below(3) as u64;
         let amounts = self.below(3);
         let amounts = (0..amounts)
             .map(|_| (self.dice.below(70_000), self.dice.below(300)))
@@ -220,7 +221,11 @@ impl Pair {
         };
         let holds = (0..holds).map(|at| hold(at, self.below(3))).collect();
         Hello {
-            uses: vec![Use { key, ages_ms }],
+            uses: vec![Use {
+                key,
+                ages_ms,
+                earlier,
+            }],
             tokens: vec![TokenUse {
                 key: heavy.clone(),
                 amounts,

@@ -173,6 +173,7 @@ async fn what_a_sidecar_reports_to_another_replica_is_the_same_use() {
     moved.uses = vec![purser_config::quota::Use {
         key: key(),
         ages_ms: vec![990; 10],
+        earlier: 0,
     }];
     all[1].hello("0", &moved, None).await.unwrap();
     assert_eq!(granted(&all[1], "0", 20).await, Some(2));

@@ -210,6 +210,7 @@ async fn asks(
             hello.uses = vec![Use {
                 key: key(),
                 ages_ms,
+                earlier: 0,
             }];
             if windows.hello(&at.to_string(), &hello, None).await.is_ok() {
                 said = epoch;

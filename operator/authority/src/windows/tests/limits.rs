@@ -235,6 +235,15 @@ fn minute_and_day_admit_together_or_not_at_all_and_the_longer_wait_is_told() {
 }
 
 #[test]
+fn what_a_share_was_used_for_meanwhile_counts_in_the_day() {
+    let mut windows = with(requests(Some(10), Some(12)), &[]);
+    let mut told = hello(&[1_000], 0);
+    told.uses[0].earlier = 9;
+    windows.hello(at(ms(0)), "a", &told, None);
+    assert_eq!(grants(&mut windows, ms(0), "a"), 2);
+}
+
+#[test]
 fn a_deleted_and_recreated_key_keeps_its_day() {
     let mut windows = with(requests(None, Some(2)), &[]);
     assert_eq!(grants(&mut windows, ms(0), "a"), 2);
