@@ -19,6 +19,7 @@ mod kubernetes {
     mod speaker;
     mod stream;
 
+    mod bare;
     mod budget;
     mod certificates;
     mod console;

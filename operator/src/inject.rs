@@ -18,3 +18,5 @@ pub(crate) use review::{Answered, answer};
 pub(crate) const LABEL: &str = "purser.dev/inject";
 /// What an injected pod carries: which sidecar it got.
 pub(crate) const INJECTED: &str = "purser.dev/injected";
+/// The annotation of a pod that keeps environment variables of its own: which, and why.
+pub(crate) const KEPT: &str = "purser.dev/kept-env";

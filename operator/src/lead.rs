@@ -322,7 +322,7 @@ impl Lead {
         Effects {
             client: self.client.clone(),
             hub: Arc::clone(&shared.hub),
-            definitions: self.watched.definitions.clone(),
+            watched: Arc::clone(&self.watched),
             certificates: Arc::clone(&shared.certificates),
             secrets: shared.secrets.clone(),
             metrics: Arc::clone(&self.metrics),

@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     pub(crate) leader: IntGauge,
     /// Objects that vanished in a relist and are held back.
     pub(crate) held_back: IntGauge,
+    /// Pods that asked for a sidecar and have none.
+    pub(crate) pods_without_sidecar: IntGauge,
     objects: IntGaugeVec,
     applies: IntCounterVec,
     statuses: IntCounterVec,
@@ -106,6 +108,10 @@ impl Metrics {
             held_back: make.gauge(
                 "held_back",
                 "Objects that vanished in a relist and are kept until forced",
+            )?,
+            pods_without_sidecar: make.gauge(
+                "pods_without_sidecar",
+                "Pods that asked for a sidecar and have none, as the leader sees it",
             )?,
             objects: make.gauges("objects", "Objects by verdict", &["kind", "verdict"])?,
             applies: make.counters(

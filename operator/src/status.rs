@@ -10,12 +10,14 @@ mod enforceable;
 mod health;
 mod notes;
 mod plan_change;
+mod pods;
 mod report;
 mod usage;
 
 pub(crate) use budget::{Budgets, Read};
 pub(crate) use condition::Wanted;
 pub(crate) use enforceable::Teller;
+pub(crate) use pods::Pods;
 pub(crate) use usage::Usage;
 
 use crate::apply::{Applied, News};

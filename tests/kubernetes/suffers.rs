@@ -24,13 +24,18 @@ const LIMIT: usize = 1_000;
 
 /// Waits until `/readyz` says so.
 pub(super) async fn until_ready_says(world: &World, so: impl Fn(&str) -> bool) {
+    until_says(world, "/readyz", so).await;
+}
+
+/// Waits until that page of the operator, which may not listen yet, says so.
+pub(super) async fn until_says(world: &World, path: &str, so: impl Fn(&str) -> bool) {
     let from = Instant::now();
     loop {
-        let page = world.page("/readyz").await;
+        let page = world.try_page(path).await.unwrap_or_default();
         if so(&page) {
             return;
         }
-        assert!(from.elapsed() < SOON, "/readyz still says {page}");
+        assert!(from.elapsed() < SOON, "{path} still says {page}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -251,23 +256,10 @@ async fn a_postgresql_without_its_tables_is_told_by_a_running_and_by_a_starting_
         page.contains("opening the ledger: ") && page.contains("CREATE SCHEMA purser AUTHORIZATION")
     };
     let mended = async {
-        until_page(&world, says).await;
+        until_ready_says(&world, says).await;
         sql("ALTER SCHEMA aside RENAME TO purser");
     };
     tokio::join!(world.run(), mended);
     until_enforceable(&place, ("True", "Enforceable")).await;
     until_status(&place, "creditsUsed", "1".into()).await;
-}
-
-/// As `until_ready_says`, of an operator that may not listen yet.
-async fn until_page(world: &World, so: impl Fn(&str) -> bool) {
-    let from = Instant::now();
-    loop {
-        let page = world.try_page("/readyz").await.unwrap_or_default();
-        if so(&page) {
-            return;
-        }
-        assert!(from.elapsed() < SOON, "/readyz still says {page}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -1,7 +1,7 @@
 //! A pod and what it becomes. Pure; called by `review` for each pod that the API server asks about.
 
 use super::container::{self, NAME, Wish};
-use super::{INJECTED, LABEL, environment};
+use super::{INJECTED, KEPT, LABEL, environment};
 use serde_json::{Map, Value};
 
 /// What every sidecar is made of.
@@ -57,6 +57,9 @@ pub(super) fn injected(pod: &Value, namespace: &str, settings: &Settings) -> Ver
         == Some("force");
     let notes = put_environment(&mut pod, force);
     mark(&mut pod, settings);
+    if !notes.is_empty() {
+        pod["metadata"]["annotations"][KEPT] = notes.join("; ").into();
+    }
     Verdict::Become(Box::new(pod), notes)
 }
 
@@ -76,7 +79,11 @@ fn refusal(pod: &Value, settings: &Settings) -> Option<&'static str> {
         );
     }
     let named = |container: &Value| container["name"] == NAME;
-    if list(&spec["containers"]).iter().any(named) {
+    // One of ours is there when the webhook is asked again, and then the pod is marked.
+    let is_ours = !pod["metadata"]["annotations"][INJECTED].is_null();
+    let inits = list(&spec["initContainers"]).iter();
+    let taken = inits.filter(|_| !is_ours);
+    if list(&spec["containers"]).iter().chain(taken).any(named) {
         return Some("it has a container named purser-sidecar of its own; rename it");
     }
     let volumes = container::volumes();

@@ -5,12 +5,12 @@ use crate::apply::{self, Applier};
 use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::credit::Creditor;
-use crate::definitions::Definitions;
 use crate::metrics::Metrics;
 use crate::reconcile::{Publication, effects};
 use crate::secrets::Secrets;
 use crate::serve::Hub;
-use crate::status::{self, Budgets, Read, Reporter, Usage};
+use crate::status::{self, Budgets, Pods, Read, Reporter, Usage};
+use crate::watch::Watched;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter as Source};
 use purser_console::Webhook;
@@ -23,7 +23,7 @@ use tokio::sync::{Notify, watch};
 pub(super) struct Effects {
     pub(super) client: Client,
     pub(super) hub: Arc<Hub>,
-    pub(super) definitions: Definitions,
+    pub(super) watched: Arc<Watched>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) secrets: Secrets,
     pub(super) metrics: Arc<Metrics>,
@@ -50,6 +50,7 @@ impl Effects {
             tokio::select! {
                 () = effects(publications, report, self.applier(), self.reporter(accounts)) => return,
                 () = self.budgets().run(read) => return,
+                () = self.pods().run() => return,
                 _ = leads.wait_for(|leads| !*leads) => {}
             }
         }
@@ -92,12 +93,20 @@ impl Effects {
         }
     }
 
+    fn pods(&self) -> Pods {
+        Pods {
+            watched: Arc::clone(&self.watched),
+            events: self.events(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
     fn reporter(&self, budgets: watch::Sender<Option<Read>>) -> Reporter {
         Reporter {
             events: self.events(),
             client: self.client.clone(),
             hub: Arc::clone(&self.hub),
-            definitions: self.definitions.clone(),
+            definitions: self.watched.definitions.clone(),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
             usage: Usage::new(self.usage_every),

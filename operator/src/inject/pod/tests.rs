@@ -102,6 +102,7 @@ fn a_family_of_which_the_author_set_any_is_left_whole_and_said_so() {
         Some("sk-purser-pod")
     );
     assert!(notes.len() == 1 && notes[0].contains("OpenAI"), "{notes:?}");
+    assert_eq!(pod["metadata"]["annotations"][KEPT], notes[0]);
 }
 
 #[test]
@@ -136,6 +137,10 @@ fn what_cannot_have_a_sidecar_is_refused_with_a_reason() {
         ),
         (
             json!({"containers": [{"name": "purser-sidecar"}]}),
+            "rename",
+        ),
+        (
+            json!({"containers": [], "initContainers": [{"name": "purser-sidecar"}]}),
             "rename",
         ),
         (
