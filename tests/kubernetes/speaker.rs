@@ -139,5 +139,6 @@ pub(super) fn record(key: &Name, id: &str) -> Record {
         latency_ms: 10,
         first_ms: None,
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
     }
 }

@@ -105,6 +105,7 @@ fn call(n: u64) -> Record {
         latency_ms: 5,
         first_ms: None,
         user_metadata: [].into(),
+        pod: String::new(),
     }
 }
 

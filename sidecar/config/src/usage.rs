@@ -71,6 +71,10 @@ pub struct Record {
     /// The caller's own labels, from `user`: `team:search|run:7`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub user_metadata: BTreeMap<String, String>,
+    /// The pod of the sidecar or gateway that carried it, or the ServiceAccount where its token names none. Written by the authority, which
+    /// knows it; empty until then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pod: String,
 }
 
 fn is_zero(value: &u64) -> bool {

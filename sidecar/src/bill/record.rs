@@ -50,6 +50,7 @@ impl Open {
                 .content
                 .map(|at| millis(at.saturating_sub(self.facts.began.0))),
             user_metadata: labels,
+            pod: String::new(),
             asked: self.facts.asked,
         }
     }

@@ -57,6 +57,7 @@ impl Otlp {
             latency_ms: took,
             first_ms: None,
             user_metadata: BTreeMap::new(),
+            pod: String::new(),
         };
         self.ended(record, trace);
     }

@@ -181,5 +181,6 @@ fn interrupted(intent: &Intent<'_>) -> Record {
         latency_ms: 0,
         first_ms: None,
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
     }
 }

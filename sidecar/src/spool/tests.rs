@@ -74,6 +74,7 @@ fn record(id: &str) -> Record {
         latency_ms: 800,
         first_ms: Some(90),
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
     }
 }
 

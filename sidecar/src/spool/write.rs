@@ -97,6 +97,7 @@ fn numbers(to: &mut Vec<u8>, record: &Record) {
         latency_ms,
         first_ms,
         user_metadata,
+        pod: _,
     } = record;
     other(to, b",\"attempts\":", attempts);
     other(to, b",\"status\":", status);

@@ -125,6 +125,7 @@ fn record(
         latency_ms: if failed { 3000 } else { whole },
         first_ms: (!failed).then_some(first),
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
         tokens,
     }
 }

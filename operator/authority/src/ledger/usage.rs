@@ -177,6 +177,7 @@ fn keep(batch: &Keep, sheet: &mut Sheet, number: u64, record: &Record) {
     let told = Record {
         credits: charged,
         unpaid: record.unpaid.saturating_add(unpaid),
+        pod: batch.sender.pod.clone(),
         ..record.clone()
     };
     write(sheet, &told, &batch.batch.spool, (number, charged));
@@ -325,5 +326,6 @@ fn unconfirmed(held: &Reservation, charged: Micros) -> Option<Record> {
         latency_ms: 0,
         first_ms: None,
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
     })
 }

@@ -118,6 +118,7 @@ pub(crate) fn record(id: &str, name: &str, credits: u64) -> Record {
         latency_ms: 5,
         first_ms: Some(2),
         user_metadata: BTreeMap::new(),
+        pod: String::new(),
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Item {
     first_ms: Option<u64>,
     /// The caller's own labels.
     user_metadata: BTreeMap<String, String>,
+    /// The pod whose sidecar carried it, or the gateway's; empty where there is none.
+    pod: String,
     /// JSON, as text.
     other: &'static str,
 }
@@ -156,6 +158,7 @@ impl Item {
             latency_ms: record.latency_ms,
             first_ms: record.first_ms,
             user_metadata: record.user_metadata.clone(),
+            pod: record.pod.clone(),
             other: "{}",
         }
     }
