@@ -9,7 +9,7 @@
 //! and the seam to the network here carries lines, so that no TLS and no HTTP/2 is simulated a million times; what it would have given
 //! beside, clocks that drift and processes that freeze, it does not have.
 //!
-//! `PURSER_SIM_SEED=7 cargo test -p purser-tests --test sim replays -- --nocapture` replays one seed, `PURSER_SIM_SEEDS=10000` takes as
+//! `PURSER_SIM_SEED=7 cargo test -p purser-tests --test sim seeds -- --nocapture` replays one seed, `PURSER_SIM_SEEDS=10000` takes as
 //! many, from `PURSER_SIM_FIRST` on.
 
 #![allow(

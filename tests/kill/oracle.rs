@@ -97,7 +97,7 @@ pub(super) async fn judge(
     let unpaid = unpaid(told, &records);
     // Only those of a sidecar that seemed silent for longer than the test waits; on a machine that is far too busy, some.
     assert!(
-        unpaid * 4 <= told.whole.len(),
+        unpaid * 100 <= told.whole.len(),
         "{unpaid} are paid by nobody"
     );
     Found {

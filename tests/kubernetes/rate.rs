@@ -1,4 +1,4 @@
-//! The promise of a plan's rate as a checker sees it: over ten and over fifty sidecars, for plans of 10, 15, 20 and 6,000 requests a minute
+//! The promise of a plan's rate as a checker sees it: over three, ten and fifty sidecars, for plans of 10, 15, 20 and 6,000 requests a minute
 //! at once, under ten times as many calls and bursts of three hundred, no 60 seconds hold more than the limit, and all of it is given.
 //!
 //! Plans say `Deny`: a machine so busy that a stream breaks must make calls wait, where a share would rightly admit up to twice the limit.
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 const LIMITS: [usize; 4] = [10, 15, 20, 6_000];
-const SIDECARS: [usize; 2] = [10, 50];
+const SIDECARS: [usize; 3] = [3, 10, 50];
 const BURST: usize = 300;
 const MINUTE_NS: i64 = 60_000_000_000;
 /// Less than this times the limit was offered in a minute: whether all of it was given says more about the machine.
@@ -37,17 +37,23 @@ async fn place_of(world: &std::sync::Arc<World>, provider: &Provider) -> Place {
             "limits: {{requestsPerMinute: {limit}}}, models: {{allow: ['*']}}, whenQuotaUnreachable: Deny"
         );
         documents.push(place.plan(&format!("p{limit}"), &spec));
-        for sidecars in SIDECARS {
-            documents.extend(place.key(&name(limit, sidecars), &format!("p{limit}")));
-        }
+    }
+    for (limit, sidecars) in keys() {
+        documents.extend(place.key(&name(limit, sidecars), &format!("p{limit}")));
     }
     place.apply(&documents).await;
-    for limit in LIMITS {
-        for sidecars in SIDECARS {
-            place.until_key(&name(limit, sidecars), "True").await;
-        }
+    for (limit, sidecars) in keys() {
+        place.until_key(&name(limit, sidecars), "True").await;
     }
     place
+}
+
+/// Each limit over each number of sidecars; the largest not over the fewest, which would be a test of the machine.
+fn keys() -> impl Iterator<Item = (usize, usize)> {
+    let all = LIMITS
+        .iter()
+        .flat_map(|&limit| SIDECARS.map(|sidecars| (limit, sidecars)));
+    all.filter(|&(limit, sidecars)| limit < 1_000 || sidecars >= 10)
 }
 
 fn name(limit: usize, sidecars: usize) -> String {
@@ -57,7 +63,7 @@ fn name(limit: usize, sidecars: usize) -> String {
 async fn fifty(place: &Place) -> Vec<Sidecar> {
     let mut all: Vec<Sidecar> = Vec::new();
     let log = format!("--log={LOG}");
-    while all.len() < SIDECARS[1] {
+    while all.len() < 50 {
         let more = (all.len()..all.len() + 10).map(|number| {
             let log = &log;
             async move {
@@ -75,18 +81,15 @@ async fn fifty(place: &Place) -> Vec<Sidecar> {
 fn offers(place: &Place, sidecars: &[Sidecar]) -> Vec<Offer> {
     let origin = Instant::now();
     let addresses: Vec<_> = sidecars.iter().map(|one| one.address).collect();
-    let all = LIMITS
-        .iter()
-        .flat_map(|&limit| SIDECARS.map(|count| (limit, count)));
-    all.map(|(limit, count)| Offer {
+    let of = |(limit, count)| Offer {
         key: format!("{}/{}", place.namespace, name(limit, count)),
         value: place.value(&name(limit, count)),
         limit,
         times: times(limit),
         sidecars: addresses[..count].to_vec(),
         origin,
-    })
-    .collect()
+    };
+    keys().map(of).collect()
 }
 
 /// Ten times six thousand calls a minute, twice and with unoptimised programs, would be a test of the machine.
@@ -105,7 +108,7 @@ async fn press(offer: Offer, steady: Duration) -> Part {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_minute_of_any_plan_holds_more_than_its_limit_over_ten_and_fifty_sidecars_and_all_of_it_is_given()
+async fn no_minute_of_any_plan_holds_more_than_its_limit_over_three_ten_and_fifty_sidecars_and_all_of_it_is_given()
  {
     let world = World::own(&[]).await;
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
@@ -128,8 +131,9 @@ async fn no_minute_of_any_plan_holds_more_than_its_limit_over_ten_and_fifty_side
     let total: usize = admitted.values().map(Vec::len).sum();
     assert_eq!(provider.calls(), total as u64, "nothing is sent unchecked");
     figure(&format!(
-        "50 sidecars, {} KiB of memory each before the first call, 8 keys, {} calls in {} s, {total} admitted",
+        "50 sidecars, {} KiB of memory each before the first call, {} keys, {} calls in {} s, {total} admitted",
         memory / 50,
+        all.len(),
         all.iter().map(|part| part.made.len()).sum::<usize>(),
         steady.as_secs()
     ));

@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use super::redis_server::RedisServer;
 use purser_sidecar::reject::Reject;
 use purser_tests::checker::worst_window;
-use std::io::Write as _;
+use purser_tests::figures::{figure, soak};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -114,8 +114,7 @@ async fn over_three_replicas_and_redis_no_minute_holds_more_than_the_limit_and_a
         .map(|(key, limit, _)| (key.clone(), *limit))
         .collect();
     let fleet = Arc::new(Fleet::open(&server.url(), SIDECARS[1], &keys).await);
-    let soak = std::env::var_os("PURSER_TEST_SOAK").is_some();
-    let steady = Duration::from_secs(if soak { 300 } else { 130 });
+    let steady = Duration::from_secs(if soak() { 300 } else { 130 });
     let parts = named.into_iter().map(|(key, limit, sidecars)| {
         let offer = Offer {
             fleet: Arc::clone(&fleet),
@@ -144,15 +143,15 @@ fn judged(offer: &Offer, made: &[Made], steady: Duration) {
         .map(|(given, offered)| format!("{given} of {offered}"))
         .collect();
     let (least, unheard) = (least(offer, made), offer.fleet.unheard(key));
-    let _ = writeln!(
-        std::io::stderr(),
-        "figure: Redis, 3 replicas, {limit} a minute over {} sidecars: worst minute {worst} ({:.2}); given of offered, minute by minute: {}; least part of a sidecar {:.1} % of {}; answers that came too late for {unheard}",
+    let line = format!(
+        "Redis, 3 replicas, {limit} a minute over {} sidecars: worst minute {worst} ({:.2}); given of offered, minute by minute: {}; least part of a sidecar {:.1} % of {}; answers that came too late for {unheard}",
         offer.sidecars,
         worst as f64 / limit as f64,
         told.join(", "),
         least * 100.0,
         admitted.len(),
     );
+    figure("scale.txt", &line).unwrap();
     assert!(worst <= limit, "{key}: {worst} in a minute");
     // Beyond 64 a minute entries leave Redis in grains of 250 ms.
     let percent = if limit > 64 { 98 } else { 99 };

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it has to say what came of an annotation that it removed.
 const WORDS: Duration = Duration::from_secs(5);
 const BETWEEN: Duration = Duration::from_millis(500);
+/// A wait that is longer is told of.
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// A cluster, with the caller's own credentials.
 pub(super) struct Cluster {
@@ -60,7 +62,7 @@ impl Cluster {
         }
         let before = self.annotate(key, (annotation, value), &before)?;
         let began = Instant::now();
-        let mut gone = None;
+        let (mut gone, mut told_to_wait) = (None, false);
         loop {
             let object = self.look(key)?;
             if object["metadata"]["annotations"].get(annotation).is_none() {
@@ -81,6 +83,11 @@ impl Cluster {
                     );
                 }
                 _ => std::thread::sleep(BETWEEN),
+            }
+            if !told_to_wait && began.elapsed() >= NOTICED {
+                told_to_wait = true;
+                let most = self.patience.as_secs();
+                eprintln!("waiting for the operator to act on ApiKey {key}, {most} s at most");
             }
         }
     }
