@@ -3,7 +3,7 @@
 
 use crate::answer::Failure;
 use crate::house::House;
-use crate::lockout::Ghosts;
+use crate::lockout::Tries;
 use crate::oidc::{Provider, Settings};
 use crate::password::Passwords;
 use crate::secret;
@@ -17,8 +17,8 @@ pub struct Console {
     /// In unix milliseconds.
     pub(crate) started_ms: u64,
     pub(crate) passwords: Passwords,
-    /// Names that nobody has, and how often they were tried.
-    pub(crate) ghosts: Ghosts,
+    /// Names, and how often they were tried in vain.
+    pub(crate) tries: Tries,
     /// With whom people sign in who have no password here.
     pub(crate) provider: Option<Provider>,
     /// Makes the first administrator, once.
@@ -34,7 +34,7 @@ impl Console {
             started_ms: house.wall_ms(),
             house,
             passwords: Passwords::default(),
-            ghosts: Ghosts::default(),
+            tries: Tries::default(),
             provider: None,
             setup: Mutex::default(),
             has_users: AtomicBool::new(false),
