@@ -8,6 +8,7 @@
 mod review;
 mod write;
 
+use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::reconcile::Publication;
 use crate::serve::{Census, Diagnosis, Hub};
@@ -40,6 +41,8 @@ pub(crate) struct ClusterHouse {
     pub(crate) looked: Mutex<Option<Looked>>,
     /// With what payments are signed.
     pub(crate) payment_secrets: PaymentSecrets,
+    /// What replicas share that nobody else knows.
+    pub(crate) certificates: Arc<Certificates>,
     /// Whose tokens are whose.
     pub(crate) reviews: Reviews,
 }
@@ -60,6 +63,10 @@ impl House for ClusterHouse {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
         Ok(bytes)
+    }
+
+    fn setup_seed(&self) -> Option<[u8; 32]> {
+        Some(self.certificates.seed("the console's first administrator"))
     }
 
     fn seen(&self) -> Arc<Seen> {

@@ -30,6 +30,12 @@ pub trait House: Send + Sync + 'static {
     /// When the system gives none, with its reason.
     fn random(&self) -> Result<[u8; 32], String>;
 
+    /// What all processes know that serve the same console, and nobody else can: of it the token is made that makes the first
+    /// administrator. None: there is one process.
+    fn setup_seed(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// The objects as they are seen now, and what was decided about them.
     fn seen(&self) -> Arc<Seen>;
 
