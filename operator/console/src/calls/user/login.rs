@@ -162,6 +162,7 @@ pub(crate) async fn setup(ask: Ask) -> Outcome {
 /// Ends this session.
 pub(crate) async fn logout(ask: Ask) -> Outcome {
     let person = ask.person()?;
+    person.is_user()?;
     let ledger = ask.console.ledger()?;
     ledger.end_session(person.session.digest.clone()).await?;
     ask.console
