@@ -28,6 +28,7 @@ mod kubernetes {
     mod crowd;
     mod definitions;
     mod exact;
+    mod guests;
     mod health;
     mod injection;
     mod isolation;

@@ -20,6 +20,7 @@ use kube::api::{Api, PostParams};
 use purser_config::stream;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -113,6 +114,13 @@ impl Certificates {
     pub(crate) fn issue(&self, names: &[String]) -> Result<stream::Certificate, Failure> {
         let (now, life) = (unix_now(), self.terms.life);
         leaf::gateways(&self.current.load().authority, names, (now, life))
+    }
+
+    /// Bytes for one purpose that every replica comes to, and that whoever cannot read the CA's Secret cannot guess. They change with the CA.
+    pub(crate) fn seed(&self, purpose: &str) -> [u8; 32] {
+        let current = self.current.load();
+        let key = current.authority.key.as_bytes();
+        Sha256::digest([purpose.as_bytes(), &[0], key].concat()).into()
     }
 
     /// Until when what is presented is good, in unix seconds.

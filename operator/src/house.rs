@@ -4,19 +4,25 @@
 //!
 //! Merge patches, not server-side apply: a person changes one field of an object that others own, and an apply of one field would give up
 //! every field that this manager set before. A `version` makes the API server refuse what was decided on old facts.
+//!
+//! What the owner of a Kubernetes token may change is asked by SubjectAccessReview, not by impersonating them: an operator that may
+//! impersonate may do what anybody may.
 
+mod credential;
 mod review;
 mod write;
 
+use crate::certificate::Certificates;
 use crate::clock::Clock;
 use crate::reconcile::Publication;
 use crate::serve::{Census, Diagnosis, Hub};
+use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::Client;
 use purser_authority::ledger::Ledger;
 use purser_config::Name;
 use purser_config::refusals::Refusal;
 use purser_console::{
-    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Seen, Tested, Written,
+    Change, Health, House, Later, PaymentSecrets, Refused, Reviewed, Right, Seen, Tested, Written,
 };
 pub(crate) use review::Reviews;
 use std::collections::BTreeMap;
@@ -40,6 +46,8 @@ pub(crate) struct ClusterHouse {
     pub(crate) looked: Mutex<Option<Looked>>,
     /// With what payments are signed.
     pub(crate) payment_secrets: PaymentSecrets,
+    /// What replicas share that nobody else knows.
+    pub(crate) certificates: Arc<Certificates>,
     /// Whose tokens are whose.
     pub(crate) reviews: Reviews,
 }
@@ -60,6 +68,10 @@ impl House for ClusterHouse {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
         Ok(bytes)
+    }
+
+    fn setup_seed(&self) -> Option<[u8; 32]> {
+        Some(self.certificates.seed("the console's first administrator"))
     }
 
     fn seen(&self) -> Arc<Seen> {
@@ -107,6 +119,10 @@ impl House for ClusterHouse {
             known.cloned().collect()
         });
         Box::pin(self.reviews.of(token, namespaces.unwrap_or_default()))
+    }
+
+    fn may<'a>(&'a self, who: &'a UserInfo, right: &'a Right) -> Later<'a, Result<bool, String>> {
+        Box::pin(self.reviews.may(who, right))
     }
 
     fn test(&self, _: Name) -> Later<'_, Tested> {

@@ -314,6 +314,7 @@ impl Lead {
                 stripe: self.run.stripe_secret.clone(),
                 hmac: self.run.payment_secret.clone(),
             },
+            certificates: Arc::clone(&shared.certificates),
             reviews: Reviews::new(self.client.clone()),
         }
     }

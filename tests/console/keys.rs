@@ -86,6 +86,9 @@ async fn a_channel_is_made_tested_and_its_credential_never_told() {
     assert_eq!(told.data()["total"], 1);
     assert!(!told.text.contains("sk-provider"));
 
+    let elsewhere = json!({"id": id, "base_url": "http://localhost:8/v1"});
+    let refused = house.admin("PUT", "/api/channel/", Some(elsewhere));
+    assert_eq!(refused.status, 422, "a key is of one host: {refused:?}");
     let wish = json!({"id": id, "key": "sk-replaced", "base_url": "http://127.0.0.1:8/v1"});
     let changed = house.admin("PUT", "/api/channel/", Some(wish));
     assert_eq!(changed.status, 200, "{changed:?}");

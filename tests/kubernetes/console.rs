@@ -15,23 +15,27 @@ const PASSWORD: &str = "correct horse battery";
 const PLAN: &str = "apiVersion: purser.dev/v1alpha1\nkind: Plan\nmetadata: {name: team}\nspec:\n  models: {allow: ['*']}\n";
 
 /// A cluster of its own with an operator that has a console, and its administrator.
-struct Scene {
-    world: Arc<World>,
+pub(super) struct Scene {
+    pub(super) world: Arc<World>,
     console: SocketAddr,
     token: String,
 }
 
+/// The one-time token that the operator printed last.
+fn setup_token(log: &str) -> String {
+    let setup = log.rsplit("setup-").next().unwrap();
+    let end = |letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter));
+    format!("setup-{}", setup.split(end).next().unwrap())
+}
+
 impl Scene {
-    async fn set() -> Scene {
+    pub(super) async fn set() -> Scene {
         let console = reserve().unwrap();
         let world = World::own(&[&format!("--listen-console={console}")]).await;
         world.cluster.says(&["create", "namespace", "shop"]).await;
         let applied = world.cluster.kubectl(&["apply", "-f", "-"], PLAN).await;
         assert!(applied.good, "{applied:?}");
-        let log = world.log();
-        let setup = log.split("setup-").nth(1).unwrap();
-        let end = |letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter));
-        let setup = format!("setup-{}", setup.split(end).next().unwrap());
+        let setup = setup_token(&world.log());
         let mut scene = Scene {
             world,
             console,
@@ -43,11 +47,16 @@ impl Scene {
         scene
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(super) fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.ask_as(&self.token, (method, path), body)
     }
 
-    fn ask_as(&self, token: &str, (method, path): (&str, &str), body: Option<Value>) -> Answer {
+    pub(super) fn ask_as(
+        &self,
+        token: &str,
+        (method, path): (&str, &str),
+        body: Option<Value>,
+    ) -> Answer {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let head = format!("authorization: {token}\r\n");
         send(self.console, &format!("{method} {path}"), &head, &body)
@@ -140,6 +149,122 @@ async fn a_channels_credential_is_a_secret_that_the_channel_owns_and_nobody_else
     assert_eq!(refused.status, 409, "{refused:?}");
     let secret = cluster.get(path).await;
     assert_eq!(decoded(&secret["data"]["apiKey"]), b"sk-theirs");
+}
+
+#[tokio::test]
+async fn a_version_is_of_what_people_wrote_and_no_status_makes_another() {
+    let scene = Scene::set().await;
+    let cluster = &scene.world.cluster;
+    let wish = json!({"name": "ci", "namespace": "shop", "plan": "team"});
+    let made = scene.ask("POST", "/api/token/", Some(wish)).data();
+    let path = format!("{API}/namespaces/shop/apikeys/ci");
+    let until = Instant::now() + Duration::from_secs(40);
+    while cluster.get(&path).await["status"]["conditions"].is_null() {
+        assert!(Instant::now() < until, "it never has a status");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let named = |version: &Value, name: &str| {
+        let change = json!({"id": "shop/ci", "version": version, "display_name": name});
+        scene.ask("PUT", "/api/token/", Some(change))
+    };
+    let fresh = named(&made["version"], "One");
+    assert_eq!(fresh.status, 200, "{fresh:?}");
+    let version = fresh.data()["version"].clone();
+    assert_ne!(version, made["version"]);
+    let patch = ["patch", "apikey", "ci", "-n", "shop", "--type=merge", "-p"];
+    let theirs = r#"{"spec":{"displayName":"Theirs"}}"#;
+    cluster.says(&[&patch[..], &[theirs]].concat()).await;
+    // At once: what the console has not seen yet is not overwritten either.
+    let late = named(&version, "Two");
+    assert_eq!(late.status, 409, "{late:?}");
+    assert_eq!(cluster.get(&path).await["spec"]["displayName"], "Theirs");
+    let shown = |key: &Value| key["display_name"] == "Theirs";
+    let now = scene.until("/api/token/shop%2Fci", shown).await;
+    assert_eq!(named(&now["version"], "Two").status, 200);
+}
+
+#[tokio::test]
+async fn a_channel_is_made_whole_or_not_at_all_and_so_changed() {
+    let scene = Scene::set().await;
+    let cluster = &scene.world.cluster;
+    let secrets = "/api/v1/namespaces/shop/secrets";
+    let theirs = |name: &str| json!({"metadata": {"name": format!("{name}-credential")}, "stringData": {"apiKey": "sk-theirs"}});
+    cluster.create(secrets, &theirs("one")).await;
+    let wish = |name: &str| {
+        json!({"name": name, "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
+            "base_url": "http://127.0.0.1:9/v1", "models": ["m"]})
+    };
+    let refused = scene.ask("POST", "/api/channel/", Some(wish("one")));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let channel = |name: &str| format!("{API}/namespaces/shop/providerchannels/{name}");
+    assert!(cluster.get(&channel("one")).await.is_null());
+    let theirs_path = format!("{secrets}/one-credential");
+    let kept = cluster.get(&theirs_path).await;
+    assert_eq!(decoded(&kept["data"]["apiKey"]), b"sk-theirs");
+
+    let mut wrong = wish("two");
+    wrong["provider"] = "Nobody".into();
+    let refused = scene.ask("POST", "/api/channel/", Some(wrong));
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let two = format!("{secrets}/two-credential");
+    assert!(cluster.get(&two).await.is_null(), "its Secret went again");
+
+    let made = scene.ask("POST", "/api/channel/", Some(wish("two")));
+    assert_eq!(made.status, 200, "{made:?}");
+    cluster.delete(&two).await;
+    cluster.create(secrets, &theirs("two")).await;
+    let change = json!({"id": "shop/two", "key": "sk-new", "weight": 7});
+    let refused = scene.ask("PUT", "/api/channel/", Some(change));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let spec = cluster.get(&channel("two")).await["spec"].clone();
+    assert_ne!(spec["weight"], 7, "{spec}");
+}
+
+#[tokio::test]
+async fn a_channel_moves_to_another_host_with_that_hosts_key_alone() {
+    let scene = Scene::set().await;
+    let wish = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
+        "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
+    let made = scene.ask("POST", "/api/channel/", Some(wish));
+    assert_eq!(made.status, 200, "{made:?}");
+    let put = |change: Value| scene.ask("PUT", "/api/channel/", Some(change));
+    let refused = put(json!({"id": "shop/one", "base_url": "http://localhost:9/v1"}));
+    let said = refused.message();
+    let told = said.contains("127.0.0.1") && said.contains("send the account's key");
+    assert!(refused.status == 422 && told, "{refused:?}");
+    let moved =
+        put(json!({"id": "shop/one", "base_url": "http://localhost:9/v1", "key": "sk-new"}));
+    assert_eq!(moved.status, 200, "{moved:?}");
+    let accepted = |channel: &Value| {
+        let said = channel["conditions"].as_array();
+        said.is_some_and(|said| {
+            said.iter()
+                .any(|one| one["type"] == "Accepted" && one["status"] == "True")
+        })
+    };
+    scene.until("/api/channel/shop%2Fone", accepted).await;
+}
+
+#[tokio::test]
+async fn the_first_administrators_token_is_every_replicas() {
+    let console = reserve().unwrap();
+    let world = World::own(&[&format!("--listen-console={console}")]).await;
+    let first = setup_token(&world.log());
+    world.kill();
+    world.run().await;
+    let log = world.log();
+    assert_eq!(log.matches("setup-").count(), 2, "{log}");
+    assert_eq!(setup_token(&log), first);
+    let scene = Scene {
+        world,
+        console,
+        token: String::new(),
+    };
+    let setup = |token: &str| {
+        let body = json!({"token": token, "username": "you", "password": PASSWORD});
+        scene.ask("POST", "/api/user/setup", Some(body)).status
+    };
+    assert_eq!((setup("setup-other"), setup(&first)), (401, 200));
 }
 
 /// A ServiceAccount in `shop` that may do this with its keys; its token.

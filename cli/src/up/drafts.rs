@@ -23,7 +23,7 @@ pub(super) struct Draft {
     pub(super) secret: bool,
 }
 
-/// What this change makes of the files.
+/// What this change makes of the files; a channel's Secret that is changed with it is a draft of its own.
 ///
 /// # Errors
 /// Why it is not made.
@@ -33,6 +33,30 @@ pub(super) fn draft(
     change: &Change,
 ) -> Result<Draft, Refused> {
     let papers = sources.papers().map_err(Refused::Failed)?;
+    let before = read(&papers, schemas)?;
+    let (drafts, meant) = match change {
+        Change::Create { object, secret } => created(sources, &papers, (object, secret.as_ref()))?,
+        Change::Patch {
+            of, patch, version, ..
+        } => {
+            let name = named(of);
+            let (at, mut spot) = found(&papers, &name)?;
+            unchanged(version.as_deref(), (&before, &name))?;
+            pen::merge(&mut spot.value, patch);
+            let text = pen::replaced(&papers[at].file.text, &spot, &pen::written(&spot.value));
+            (over(&papers[at], text), vec![name])
+        }
+        Change::Delete { of } => deleted(&papers, of)?,
+        Change::Rotate { .. } => {
+            return Err(Refused::Failed("a rotation writes no manifest".to_owned()));
+        }
+    };
+    judge(&papers, (&drafts, &meant), (&before, schemas))?;
+    Ok(drafts)
+}
+
+/// What is in the files.
+fn read(papers: &[Paper], schemas: &Schemas) -> Result<Manifests, Refused> {
     let files: Vec<&File> = papers.iter().map(|paper| &paper.file).collect();
     let before = Manifests::of(&files, schemas);
     if before.incomplete {
@@ -42,24 +66,23 @@ pub(super) fn draft(
             first.unwrap_or_default()
         )));
     }
-    let (drafts, meant) = match change {
-        Change::Create { object, secret } => created(sources, &papers, (object, secret.as_ref()))?,
-        Change::Patch { of, patch, version } => {
-            let name = named(of);
-            let (at, mut spot) = found(&papers, &name)?;
-            unchanged(&spot.value, version.as_deref(), (&before, &name))?;
-            pen::merge(&mut spot.value, patch);
-            let text = pen::replaced(&papers[at].file.text, &spot, &pen::written(&spot.value));
-            (over(&papers[at], text), vec![name])
-        }
-        Change::Credential { channel, secret } => credential(&papers, channel, secret)?,
-        Change::Delete { of } => deleted(&papers, of)?,
-        Change::Rotate { .. } => {
-            return Err(Refused::Failed("a rotation writes no manifest".to_owned()));
-        }
-    };
-    judge(&papers, (&drafts, &meant), (&before, schemas))?;
-    Ok(drafts)
+    Ok(before)
+}
+
+/// What a new credential of this channel makes of the files.
+///
+/// # Errors
+/// Why it is not made.
+pub(super) fn draft_credential(
+    sources: &Sources,
+    schemas: &Schemas,
+    (channel, secret): (&Name, &Value),
+) -> Result<Draft, Refused> {
+    let papers = sources.papers().map_err(Refused::Failed)?;
+    let before = read(&papers, schemas)?;
+    let (draft, meant) = credential(&papers, channel, secret)?;
+    judge(&papers, (&draft, &meant), (&before, schemas))?;
+    Ok(draft)
 }
 
 /// The Secret with its new value, else behind its channel.
@@ -152,7 +175,6 @@ fn found(papers: &[Paper], name: &ObjectName) -> Result<(usize, pen::Spot), Refu
 
 /// What is in the file is what whoever asks has seen.
 fn unchanged(
-    value: &Value,
     asked: Option<&str>,
     (before, name): (&Manifests, &ObjectName),
 ) -> Result<(), Refused> {
@@ -163,23 +185,22 @@ fn unchanged(
             || (namespace.is_empty() && name.namespace == "default" && called == name.name)
     };
     use crate::manifests::Named;
-    let written = value["metadata"]["resourceVersion"].as_str();
     let now = match name.kind.as_str() {
         "Plan" => world
             .plans
             .iter()
             .find(|one| is(one.called()))
-            .map(|one| version(written, &one.spec)),
+            .map(|one| version(&one.spec)),
         "ApiKey" => world
             .keys
             .iter()
             .find(|one| is(one.called()))
-            .map(|one| version(written, &one.spec)),
+            .map(|one| version(&one.spec)),
         _ => world
             .channels
             .iter()
             .find(|one| is(one.called()))
-            .map(|one| version(written, &one.spec)),
+            .map(|one| version(&one.spec)),
     };
     match now {
         Some(now) if now != asked => Err(Refused::Conflict(format!(

@@ -3,10 +3,11 @@
 
 use super::authority::Local;
 use super::desk::Errand;
-use super::drafts::{Draft, draft};
+use super::drafts::{Draft, draft, draft_credential};
 use super::sources::{Place, Sources};
 use crate::manifests::schema::Schemas;
 use purser_authority::ledger::Ledger;
+use purser_compile::ObjectRef;
 use purser_config::Name;
 use purser_config::refusals::Refusal;
 use purser_config::stream::ChannelHealth;
@@ -110,31 +111,59 @@ impl LocalHouse {
             .await
             .map_err(|_| gone())?
             .map_err(Refused::Conflict)?;
-        Ok(Written { place, value })
+        let secret = None;
+        Ok(Written {
+            place,
+            value,
+            secret,
+        })
     }
 
     /// The change on disk, or in memory where the texts are no files; and where.
     async fn edited(&self, change: Change) -> Result<String, Refused> {
         let sources = Arc::clone(&self.sources);
         let edited = tokio::task::spawn_blocking(move || {
-            let Draft {
-                place,
-                text,
-                secret,
-            } = draft(&sources, &Schemas::new(), &change)?;
-            match &place {
-                Place::Here(at) => sources.put(*at, text),
-                Place::Disk(path) => {
-                    replace(path, &text, secret).map_err(|error| {
-                        Refused::Failed(format!("writing {}: {error}", path.display()))
-                    })?;
-                    return Ok(path.display().to_string());
-                }
+            let schemas = Schemas::new();
+            let credential = match &change {
+                Change::Patch {
+                    of: ObjectRef::ProviderChannel(channel),
+                    secret: Some(secret),
+                    ..
+                } => Some((channel, secret)),
+                _ => None,
+            };
+            if let Some(credential) = credential {
+                // Refused before anything is written, and drafted anew over what the channel's own change leaves.
+                draft_credential(&sources, &schemas, credential)?;
             }
-            Ok("this process, until it ends".to_owned())
+            let place = put(&sources, draft(&sources, &schemas, &change)?)?;
+            if let Some(credential) = credential {
+                put(&sources, draft_credential(&sources, &schemas, credential)?)?;
+            }
+            Ok(place)
         });
         let broke = |_| Refused::Failed("editing the files broke".to_owned());
         edited.await.map_err(broke)?
+    }
+}
+
+/// Puts a draft where it belongs; says where that is.
+fn put(sources: &Sources, draft: Draft) -> Result<String, Refused> {
+    let Draft {
+        place,
+        text,
+        secret,
+    } = draft;
+    match &place {
+        Place::Here(at) => {
+            sources.put(*at, text);
+            Ok("this process, until it ends".to_owned())
+        }
+        Place::Disk(path) => {
+            let failed = |error| Refused::Failed(format!("writing {}: {error}", path.display()));
+            replace(path, &text, secret).map_err(failed)?;
+            Ok(path.display().to_string())
+        }
     }
 }
 

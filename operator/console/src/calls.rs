@@ -105,6 +105,23 @@ pub(crate) fn replacing(old: &Value, new: &Value) -> Value {
     Value::Object(patch)
 }
 
+/// What a patch makes of a value, as RFC 7386 merges them.
+pub(crate) fn merged(old: &Value, patch: &Value) -> Value {
+    let Value::Object(patch) = patch else {
+        return patch.clone();
+    };
+    let mut new = old.as_object().cloned().unwrap_or_default();
+    for (name, value) in patch {
+        if value.is_null() {
+            new.remove(name);
+            continue;
+        }
+        let merged = merged(new.get(name).unwrap_or(&Value::Null), value);
+        new.insert(name.clone(), merged);
+    }
+    Value::Object(new)
+}
+
 /// Whether Kubernetes takes this as a name.
 ///
 /// # Errors
@@ -139,5 +156,8 @@ mod tests {
             &json!({"b": {"c": 3}, "e": []}),
         );
         assert_eq!(patch, json!({"a": null, "b": {"c": 3, "d": null}, "e": []}));
+        let old = json!({"a": 1, "b": {"c": 1, "d": 2}});
+        assert_eq!(merged(&old, &patch), json!({"b": {"c": 3}, "e": []}));
+        assert_eq!(merged(&old, &json!({"a": {"x": null}}))["a"], json!({}));
     }
 }

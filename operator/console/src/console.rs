@@ -3,7 +3,7 @@
 
 use crate::answer::Failure;
 use crate::house::House;
-use crate::lockout::Ghosts;
+use crate::lockout::Tries;
 use crate::oidc::{Provider, Settings};
 use crate::password::Passwords;
 use crate::secret;
@@ -17,8 +17,8 @@ pub struct Console {
     /// In unix milliseconds.
     pub(crate) started_ms: u64,
     pub(crate) passwords: Passwords,
-    /// Names that nobody has, and how often they were tried.
-    pub(crate) ghosts: Ghosts,
+    /// Names, and how often they were tried in vain.
+    pub(crate) tries: Tries,
     /// With whom people sign in who have no password here.
     pub(crate) provider: Option<Provider>,
     /// Makes the first administrator, once.
@@ -34,7 +34,7 @@ impl Console {
             started_ms: house.wall_ms(),
             house,
             passwords: Passwords::default(),
-            ghosts: Ghosts::default(),
+            tries: Tries::default(),
             provider: None,
             setup: Mutex::default(),
             has_users: AtomicBool::new(false),
@@ -49,7 +49,8 @@ impl Console {
         }
     }
 
-    /// The token that makes the first administrator, the same until then; none: there is a user.
+    /// The token that makes the first administrator, the same until then, and in all processes whose house knows a secret of theirs; none:
+    /// there is a user.
     ///
     /// # Errors
     /// When the ledger cannot be asked, or there is no randomness.
@@ -58,18 +59,25 @@ impl Console {
         if is_set_up {
             return Ok(None);
         }
-        let random = self.house.random()?;
+        let seed = match self.house.setup_seed() {
+            Some(seed) => seed,
+            None => self.house.random()?,
+        };
         let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = setup.get_or_insert_with(|| secret::token("setup-", &random));
+        let token = setup.get_or_insert_with(|| secret::token("setup-", &seed));
         Ok(Some(token.clone()))
     }
 
-    /// Whether this is the token that was given out.
+    /// Whether this is the token that was given out, here or by another process of the same house.
     pub(crate) fn is_setup_token(&self, token: &str) -> bool {
+        let shared = self.house.setup_seed();
+        let shared = shared.is_some_and(|seed| {
+            secret::digest(&secret::token("setup-", &seed)) == secret::digest(token)
+        });
         let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
         // Digests differ in every bit, so that how long it takes tells nothing.
         let known = setup.as_ref().map(|known| secret::digest(known));
-        known.is_some_and(|known| known == secret::digest(token))
+        shared || known.is_some_and(|known| known == secret::digest(token))
     }
 
     /// Whether there is a user.

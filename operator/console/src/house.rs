@@ -2,7 +2,9 @@
 //! randomness. The operator implements it over Kubernetes, `purser up` over its manifest folder. It must never hold a secret value but on
 //! its way in or out, once.
 
-use purser_authority::ledger::{Ledger, Role};
+use crate::rights::Right;
+use k8s_openapi::api::authentication::v1::UserInfo;
+use purser_authority::ledger::Ledger;
 use purser_compile::{ObjectRef, Verdict};
 use purser_config::refusals::Refusal;
 use purser_config::stream::Ailment;
@@ -30,6 +32,12 @@ pub trait House: Send + Sync + 'static {
     /// When the system gives none, with its reason.
     fn random(&self) -> Result<[u8; 32], String>;
 
+    /// What all processes know that serve the same console, and nobody else can: of it the token is made that makes the first
+    /// administrator. None: there is one process.
+    fn setup_seed(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// The objects as they are seen now, and what was decided about them.
     fn seen(&self) -> Arc<Seen>;
 
@@ -49,10 +57,16 @@ pub trait House: Send + Sync + 'static {
         PaymentSecrets::default()
     }
 
-    /// Whose a token of somebody else's house is, such as a Kubernetes one, and what they may do; none: nobody's.
+    /// Whose a token of somebody else's house is, such as a Kubernetes one, and what they may see; none: nobody's.
     fn review(&self, token: String) -> Later<'_, Result<Option<Reviewed>, String>> {
         let _ = token;
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Whether that other house lets them do this, as it is now.
+    fn may<'a>(&'a self, who: &'a UserInfo, right: &'a Right) -> Later<'a, Result<bool, String>> {
+        let _ = (who, right);
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// Asks a channel's provider whether it answers, with the channel's own address and credential.
@@ -101,13 +115,9 @@ pub enum Change {
         patch: Value,
         /// Only while it is of this version.
         version: Option<String>,
-    },
-    /// The credential of a channel is replaced, or made: only where its Secret is the channel's own.
-    Credential {
-        /// Whose.
-        channel: Name,
-        /// The whole Secret.
-        secret: Value,
+        /// Of a channel: the whole Secret of its credential, which is replaced or made with it, and only where it is the channel's own;
+        /// else nothing is changed.
+        secret: Option<Value>,
     },
     /// It goes, and a channel's own Secret with it.
     Delete {
@@ -130,6 +140,8 @@ pub struct Written {
     pub place: String,
     /// The value of a key that was made or replaced.
     pub value: Option<SecretText>,
+    /// The cluster's Secret that this value lies in.
+    pub secret: Option<Name>,
 }
 
 /// A change that was not made.
@@ -157,14 +169,16 @@ pub struct PaymentSecrets {
 }
 
 /// Somebody whom another house knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reviewed {
-    /// As that house names them.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// Where.
-    pub namespaces: Vec<String>,
+    /// As that house knows them.
+    pub who: UserInfo,
+    /// The namespaces in which they may list keys; `*`: all.
+    pub keys: Vec<String>,
+    /// The same of channels.
+    pub channels: Vec<String>,
+    /// Whether they may list plans.
+    pub plans: bool,
 }
 
 /// What a channel's provider answered.
@@ -183,12 +197,9 @@ pub fn own_credential(channel: &Name) -> String {
     format!("{}-credential", channel.name())
 }
 
-/// The version of an object: the cluster's, or where there is none a digest of what it says.
-pub fn version(version: Option<&str>, spec: &impl serde::Serialize) -> String {
+/// The version of an object: a digest of its spec, so that a status that is written beside it makes no other version of it.
+pub fn version(spec: &impl serde::Serialize) -> String {
     use sha2::{Digest, Sha256};
-    if let Some(version) = version.filter(|version| !version.is_empty()) {
-        return version.to_owned();
-    }
     let digest = Sha256::digest(serde_json::to_vec(spec).unwrap_or_default());
     digest[..8]
         .iter()

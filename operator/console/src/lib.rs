@@ -31,7 +31,9 @@ mod openapi;
 mod outward;
 mod page;
 mod password;
+mod permit;
 mod query;
+mod rights;
 mod route;
 mod routes;
 mod secret;
@@ -47,6 +49,7 @@ pub use house::{
 };
 pub use ids::name_of;
 pub use oidc::{OidcArgs, Settings};
+pub use rights::Right;
 pub use routes::{Door, doors, table_markdown};
 pub use server::serve;
 pub use webhook::{Webhook, WebhookArgs};

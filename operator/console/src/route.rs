@@ -22,10 +22,12 @@ pub(crate) enum Who {
     Signature,
     /// Whoever is logged in.
     Session,
-    /// Whoever is logged in and is no viewer; the call looks at the namespace.
+    /// Whoever is logged in and is no viewer; the call looks at the namespace. Of a Kubernetes token RBAC says it, in `Ask::write`.
     Writer,
-    /// Administrators.
+    /// Administrators who are users here.
     Administrator,
+    /// The same, and Kubernetes tokens: of these RBAC says it, in `Ask::write`.
+    AdministratorOrRbac,
 }
 
 /// In what an answer comes.

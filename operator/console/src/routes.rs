@@ -56,21 +56,21 @@ routes! {
     POST   "/api/token/batch" Writer "deletes several keys" => token::delete_many, body(token::Batch), data(u64);
     POST   "/api/token/{id}/rotate" Writer "replaces a key's value; the answer alone has the new one" => token::rotate, optional_body(token::Rotate), data(token::Token);
     POST   "/api/token/{id}/suspend" Writer "suspends a key, or resumes it" => token::suspend, body(token::Suspend), data(token::Token);
-    POST   "/api/token/{id}/topup" Administrator "adds credits to a key, once by the entry's id" => token::top_up, body(token::TopUpWish), data(token::Token);
+    POST   "/api/token/{id}/topup" AdministratorOrRbac "adds credits to a key, once by the entry's id" => token::top_up, body(token::TopUpWish), data(token::Token);
 
     GET    "/api/plan" Session "plans" => plan::list, query(Paging), data(Page<plan::PlanView>);
     GET    "/api/plan/{id}" Session "one plan" => plan::read, data(plan::PlanView);
-    POST   "/api/plan" Administrator "a new plan" => plan::create, body(plan::PlanWish), data(plan::PlanView);
-    PUT    "/api/plan" Administrator "replaces a plan's spec" => plan::update, body(plan::PlanWish), data(plan::PlanView);
-    DELETE "/api/plan/{id}" Administrator "deletes a plan" => plan::delete;
+    POST   "/api/plan" AdministratorOrRbac "a new plan" => plan::create, body(plan::PlanWish), data(plan::PlanView);
+    PUT    "/api/plan" AdministratorOrRbac "replaces a plan's spec" => plan::update, body(plan::PlanWish), data(plan::PlanView);
+    DELETE "/api/plan/{id}" AdministratorOrRbac "deletes a plan" => plan::delete;
 
     GET    "/api/channel" Session "provider channels that one may see" => channel::list, query(channel::Search), query(Paging), data(Page<channel::ChannelView>);
     GET    "/api/channel/search" Session "the same, by keyword or model" => channel::list, query(channel::Search), query(Paging), data(Page<channel::ChannelView>);
     GET    "/api/channel/{id}" Session "one channel" => channel::read, data(channel::ChannelView);
     GET    "/api/channel/test/{id}" Writer "asks a channel's provider whether it answers" => channel::test, bare(), data(channel::TestedView);
-    POST   "/api/channel" Administrator "a new channel, and the Secret of its credential" => channel::create, body(channel::NewChannel), data(channel::ChannelView);
-    PUT    "/api/channel" Administrator "changes a channel" => channel::update, body(channel::ChangedChannel), data(channel::ChannelView);
-    DELETE "/api/channel/{id}" Administrator "deletes a channel" => channel::delete;
+    POST   "/api/channel" AdministratorOrRbac "a new channel, and the Secret of its credential" => channel::create, body(channel::NewChannel), data(channel::ChannelView);
+    PUT    "/api/channel" AdministratorOrRbac "changes a channel" => channel::update, body(channel::ChangedChannel), data(channel::ChannelView);
+    DELETE "/api/channel/{id}" AdministratorOrRbac "deletes a channel" => channel::delete;
 
     GET    "/api/models" Session "models, and the channels that serve them" => model::list, data(Vec<model::ModelView>);
     GET    "/api/pricing" Session "models, and what they cost on which plan" => model::pricing, data(Vec<model::Pricing>);
@@ -153,7 +153,7 @@ pub fn doors() -> Vec<Door> {
             Who::Signature => "a signature",
             Who::Session => "session",
             Who::Writer => "session that may write",
-            Who::Administrator => "administrator",
+            Who::Administrator | Who::AdministratorOrRbac => "administrator",
         },
         what: route.what,
     };

@@ -3,6 +3,7 @@
 
 use crate::answer::Failure;
 use crate::console::Console;
+use crate::house::Reviewed;
 use crate::route::Who;
 use crate::secret;
 use http::{HeaderMap, header};
@@ -23,7 +24,8 @@ const SEEN_EVERY_MS: u64 = 60_000;
 
 const NO_CREDENTIAL: &str = "Unauthorized: send the session token of POST /api/user/login as Authorization, raw or behind Bearer";
 const IS_A_KEY: &str = "Unauthorized: this is an API key, which works on /v1 alone; the management API takes the session token of POST /api/user/login";
-const NOBODYS: &str = "Unauthorized: this Kubernetes token is nobody's, or of somebody who may neither list nor write ApiKeys anywhere";
+const NOBODYS: &str = "Unauthorized: this Kubernetes token is nobody's, or of somebody who may list no ApiKeys, ProviderChannels or Plans anywhere";
+const IS_A_GUEST: &str = "a Kubernetes token has no user, password or session here, and never administers users or reads the audit log; log in as a user of this console";
 const OVER: &str = "Unauthorized: this session is unknown or over; log in again";
 const IS_A_SESSION: &str = "Unauthorized: this is a session token of the management API; this path takes an API key (sk-...), as Authorization: Bearer";
 const NO_KEY: &str = "Unauthorized: send an API key as Authorization: Bearer sk-...";
@@ -45,6 +47,8 @@ pub(crate) enum Caller {
 pub(crate) struct Person {
     pub(crate) user: User,
     pub(crate) session: Session,
+    /// Whoever has no user here: what they may change RBAC says of each change, when `Ask::write` asks it.
+    pub(crate) guest: Option<Box<Reviewed>>,
 }
 
 impl Person {
@@ -67,6 +71,28 @@ impl Person {
         self.sees_all() || self.user.namespaces.iter().any(|one| one == namespace)
     }
 
+    /// Whether this namespace's channels are.
+    pub(crate) fn sees_channels(&self, namespace: &str) -> bool {
+        match &self.guest {
+            Some(guest) => guest
+                .channels
+                .iter()
+                .any(|one| one == EVERY || one == namespace),
+            None => self.sees(namespace),
+        }
+    }
+
+    /// That they are a user here.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn is_user(&self) -> Result<(), Failure> {
+        match self.guest {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(403, IS_A_GUEST)),
+        }
+    }
+
     /// Which records they see.
     pub(crate) fn scope(&self) -> Scope {
         match self.sees_all() {
@@ -75,12 +101,12 @@ impl Person {
         }
     }
 
-    /// That they may change what is in this namespace.
+    /// That they may change what is in this namespace, as far as it is said here.
     ///
     /// # Errors
     /// 403.
     pub(crate) fn writes(&self, namespace: &str) -> Result<(), Failure> {
-        if self.user.role > Role::Viewer && self.sees(namespace) {
+        if self.guest.is_some() || (self.user.role > Role::Viewer && self.sees(namespace)) {
             return Ok(());
         }
         Err(Failure::new(
@@ -109,9 +135,17 @@ pub(crate) async fn admit(
         Who::Key => return key(console, headers).map(Caller::Key),
         Who::Session => Role::Viewer,
         Who::Writer => Role::Team,
-        Who::Administrator => Role::Administrator,
+        Who::Administrator | Who::AdministratorOrRbac => Role::Administrator,
     };
     let person = person(console, headers).await?;
+    if let Some(guest) = &person.guest {
+        let sees = guest.plans || !(guest.keys.is_empty() && guest.channels.is_empty());
+        return match who {
+            Who::Administrator => Err(Failure::new(403, IS_A_GUEST)),
+            Who::Session if !sees => Err(unauthorized(NOBODYS)),
+            _ => Ok(Caller::Person(Box::new(person))),
+        };
+    }
     if person.user.role < least {
         let needed = match least {
             Role::Administrator => "an administrator",
@@ -152,7 +186,12 @@ async fn person(console: &Console, headers: &HeaderMap) -> Result<Person, Failur
     if now_ms.saturating_sub(session.seen_ms) > SEEN_EVERY_MS {
         ledger.seen_session(session.digest.clone(), now_ms).await?;
     }
-    Ok(Person { user, session })
+    let guest = None;
+    Ok(Person {
+        user,
+        session,
+        guest,
+    })
 }
 
 /// Whoever the cluster knows by this token. They have no session here, and no password.
@@ -163,12 +202,12 @@ async fn guest(console: &Console, token: &str) -> Result<Person, Failure> {
         ..Failure::new(503, error)
     })?;
     let reviewed = reviewed.ok_or_else(|| unauthorized(NOBODYS))?;
+    let name = reviewed.who.username.clone().unwrap_or_default();
     let user = User {
         id: GUEST,
-        display_name: reviewed.name.clone(),
-        name: reviewed.name,
-        role: reviewed.role,
-        namespaces: reviewed.namespaces,
+        display_name: name.clone(),
+        name,
+        namespaces: reviewed.keys.clone(),
         ..nobody()
     };
     let session = Session {
@@ -178,7 +217,12 @@ async fn guest(console: &Console, token: &str) -> Result<Person, Failure> {
         seen_ms: 0,
         ends_ms: 0,
     };
-    Ok(Person { user, session })
+    let guest = Some(Box::new(reviewed));
+    Ok(Person {
+        user,
+        session,
+        guest,
+    })
 }
 
 /// The id of whoever is no user of ours.

@@ -1,8 +1,6 @@
 //! Whose a Kubernetes token is, and what its owner may do here: what RBAC lets them do to the objects themselves. Asked of the API server
-//! by TokenReview and SubjectAccessReview; a verdict is kept for half a minute, by the token's digest.
-//!
-//! Who may write Plans, and ApiKeys everywhere, is an administrator; who may write ApiKeys in some namespaces is of their teams; who may
-//! list them, and no more, is a viewer.
+//! by TokenReview and SubjectAccessReview. Whose it is, and what they see, is kept for half a minute, by the token's digest; what they may
+//! change is asked for each change anew.
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use k8s_openapi::api::authorization::v1::{
@@ -10,8 +8,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::Client;
 use kube::api::{Api, PostParams};
-use purser_authority::ledger::Role;
-use purser_console::Reviewed;
+use purser_console::{Reviewed, Right};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +38,7 @@ impl Reviews {
         }
     }
 
-    /// Who this is; none: nobody, or nobody who may do anything here.
+    /// Who this is, and what they see; none: nobody.
     pub(super) async fn of(
         &self,
         token: String,
@@ -85,40 +82,44 @@ impl Reviews {
         let Some(user) = status.user.filter(|_| status.authenticated == Some(true)) else {
             return Ok(None);
         };
-        let name = user.username.clone().unwrap_or_default();
-        let told = |role, namespaces| {
-            Some(Reviewed {
-                name: name.clone(),
-                role,
-                namespaces,
-            })
-        };
-        if self.may(&user, ("create", "plans", "")).await?
-            && self.may(&user, ("create", "apikeys", "")).await?
-        {
-            return Ok(told(Role::Administrator, Vec::new()));
-        }
-        let (mut writes, mut reads) = (Vec::new(), Vec::new());
-        for namespace in namespaces.into_iter().take(MOST_NAMESPACES) {
-            if self.may(&user, ("create", "apikeys", &namespace)).await? {
-                writes.push(namespace);
-            } else if self.may(&user, ("list", "apikeys", &namespace)).await? {
-                reads.push(namespace);
-            }
-        }
-        Ok(match (writes.is_empty(), reads.is_empty()) {
-            (false, _) => told(Role::Team, writes),
-            (true, false) => told(Role::Viewer, reads),
-            (true, true) => None,
-        })
+        let keys = self.listed(&user, "apikeys", &namespaces).await?;
+        let channels = self.listed(&user, "providerchannels", &namespaces).await?;
+        let plans = self.allows(&user, &list("plans", "")).await?;
+        Ok(Some(Reviewed {
+            who: user,
+            keys,
+            channels,
+            plans,
+        }))
     }
 
-    /// Whether RBAC lets them; an empty namespace means all.
-    async fn may(
+    /// In which of these namespaces they may list such objects; `*`: in all that there are.
+    async fn listed(
         &self,
         user: &UserInfo,
-        (verb, resource, namespace): (&str, &str, &str),
-    ) -> kube::Result<bool> {
+        resource: &'static str,
+        namespaces: &[String],
+    ) -> kube::Result<Vec<String>> {
+        if self.allows(user, &list(resource, "")).await? {
+            return Ok(vec!["*".to_owned()]);
+        }
+        let mut listed = Vec::new();
+        for namespace in namespaces.iter().take(MOST_NAMESPACES) {
+            if self.allows(user, &list(resource, namespace)).await? {
+                listed.push(namespace.clone());
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Whether RBAC lets them do this now.
+    pub(super) async fn may(&self, user: &UserInfo, right: &Right) -> Result<bool, String> {
+        let asked = self.allows(user, right).await;
+        asked.map_err(|error| format!("whether you may {right} cannot be asked now: {error}"))
+    }
+
+    async fn allows(&self, user: &UserInfo, right: &Right) -> kube::Result<bool> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: user.username.clone(),
@@ -126,10 +127,11 @@ impl Reviews {
                 uid: user.uid.clone(),
                 extra: user.extra.clone(),
                 resource_attributes: Some(ResourceAttributes {
-                    group: Some(purser_crds::GROUP.to_owned()),
-                    resource: Some(resource.to_owned()),
-                    verb: Some(verb.to_owned()),
-                    namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
+                    group: some(right.group()),
+                    resource: Some(right.resource.to_owned()),
+                    verb: Some(right.verb.to_owned()),
+                    namespace: some(&right.namespace),
+                    name: some(&right.name),
                     ..ResourceAttributes::default()
                 }),
                 ..SubjectAccessReviewSpec::default()
@@ -139,5 +141,15 @@ impl Reviews {
         let reviews: Api<SubjectAccessReview> = Api::all(self.client.clone());
         let review = reviews.create(&PostParams::default(), &review).await?;
         Ok(review.status.is_some_and(|status| status.allowed))
+    }
+}
+
+/// An empty namespace means all.
+fn list(resource: &'static str, namespace: &str) -> Right {
+    Right {
+        verb: "list",
+        resource,
+        namespace: namespace.to_owned(),
+        name: String::new(),
     }
 }

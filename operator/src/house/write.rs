@@ -4,14 +4,16 @@
 use super::ClusterHouse;
 use crate::apply::{Turned, turn};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Client, Resource, ResourceExt};
 use purser_compile::{ObjectRef, Rotation, Step};
 use purser_config::{Name, SecretText};
-use purser_console::{Change, House, Refused, Written, name_of};
-use purser_crds::{ApiKey, KEY_DATA, Plan, ProviderChannel};
+use purser_console::{Change, Refused, Written, version};
+use purser_crds::{
+    ApiKey, ApiKeySpec, KEY_DATA, Plan, PlanSpec, ProviderChannel, ProviderChannelSpec,
+};
+use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -22,13 +24,19 @@ const SEEN_WITHIN: Duration = Duration::from_secs(10);
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 /// How long a value works beside one that replaced it by hand, where its key does not say.
 const OVERLAP_MS: u64 = 86_400_000;
+/// How often an object is looked at that is written meanwhile.
+const LOOKS: u32 = 5;
 
 impl ClusterHouse {
     pub(super) async fn written(&self, change: Change) -> Result<Written, Refused> {
         match change {
             Change::Create { object, secret } => self.created(object, secret).await,
-            Change::Patch { of, patch, version } => self.patched(&of, patch, version).await,
-            Change::Credential { channel, secret } => self.credential(&channel, secret).await,
+            Change::Patch {
+                of,
+                patch,
+                version,
+                secret,
+            } => self.patched(&of, patch, (version, secret)).await,
             Change::Delete { of } => self.deleted(&of).await,
             Change::Rotate { key, overlap_ms } => self.rotated(&key, overlap_ms).await,
         }
@@ -39,77 +47,83 @@ impl ClusterHouse {
         let kind = object.types.as_ref().map(|types| types.kind.clone());
         let namespace = object.namespace().unwrap_or_default();
         let of = reference(&kind.unwrap_or_default(), &namespace, &object.name_any())?;
-        let params = posting();
-        let made = api(&self.client, &of).create(&params, &object).await;
-        let made = made.map_err(refused)?;
-        if let Some(secret) = secret {
-            let mut secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
-            if let ObjectRef::ProviderChannel(channel) = &of {
-                // With it the cluster deletes its Secret.
-                secret.metadata.owner_references =
-                    owner(channel, made.metadata.uid.as_deref()).map(|owner| vec![owner]);
+        let made = match secret {
+            Some(secret) => self.made_with_secret((&of, &object), secret).await?,
+            None => {
+                let made = api(&self.client, &of).create(&posting(), &object).await;
+                made.map_err(refused)?
             }
-            let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
-            secrets.create(&params, &secret).await.map_err(refused)?;
-        }
+        };
         self.seen_as(&of, made.metadata.generation).await;
-        let value = match &of {
+        let told = match &of {
             ObjectRef::ApiKey(key) => self.value(key).await,
             _ => None,
         };
-        let place = "the cluster".to_owned();
-        Ok(Written { place, value })
+        Ok(written(told))
     }
 
     async fn patched(
         &self,
         of: &ObjectRef,
-        mut patch: Value,
-        version: Option<String>,
+        patch: Value,
+        (version, secret): (Option<String>, Option<Value>),
     ) -> Result<Written, Refused> {
-        if let Some(version) = version {
-            patch["metadata"]["resourceVersion"] = version.into();
+        let credential = match (of, secret) {
+            (ObjectRef::ProviderChannel(channel), Some(secret)) => {
+                Some(self.credential(channel, secret).await?)
+            }
+            _ => None,
+        };
+        let made = match version {
+            Some(version) => self.patched_as(of, patch, &version).await?,
+            None => {
+                let (api, patch) = (api(&self.client, of), Patch::Merge(patch));
+                let patched = api.patch(name(of), &patching(), &patch).await;
+                patched.map_err(refused)?
+            }
+        };
+        if let Some(credential) = credential {
+            let put = credential.put(false).await;
+            put.map_err(|why| Refused::Failed(format!(
+                "the channel was changed and its credential was not ({why:?}); send the same change again"
+            )))?;
         }
-        let params = patching();
-        let made = api(&self.client, of)
-            .patch(name(of), &params, &Patch::Merge(patch))
-            .await;
-        let made = made.map_err(refused)?;
         self.seen_as(of, made.metadata.generation).await;
         Ok(Written::default())
     }
 
-    /// What is known of a Secret that is there is whose it is, and no more.
-    async fn credential(&self, channel: &Name, secret: Value) -> Result<Written, Refused> {
-        let mut secret: Secret = serde_json::from_value(secret).map_err(unfit)?;
-        let seen = self.seen();
-        let mut channels = seen.channels.iter();
-        let found = channels.find(|one| name_of(&one.metadata) == *channel);
-        let gone = || Refused::Gone(format!("there is no ProviderChannel {channel}"));
-        let uid = found.ok_or_else(gone)?.metadata.uid.clone();
-        let owner = owner(channel, uid.as_deref());
-        let name = secret.name_any();
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), channel.namespace());
-        let there = secrets.get_metadata_opt(&name).await.map_err(refused)?;
-        let Some(there) = there else {
-            secret.metadata.owner_references = owner.map(|owner| vec![owner]);
-            secrets.create(&posting(), &secret).await.map_err(refused)?;
-            return Ok(Written::default());
-        };
-        let owned = there
-            .owner_references()
-            .iter()
-            .any(|one| Some(&one.uid) == uid.as_ref());
-        if !owned {
-            return Err(Refused::Conflict(format!(
-                "Secret {name} is not ProviderChannel {channel}'s own; replace the credential in it where it is written"
-            )));
+    /// The change of an object that still says what it said in this version. Statuses are written all the time and change no version;
+    /// but one that is written just now makes the API server refuse, and the object is looked at again.
+    async fn patched_as(
+        &self,
+        of: &ObjectRef,
+        mut patch: Value,
+        version: &str,
+    ) -> Result<DynamicObject, Refused> {
+        let api = api(&self.client, of);
+        let one = ListParams::default().fields(&format!("metadata.name={}", name(of)));
+        for _ in 0..LOOKS {
+            // A list of one: whoever may watch may list.
+            let found = api.list(&one).await.map_err(refused)?.items.pop();
+            let gone = || Refused::Gone(format!("there is no {} any more", name(of)));
+            let found = found.ok_or_else(gone)?;
+            if version_of(of, &found.data["spec"]).map_err(unfit)? != version {
+                return Err(Refused::Conflict(format!(
+                    "{} has changed since it was read; read it again and decide anew",
+                    name(of)
+                )));
+            }
+            patch["metadata"]["resourceVersion"] = found.resource_version().into();
+            let patched = Patch::Merge(&patch);
+            match api.patch(name(of), &patching(), &patched).await {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                answer => return answer.map_err(refused),
+            }
         }
-        secret.metadata.resource_version = there.metadata.resource_version;
-        let params = patching();
-        let patched = secrets.patch(&name, &params, &Patch::Merge(secret)).await;
-        patched.map_err(refused)?;
-        Ok(Written::default())
+        Err(Refused::Failed(format!(
+            "{} is being written too often to be changed; try again",
+            name(of)
+        )))
     }
 
     async fn deleted(&self, of: &ObjectRef) -> Result<Written, Refused> {
@@ -137,10 +151,7 @@ impl ClusterHouse {
             },
         };
         match turn(&self.client, &rotation, now_ms).await {
-            Ok(Turned::Replaced { .. }) => Ok(Written {
-                place: "the cluster".to_owned(),
-                value: self.value(key).await,
-            }),
+            Ok(Turned::Replaced { .. }) => Ok(written(self.value(key).await)),
             Ok(_) => Err(Refused::Conflict(format!(
                 "the value of ApiKey {key} was not made here, or one before it still works; replace it where it is written, or wait"
             ))),
@@ -155,8 +166,8 @@ impl ClusterHouse {
         publication.key(key).cloned()
     }
 
-    /// The value in the key's Secret, which `apply` makes soon after the key.
-    async fn value(&self, key: &Name) -> Option<SecretText> {
+    /// The value in the key's Secret, which `apply` makes soon after the key; and that Secret.
+    async fn value(&self, key: &Name) -> Option<(SecretText, Name)> {
         let name = self.spec(key)?.spec.secret_name_of(key.name());
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), key.namespace());
         let until = Instant::now() + SEEN_WITHIN;
@@ -164,7 +175,8 @@ impl ClusterHouse {
             let secret = secrets.get_opt(&name).await.ok().flatten();
             let value = secret.and_then(|secret| secret.data?.remove(KEY_DATA));
             if let Some(value) = value {
-                return String::from_utf8(value.0).ok().map(SecretText::new);
+                let value = String::from_utf8(value.0).ok().map(SecretText::new);
+                return Some((value?, Name::new(key.namespace(), &name)));
             }
             tokio::time::sleep(LOOKS_EVERY).await;
         }
@@ -207,32 +219,39 @@ impl ClusterHouse {
     }
 }
 
-fn posting() -> PostParams {
+fn written(told: Option<(SecretText, Name)>) -> Written {
+    let (value, secret) = told.unzip();
+    Written {
+        place: "the cluster".to_owned(),
+        value,
+        secret,
+    }
+}
+
+/// The version of an object with this spec.
+fn version_of(of: &ObjectRef, spec: &Value) -> serde_json::Result<String> {
+    Ok(match of {
+        ObjectRef::Plan(_) => version(&PlanSpec::deserialize(spec)?),
+        ObjectRef::ApiKey(_) => version(&ApiKeySpec::deserialize(spec)?),
+        ObjectRef::ProviderChannel(_) => version(&ProviderChannelSpec::deserialize(spec)?),
+    })
+}
+
+pub(super) fn posting() -> PostParams {
     PostParams {
         field_manager: Some(MANAGER.to_owned()),
         ..PostParams::default()
     }
 }
 
-fn patching() -> PatchParams {
+pub(super) fn patching() -> PatchParams {
     PatchParams {
         field_manager: Some(MANAGER.to_owned()),
         ..PatchParams::default()
     }
 }
 
-/// Of a channel's own Secret.
-fn owner(channel: &Name, uid: Option<&str>) -> Option<OwnerReference> {
-    Some(OwnerReference {
-        api_version: ProviderChannel::api_version(&()).into_owned(),
-        kind: ProviderChannel::kind(&()).into_owned(),
-        name: channel.name().to_owned(),
-        uid: uid?.to_owned(),
-        ..OwnerReference::default()
-    })
-}
-
-fn api(client: &Client, of: &ObjectRef) -> Api<DynamicObject> {
+pub(super) fn api(client: &Client, of: &ObjectRef) -> Api<DynamicObject> {
     let client = client.clone();
     match of {
         ObjectRef::Plan(_) => Api::all_with(client, &ApiResource::erase::<Plan>(&())),
@@ -262,12 +281,12 @@ fn reference(kind: &str, namespace: &str, name: &str) -> Result<ObjectRef, Refus
     }
 }
 
-fn unfit(error: serde_json::Error) -> Refused {
+pub(super) fn unfit(error: serde_json::Error) -> Refused {
     Refused::Invalid(error.to_string())
 }
 
 /// What the API server said.
-fn refused(error: kube::Error) -> Refused {
+pub(super) fn refused(error: kube::Error) -> Refused {
     match error {
         kube::Error::Api(status) => match status.code {
             404 => Refused::Gone(status.message.clone()),

@@ -116,7 +116,7 @@ export async function rotate(key, state) {
 export async function suspend(key, state) {
   const suspended = key.status !== 2;
   try {
-    await post(`${path(key)}/suspend`, { suspended });
+    await post(`${path(key)}/suspend`, { suspended, version: key.version });
     say(suspended ? `${full(key)} is suspended: its calls are refused from now on.` : `${full(key)} may call again.`);
   } catch (error) {
     say(error.message);

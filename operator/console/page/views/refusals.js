@@ -13,9 +13,11 @@ export async function reasons(members, signal) {
     get("api/log/", failed, signal).catch(() => ({ items: [] })),
   ]);
   const told = refused.map((one) => ({ ...one, last: one.last_at }));
-  // A call that reached a provider has a record too, in fewer words.
-  const known = new Set(told.map((one) => `${one.token_name} ${one.status}`));
-  const others = page.items.filter((item) => item.type === 5 && !known.has(`${item.token_name} ${item.status}`));
+  // A call that reached a provider has a record too, in fewer words: known by the last one's id, and so are those that say the same.
+  const last = new Set(told.map((one) => one.request_id));
+  const sentence = (item) => `${item.token_name} ${item.content}`;
+  const known = new Set(page.items.filter((item) => last.has(item.request_id)).map(sentence));
+  const others = page.items.filter((item) => item.type === 5 && !known.has(sentence(item)));
   return [...told, ...grouped(others)].sort((a, b) => b.last - a.last);
 }
 

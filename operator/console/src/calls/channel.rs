@@ -10,7 +10,9 @@ use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
 use crate::house::Seen;
 use crate::ids;
-use crate::who::{Person, hidden};
+use crate::rights::{Right, secrets_in, sent};
+use crate::who::hidden;
+use purser_compile::ObjectRef;
 use purser_crds::ProviderChannel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,7 +57,7 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
         let namespace = search.namespace.as_deref();
         let has_word = name.as_str().to_lowercase().contains(&word)
             || any(&|model| model.to_lowercase().contains(&word));
-        person.sees(name.namespace())
+        person.sees_channels(name.namespace())
             && namespace.is_none_or(|one| one == name.namespace())
             && search.model.as_deref().is_none_or(serves)
             && has_word
@@ -75,15 +77,21 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
 /// One channel.
 pub(crate) async fn read(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
-    let channel = found(&seen, &ask.id, ask.person()?)?;
+    let person = ask.person()?;
+    let channel = found(&seen, &ask.id, |namespace| person.sees_channels(namespace))?;
     Reply::data(&Eyes::open(&ask.console, &seen).await?.channel(channel))
 }
 
 /// Asks its provider whether it answers. What it says is in the answer, whatever it is.
 pub(crate) async fn test(ask: Ask) -> Outcome {
     let (seen, person) = (ask.console.house.seen(), ask.person()?);
-    let name = ids::name_of(&found(&seen, &ask.id, person)?.metadata);
+    let channel = found(&seen, &ask.id, |namespace| person.sees_channels(namespace))?;
+    let name = ids::name_of(&channel.metadata);
     person.writes(name.namespace())?;
+    let spec = serde_json::to_value(&channel.spec).unwrap_or_default();
+    for right in sent(name.namespace(), &secrets_in(&spec)) {
+        ask.may(&right).await?;
+    }
     let tested = ask.console.house.test(name).await;
     Ok(Reply::Bare(json!({
         "success": tested.works,
@@ -93,16 +101,34 @@ pub(crate) async fn test(ask: Ask) -> Outcome {
     })))
 }
 
-/// The channel of this id that the person may see.
+/// The channel of this id that the person may change, as far as it is said here. Of one that they do not see a guest learns that it is
+/// there only where RBAC lets them do this to it.
+async fn writable<'a>(
+    (ask, seen): (&Ask, &'a Seen),
+    id: &str,
+    verb: &'static str,
+) -> Result<&'a Arc<ProviderChannel>, Failure> {
+    let person = ask.person()?;
+    let sees = |namespace: &str| person.guest.is_some() || person.sees(namespace);
+    let channel = found(seen, id, sees)?;
+    let name = ids::name_of(&channel.metadata);
+    let right = Right::on(verb, &ObjectRef::ProviderChannel(name.clone()));
+    match person.sees_channels(name.namespace()) || ask.allows(&right).await? {
+        true => Ok(channel),
+        false => Err(hidden("channel")),
+    }
+}
+
+/// The channel of this id, of those namespaces that are looked at.
 fn found<'a>(
     seen: &'a Seen,
     id: &str,
-    person: &Person,
+    sees: impl Fn(&str) -> bool,
 ) -> Result<&'a Arc<ProviderChannel>, Failure> {
     let mut channels = seen.channels.iter();
     let means = |channel: &&Arc<ProviderChannel>| {
         let name = ids::name_of(&channel.metadata);
-        ids::means(id, "ProviderChannel", name.as_str()) && person.sees(name.namespace())
+        ids::means(id, "ProviderChannel", name.as_str()) && sees(name.namespace())
     };
     channels.find(means).ok_or_else(|| hidden("channel"))
 }

@@ -3,6 +3,7 @@
 use crate::answer::{Outcome, Reply};
 use crate::ask::Ask;
 use crate::ids;
+use crate::rights::Right;
 use purser_config::{Plan, glob_matches};
 use purser_crds::Endpoint;
 use schemars::JsonSchema;
@@ -56,13 +57,15 @@ fn models(ask: &Ask) -> Result<BTreeMap<String, ModelView>, crate::answer::Failu
     let mut models: BTreeMap<String, ModelView> = BTreeMap::new();
     for channel in &seen.channels {
         let name = ids::name_of(&channel.metadata);
-        if !seen.configuration.channels.contains_key(&name) {
+        let sees = person.sees_channels(name.namespace());
+        let is_hidden = person.guest.is_some() && !sees;
+        if is_hidden || !seen.configuration.channels.contains_key(&name) {
             continue;
         }
         for model in &channel.spec.models {
             let view = models.entry(model.name.clone()).or_default();
             view.model_name.clone_from(&model.name);
-            if person.sees(name.namespace()) {
+            if sees {
                 view.channels.push(name.to_string());
             }
             view.aliases.extend(model.aliases.iter().cloned());
@@ -96,6 +99,7 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
 
 /// All models, with what they cost.
 pub(crate) async fn pricing(ask: Ask) -> Outcome {
+    ask.may(&Right::new("list", "plans", ("", ""))).await?;
     let seen = ask.console.house.seen();
     let plans = &seen.configuration.plans;
     let pricing = models(&ask)?.into_values().map(|model| {

@@ -113,6 +113,7 @@ async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Ou
             of: ObjectRef::ApiKey(payment.key.clone()),
             patch: json!({"spec": {"plan": plan}}),
             version: None,
+            secret: None,
         };
         ask.console.house.write(change).await?;
     }

@@ -5,6 +5,7 @@ use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
 use crate::house::{Change, Seen, version};
 use crate::ids;
+use crate::rights::Right;
 use crate::who::hidden;
 use purser_compile::ObjectRef;
 use purser_crds::Plan;
@@ -50,6 +51,7 @@ pub(crate) struct PlanWish {
 
 /// All plans.
 pub(crate) async fn list(ask: Ask) -> Outcome {
+    ask.may(&Right::new("list", "plans", ("", ""))).await?;
     let seen = ask.console.house.seen();
     let views = seen.plans.iter().map(|plan| view(&ask, &seen, plan));
     let views: Vec<PlanView> = views.collect::<Result<_, _>>()?;
@@ -59,7 +61,10 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
 /// One plan.
 pub(crate) async fn read(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
-    Reply::data(&view(&ask, &seen, found(&seen, &ask.id)?)?)
+    let plan = found(&seen, &ask.id)?;
+    let right = Right::new("get", "plans", ("", name(plan)));
+    ask.may(&right).await?;
+    Reply::data(&view(&ask, &seen, plan)?)
 }
 
 fn found<'a>(seen: &'a Seen, id: &str) -> Result<&'a Arc<Plan>, Failure> {
@@ -103,7 +108,7 @@ fn view(ask: &Ask, seen: &Seen, plan: &Plan) -> Result<PlanView, Failure> {
         why: refused
             .map(|(reason, why)| format!("{}: {why}", reason.as_str()))
             .unwrap_or_default(),
-        version: version(plan.metadata.resource_version.as_deref(), &plan.spec),
+        version: version(&plan.spec),
         conditions: conditions(verdict, told.unwrap_or_default()),
         spec,
     })
@@ -121,7 +126,7 @@ pub(crate) async fn create(ask: Ask) -> Outcome {
         object,
         secret: None,
     };
-    ask.console.house.write(change).await?;
+    ask.write(change).await?;
     told(&ask, "create plan", &wanted.name).await
 }
 
@@ -137,8 +142,9 @@ pub(crate) async fn update(ask: Ask) -> Outcome {
         of: ObjectRef::Plan(name.clone()),
         patch: json!({"spec": patch}),
         version: wanted.version,
+        secret: None,
     };
-    ask.console.house.write(change).await?;
+    ask.write(change).await?;
     told(&ask, "change plan", &name).await
 }
 
@@ -147,7 +153,7 @@ pub(crate) async fn delete(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
     let name = name(found(&seen, &ask.id)?).to_owned();
     let of = ObjectRef::Plan(name.clone());
-    ask.console.house.write(Change::Delete { of }).await?;
+    ask.write(Change::Delete { of }).await?;
     let by = ask.person()?.name();
     ask.console
         .note(by, "delete plan", (&format!("Plan {name}"), ""))

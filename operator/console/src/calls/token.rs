@@ -2,12 +2,14 @@
 //! prefix that `compile` shows.
 
 mod change;
+mod top_up;
 mod view;
 
 pub(crate) use change::{
-    Batch, Changed, Id, NewToken, Rotate, Suspend, TopUpWish, create, delete, delete_many, rotate,
-    suspend, top_up, update,
+    Batch, Changed, Id, NewToken, Rotate, Suspend, create, delete, delete_many, rotate, suspend,
+    update,
 };
+pub(crate) use top_up::{TopUpWish, top_up};
 use view::Usage;
 pub(crate) use view::{Eyes, Token};
 
@@ -15,7 +17,7 @@ use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
 use crate::house::Seen;
 use crate::ids;
-use crate::who::{Person, hidden};
+use crate::who::hidden;
 use purser_crds::ApiKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,7 +71,8 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
 /// One key.
 pub(crate) async fn read(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
-    let key = found(&seen, &ask.id, ask.person()?)?;
+    let person = ask.person()?;
+    let key = found(&seen, &ask.id, |namespace| person.sees(namespace))?;
     Reply::data(&Eyes::open(&ask.console, &seen).await?.token(key))
 }
 
@@ -89,12 +92,16 @@ pub(crate) async fn usage(ask: Ask) -> Outcome {
     })
 }
 
-/// The key of this id that the person may see.
-fn found<'a>(seen: &'a Seen, id: &str, person: &Person) -> Result<&'a Arc<ApiKey>, Failure> {
+/// The key of this id, of those namespaces that are looked at.
+fn found<'a>(
+    seen: &'a Seen,
+    id: &str,
+    sees: impl Fn(&str) -> bool,
+) -> Result<&'a Arc<ApiKey>, Failure> {
     let mut keys = seen.keys.iter();
     let means = |key: &&Arc<ApiKey>| {
         let name = ids::name_of(&key.metadata);
-        ids::means(id, "ApiKey", name.as_str()) && person.sees(name.namespace())
+        ids::means(id, "ApiKey", name.as_str()) && sees(name.namespace())
     };
     keys.find(means).ok_or_else(|| hidden("key"))
 }

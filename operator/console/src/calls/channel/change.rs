@@ -1,17 +1,18 @@
 //! Changes to channels. A credential becomes a labelled Secret beside the channel, bound to the channel's host.
 
-use super::found;
 use super::view::{Eyes, provider};
+use super::writable;
 use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
-use crate::calls::fits;
 use crate::calls::token::Id;
+use crate::calls::{fits, merged};
 use crate::house::{Change, own_credential};
 use crate::ids;
+use crate::rights::secrets_in;
 use crate::who::hidden;
 use purser_compile::ObjectRef;
 use purser_config::Name;
-use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, ProviderChannel};
+use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, Provider, ProviderChannel};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -135,15 +136,14 @@ pub(crate) async fn create(ask: Ask) -> Outcome {
     let key = wanted.key.filter(|key| !key.is_empty());
     let secret = key.map(|key| {
         spec.insert("credentials".to_owned(), reference(&name));
-        let url = spec.get("baseURL").and_then(Value::as_str);
-        credential(&name, url, key)
+        credential(&name, host(&Value::Object(spec.clone())), key)
     });
     let object = json!({
         "apiVersion": "purser.dev/v1alpha1", "kind": "ProviderChannel",
         "metadata": {"name": wanted.name, "namespace": namespace}, "spec": spec,
     });
     let change = Change::Create { object, secret };
-    let written = ask.console.house.write(change).await?;
+    let written = ask.write(change).await?;
     told(&ask, "create channel", (&name, &written.place)).await
 }
 
@@ -155,17 +155,23 @@ fn named(name: Option<String>, number: Option<u16>) -> Result<String, Failure> {
     known.ok_or_else(|| Failure::new(422, "no provider here has this type; name it in provider"))
 }
 
+/// The host that a channel with this spec calls.
+fn host(spec: &Value) -> Option<String> {
+    let usual = || {
+        let provider: Provider = serde_json::from_value(spec["provider"].clone()).ok()?;
+        provider.default_base_url()
+    };
+    let uri: http::Uri = spec["baseURL"].as_str().or_else(usual)?.parse().ok()?;
+    Some(uri.host()?.to_lowercase())
+}
+
 /// How a spec names the channel's own Secret.
 fn reference(name: &Name) -> Value {
     json!([{"secretRef": {"name": own_credential(name)}}])
 }
 
 /// That Secret, which may be sent to the channel's own host alone.
-fn credential(name: &Name, url: Option<&str>, key: String) -> Value {
-    let host = url.and_then(|url| {
-        let uri: http::Uri = url.parse().ok()?;
-        Some(uri.host()?.to_owned())
-    });
+fn credential(name: &Name, host: Option<String>, key: String) -> Value {
     let mut metadata = json!({
         "name": own_credential(name), "namespace": name.namespace(), "labels": {CREDENTIAL_LABEL: "true"},
     });
@@ -179,27 +185,25 @@ fn credential(name: &Name, url: Option<&str>, key: String) -> Value {
 pub(crate) async fn update(ask: Ask) -> Outcome {
     let wanted: ChangedChannel = ask.body()?;
     let seen = ask.console.house.seen();
-    let channel = found(&seen, &wanted.id.text(), ask.person()?)?;
+    let channel = writable((&ask, &seen), &wanted.id.text(), "patch").await?;
     let name = ids::name_of(&channel.metadata);
     let mut spec = spec(wanted.rest);
     let key = wanted.key.filter(|key| !key.is_empty());
     let secret = match key {
         Some(key) => Some(replacement((channel, &name), &mut spec, key)?),
-        None => None,
+        None => stays((channel, &name), &spec).map(|()| None)?,
     };
     let mut detail = Value::Object(spec.clone()).to_string();
+    if secret.is_some() {
+        detail.push_str(", its credential");
+    }
     let change = Change::Patch {
         of: ObjectRef::ProviderChannel(name.clone()),
         patch: json!({"spec": spec}),
         version: wanted.version,
+        secret,
     };
-    ask.console.house.write(change).await?;
-    if let Some(secret) = secret {
-        let channel = name.clone();
-        let change = Change::Credential { channel, secret };
-        ask.console.house.write(change).await?;
-        detail.push_str(", its credential");
-    }
+    ask.write(change).await?;
     told(&ask, "change channel", (&name, &detail)).await
 }
 
@@ -223,20 +227,46 @@ fn replacement(
     if channel.spec.credentials.is_empty() {
         spec.insert("credentials".to_owned(), reference(name));
     }
-    let url = match spec.get("baseURL") {
-        Some(url) => url.as_str(),
-        None => channel.spec.base_url.as_deref(),
-    };
-    Ok(credential(name, url, key))
+    let [_, after] = turned(channel, spec);
+    Ok(credential(name, host(&after), key))
+}
+
+/// Its spec as it is, and as it would be.
+fn turned(channel: &ProviderChannel, patch: &Map<String, Value>) -> [Value; 2] {
+    let before = serde_json::to_value(&channel.spec).unwrap_or_default();
+    let after = merged(&before, &Value::Object(patch.clone()));
+    [before, after]
+}
+
+/// That a credential which was set here is not asked to go to another host: it is bound to the one that it was sent with.
+fn stays(
+    (channel, name): (&ProviderChannel, &Name),
+    patch: &Map<String, Value>,
+) -> Result<(), Failure> {
+    let own = own_credential(name);
+    let specs = turned(channel, patch);
+    let is_used = specs.iter().all(|spec| secrets_in(spec).contains(&own));
+    let [before, after] = specs.map(|spec| host(&spec));
+    if !is_used || before == after {
+        return Ok(());
+    }
+    let named = |host: Option<String>| host.unwrap_or_else(|| "no host".to_owned());
+    let (before, after) = (named(before), named(after));
+    Err(Failure::new(
+        422,
+        format!(
+            "the channel's credential was set for {before} and is sent nowhere else, so that it would not work at {after}; send the account's key for {after} in key with this change"
+        ),
+    ))
 }
 
 /// Deletes one, and the Secret of the credential that was set here.
 pub(crate) async fn delete(ask: Ask) -> Outcome {
     let seen = ask.console.house.seen();
-    let channel = found(&seen, &ask.id, ask.person()?)?;
+    let channel = writable((&ask, &seen), &ask.id, "delete").await?;
     let name = ids::name_of(&channel.metadata);
     let of = ObjectRef::ProviderChannel(name.clone());
-    ask.console.house.write(Change::Delete { of }).await?;
+    ask.write(Change::Delete { of }).await?;
     let (by, object) = (ask.person()?.name(), format!("ProviderChannel {name}"));
     ask.console.note(by, "delete channel", (&object, "")).await;
     Ok(Reply::Data(Value::Null))

@@ -128,7 +128,7 @@ impl<'a> Eyes<'a> {
             waste: sum.waste,
             calls: sum.calls,
             errors: sum.errors,
-            version: version(object.metadata.resource_version.as_deref(), spec),
+            version: version(spec),
             conditions: conditions(verdict, told.unwrap_or_default()),
             spec: serde_json::to_value(spec).unwrap_or_default(),
         }

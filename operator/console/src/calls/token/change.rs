@@ -7,14 +7,15 @@ use crate::ask::Ask;
 use crate::calls::fits;
 use crate::house::{Change, Seen};
 use crate::ids;
+use crate::rights::Right;
 use crate::who::hidden;
 use jiff::Timestamp;
-use purser_authority::ledger::{TopUp, TopUpRefused};
 use purser_compile::ObjectRef;
 use purser_config::{Name, SecretText};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The most keys that one call deletes.
 const MOST: usize = 100;
@@ -88,6 +89,8 @@ pub(crate) struct Batch {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Suspend {
     suspended: bool,
+    /// As it was read: then nothing newer is overwritten.
+    version: Option<String>,
 }
 
 /// How a value is replaced.
@@ -95,15 +98,6 @@ pub(crate) struct Suspend {
 pub(crate) struct Rotate {
     /// For how long the value before works on; default: as its rotation says, else a day. 0: not at all.
     overlap_seconds: Option<u64>,
-}
-
-/// Credits to be added.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct TopUpWish {
-    /// Micro-credits; negative: to take.
-    amount: i64,
-    /// Names the entry for ever, such as an invoice's number: sent again, nothing is done twice.
-    id: String,
 }
 
 /// Makes one; its value is in the answer, and nowhere else.
@@ -139,7 +133,7 @@ pub(crate) async fn create(ask: Ask) -> Outcome {
         secret: None,
     };
     let name = Name::new(&namespace, &name);
-    let written = ask.console.house.write(change).await?;
+    let written = ask.write(change).await?;
     noted(&ask, "create key", (&name, &written.place)).await?;
     told(&ask, &name, written.value).await
 }
@@ -238,21 +232,21 @@ pub(crate) async fn update(ask: Ask) -> Outcome {
         Some(2) => drop(spec.insert("suspended".to_owned(), true.into())),
         Some(_) => return Err(Failure::new(422, "status is 1 (on) or 2 (suspended)")),
     }
-    let name = writable(&ask, &wanted.id.text())?;
+    let name = writable(&ask, &wanted.id.text(), "patch").await?;
     patched(&ask, &name, (spec, wanted.version, "change key")).await
 }
 
 /// Suspends or resumes one.
 pub(crate) async fn suspend(ask: Ask) -> Outcome {
-    let Suspend { suspended } = ask.body()?;
-    let name = writable(&ask, &ask.id)?;
+    let Suspend { suspended, version } = ask.body()?;
+    let name = writable(&ask, &ask.id, "patch").await?;
     let spec = Map::from_iter([("suspended".to_owned(), suspended.into())]);
     let what = if suspended {
         "suspend key"
     } else {
         "resume key"
     };
-    patched(&ask, &name, (spec, None, what)).await
+    patched(&ask, &name, (spec, version, what)).await
 }
 
 async fn patched(
@@ -265,15 +259,16 @@ async fn patched(
         of: ObjectRef::ApiKey(name.clone()),
         patch: json!({"spec": spec}),
         version,
+        secret: None,
     };
-    ask.console.house.write(change).await?;
+    ask.write(change).await?;
     noted(ask, what, (name, &detail)).await?;
     told(ask, name, None).await
 }
 
 /// Deletes one.
 pub(crate) async fn delete(ask: Ask) -> Outcome {
-    let name = writable(&ask, &ask.id)?;
+    let name = writable(&ask, &ask.id, "delete").await?;
     gone(&ask, &name).await?;
     Ok(Reply::Data(Value::Null))
 }
@@ -284,8 +279,13 @@ pub(crate) async fn delete_many(ask: Ask) -> Outcome {
     if ids.len() > MOST {
         return Err(Failure::new(422, "ids: at most 100 at once"));
     }
-    let names = ids.iter().map(|id| writable(&ask, &id.text()));
-    let names: std::collections::BTreeSet<Name> = names.collect::<Result<_, _>>()?;
+    let mut names = BTreeSet::new();
+    for id in &ids {
+        let name = writable(&ask, &id.text(), "delete").await?;
+        let of = ObjectRef::ApiKey(name.clone());
+        ask.may(&Right::on("delete", &of)).await?;
+        names.insert(name);
+    }
     for name in &names {
         gone(&ask, name).await?;
     }
@@ -294,7 +294,7 @@ pub(crate) async fn delete_many(ask: Ask) -> Outcome {
 
 async fn gone(ask: &Ask, name: &Name) -> Result<(), Failure> {
     let of = ObjectRef::ApiKey(name.clone());
-    ask.console.house.write(Change::Delete { of }).await?;
+    ask.write(Change::Delete { of }).await?;
     noted(ask, "delete key", (name, "")).await
 }
 
@@ -304,63 +304,37 @@ pub(crate) async fn rotate(ask: Ask) -> Outcome {
         true => Rotate::default(),
         false => ask.body()?,
     };
-    let name = writable(&ask, &ask.id)?;
+    let name = writable(&ask, &ask.id, "patch").await?;
     let change = Change::Rotate {
         key: name.clone(),
         overlap_ms: wanted
             .overlap_seconds
             .map(|seconds| seconds.saturating_mul(1000)),
     };
-    let written = ask.console.house.write(change).await?;
+    let written = ask.write(change).await?;
     noted(&ask, "rotate key", (&name, "")).await?;
     told(&ask, &name, written.value).await
 }
 
-/// Adds credits, once by the entry's id.
-pub(crate) async fn top_up(ask: Ask) -> Outcome {
-    let wanted: TopUpWish = ask.body()?;
-    let (console, person) = (&ask.console, ask.person()?);
-    let name = writable(&ask, &ask.id)?;
-    if wanted.id.is_empty() || wanted.id.len() > 63 || wanted.id.chars().any(char::is_control) {
-        return Err(Failure::new(
-            422,
-            "id names the entry in 1 to 63 characters",
-        ));
-    }
-    let entry = TopUp {
-        key: name.clone(),
-        amount: wanted.amount,
-        id: wanted.id.clone(),
-        by: person.name().to_owned(),
-        wall_ms: console.house.wall_ms(),
-    };
-    match console.ledger()?.top_up(entry).await? {
-        Ok(made) => {
-            let again = if made.new { "" } else { " (made before)" };
-            let detail = format!("{} micro-credits as {}{again}", wanted.amount, wanted.id);
-            noted(&ask, "top up key", (&name, &detail)).await?;
-            told(&ask, &name, None).await
-        }
-        Err(TopUpRefused::OtherEntry) => Err(Failure::new(
-            409,
-            "an entry of this id was made before, and it says something else",
-        )),
-        Err(refused) => Err(Failure::new(
-            422,
-            format!("the entry cannot be made: {refused:?}"),
-        )),
-    }
-}
-
-/// The name of a key that the person may change.
-fn writable(ask: &Ask, id: &str) -> Result<Name, Failure> {
+/// The name of a key that the person may change, as far as it is said here. Of one that they do not see a guest learns that it is there
+/// only where RBAC lets them do this to it.
+pub(super) async fn writable(ask: &Ask, id: &str, verb: &'static str) -> Result<Name, Failure> {
     let (seen, person) = (ask.console.house.seen(), ask.person()?);
-    let name = ids::name_of(&found(&seen, id, person)?.metadata);
+    let sees = |namespace: &str| person.guest.is_some() || person.sees(namespace);
+    let name = ids::name_of(&found(&seen, id, sees)?.metadata);
     person.writes(name.namespace())?;
-    Ok(name)
+    let right = Right::on(verb, &ObjectRef::ApiKey(name.clone()));
+    match person.sees(name.namespace()) || ask.allows(&right).await? {
+        true => Ok(name),
+        false => Err(hidden("key")),
+    }
 }
 
-async fn noted(ask: &Ask, what: &str, (key, detail): (&Name, &str)) -> Result<(), Failure> {
+pub(super) async fn noted(
+    ask: &Ask,
+    what: &str,
+    (key, detail): (&Name, &str),
+) -> Result<(), Failure> {
     let object = format!("ApiKey {key}");
     let by = ask.person()?.name();
     ask.console.note(by, what, (&object, detail)).await;
@@ -368,7 +342,7 @@ async fn noted(ask: &Ask, what: &str, (key, detail): (&Name, &str)) -> Result<()
 }
 
 /// The key as it is now, and its value where it is new.
-async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
+pub(super) async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
     let seen = ask.console.house.seen();
     let mut keys = seen.keys.iter();
     let key = keys.find(|key| ids::name_of(&key.metadata) == *name);

@@ -168,7 +168,7 @@ impl<'a> Eyes<'a> {
             activated_time: facts.activated.get(&spec.plan).map_or(0, |ms| ms / 1000),
             plan_expires: plan_expires_ms.map(|ms| ms / 1000),
             service_accounts: spec.service_accounts.clone(),
-            version: version(object.metadata.resource_version.as_deref(), spec),
+            version: version(spec),
             conditions: conditions(verdict, told.unwrap_or_default()),
             spec: serde_json::to_value(spec).unwrap_or_default(),
             key: None,

@@ -57,10 +57,7 @@ pub(crate) async fn login(ask: Ask) -> Outcome {
         Ok(()) => ledger.user(wanted.username.clone()).await?,
         Err(_) => None,
     };
-    let ghost = || console.ghosts.locked_until(&wanted.username);
-    let until_ms = user
-        .as_ref()
-        .map_or_else(ghost, |user| user.locked_until_ms);
+    let until_ms = console.tries.locked_until(&wanted.username);
     if until_ms > now_ms {
         return Err(Failure {
             retry_after: Some((until_ms - now_ms).div_ceil(1000)),
@@ -74,18 +71,22 @@ pub(crate) async fn login(ask: Ask) -> Outcome {
     // Whoever signs in elsewhere has none, and costs the same work as nobody.
     let phc = phc.filter(|phc| !is_mark(phc));
     let is_right = console.passwords.verify(&wanted.password, phc).await;
+    // Locked by what another process was asked, of which nobody here could know: the same words as for a wrong one.
+    let is_locked = user
+        .as_ref()
+        .is_some_and(|user| user.locked_until_ms > now_ms);
     match user {
-        Some(user) if is_right && !user.disabled => {
+        Some(user) if is_right && !user.disabled && !is_locked => {
+            console.tries.succeeded(&wanted.username);
             let user = ledger.logged_in(user.id, now_ms).await?.unwrap_or(user);
             console.note(&user.name, "login", (&user.name, "")).await;
             begin(console, &user).await
         }
-        Some(user) => {
-            ledger.failed_login(user.id, PATIENCE, now_ms).await?;
-            Err(wrong())
-        }
-        None => {
-            console.ghosts.failed(&wanted.username, now_ms);
+        user => {
+            console.tries.failed(&wanted.username, now_ms);
+            if let Some(user) = user.filter(|_| !is_locked) {
+                ledger.failed_login(user.id, PATIENCE, now_ms).await?;
+            }
             Err(wrong())
         }
     }
@@ -161,6 +162,7 @@ pub(crate) async fn setup(ask: Ask) -> Outcome {
 /// Ends this session.
 pub(crate) async fn logout(ask: Ask) -> Outcome {
     let person = ask.person()?;
+    person.is_user()?;
     let ledger = ask.console.ledger()?;
     ledger.end_session(person.session.digest.clone()).await?;
     ask.console

@@ -71,6 +71,7 @@ pub(crate) async fn this(ask: Ask) -> Outcome {
 pub(crate) async fn change_self(ask: Ask) -> Outcome {
     let wanted: ChangeSelf = ask.body()?;
     let person = ask.person()?;
+    person.is_user()?;
     let (console, ledger) = (&ask.console, ask.console.ledger()?);
     let mut user = person.user.clone();
     if let Some(name) = wanted.display_name {
