@@ -11,7 +11,7 @@ use crate::ids;
 use crate::who::hidden;
 use purser_compile::ObjectRef;
 use purser_config::Name;
-use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, ProviderChannel};
+use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, MANAGED_BY, ProviderChannel};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -167,7 +167,8 @@ fn credential(name: &Name, url: Option<&str>, key: String) -> Value {
         Some(uri.host()?.to_owned())
     });
     let mut metadata = json!({
-        "name": own_credential(name), "namespace": name.namespace(), "labels": {CREDENTIAL_LABEL: "true"},
+        "name": own_credential(name), "namespace": name.namespace(),
+        "labels": {CREDENTIAL_LABEL: "true", MANAGED_BY.0: MANAGED_BY.1},
     });
     if let Some(host) = host {
         metadata["annotations"] = json!({HOSTS_ANNOTATION: host});
