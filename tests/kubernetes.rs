@@ -27,6 +27,7 @@ mod kubernetes {
     mod crowd;
     mod definitions;
     mod exact;
+    mod gitops;
     mod health;
     mod injection;
     mod isolation;
@@ -41,10 +42,12 @@ mod kubernetes {
     mod references;
     mod refusals;
     mod restart;
+    mod roles;
     mod rotation;
     mod secrets;
     mod shared;
     mod slots;
+    mod some_namespaces;
     mod stale;
     mod status;
     mod suffers;
