@@ -28,6 +28,7 @@ mod kubernetes {
     mod crowd;
     mod definitions;
     mod exact;
+    mod gitops;
     mod guests;
     mod health;
     mod injection;
@@ -43,10 +44,12 @@ mod kubernetes {
     mod references;
     mod refusals;
     mod restart;
+    mod roles;
     mod rotation;
     mod secrets;
     mod shared;
     mod slots;
+    mod some_namespaces;
     mod stale;
     mod status;
     mod suffers;

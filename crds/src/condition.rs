@@ -56,7 +56,7 @@ pub enum AcceptedReason {
     SecretNotFound,
     /// False: a Secret that is named does not hold what it must.
     SecretInvalid,
-    /// False: a Secret that is named may not be used as a credential, or not for this host.
+    /// False: a Secret that is named may not be used as a credential, or not for this host; or it is one, and named as a key's value.
     CredentialNotAllowed,
     /// False: two models of a channel answer to one name.
     DuplicateModel,

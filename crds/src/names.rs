@@ -9,6 +9,8 @@ pub const VERSION: &str = "v1alpha1";
 pub const CATEGORY: &str = "purser";
 /// The field manager of everything that the operator applies.
 pub const FIELD_MANAGER: &str = "purser";
+/// Label, and its value, of every Secret and Lease that the operator makes. `operator/fence-policy.yaml` holds it to Secrets that have it.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "purser");
 /// Label of a Secret that may be sent to providers; its value must be `"true"`.
 pub const CREDENTIAL_LABEL: &str = "purser.dev/credential";
 /// Annotation of such a Secret: the hosts it may be sent to, separated by commas. Absent: any.

@@ -51,12 +51,12 @@ pub struct Run {
     #[arg(long, value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
     /// Where sidecars connect.
-    #[arg(long, default_value = "0.0.0.0:8443")]
+    #[arg(long, default_value = "[::]:8443")]
     pub listen_stream: SocketAddr,
     /// Where /healthz, /readyz and /metrics are served.
-    #[arg(long, default_value = "0.0.0.0:8080")]
+    #[arg(long, default_value = "[::]:8080")]
     pub listen_metrics: SocketAddr,
-    /// Where the management API and the web console are served, such as 0.0.0.0:8088; without it they are not.
+    /// Where the management API and the web console are served, such as [::]:8088; without it they are not.
     #[arg(long, env = "PURSER_LISTEN_CONSOLE", value_name = "ADDR")]
     pub listen_console: Option<SocketAddr>,
     /// The secret of Stripe's webhook at /api/payment/stripe; several, separated by commas, while one is replaced.
@@ -124,7 +124,7 @@ pub struct Run {
     #[arg(long)]
     pub warnings: bool,
     /// Where the API server asks about pods and about our objects.
-    #[arg(long, default_value = "0.0.0.0:9443")]
+    #[arg(long, default_value = "[::]:9443")]
     pub listen_webhook: SocketAddr,
     /// The MutatingWebhookConfiguration, and the ValidatingWebhookConfiguration, that get our CA.
     #[arg(long, default_value = "purser")]

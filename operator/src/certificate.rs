@@ -2,7 +2,8 @@
 //! `run` starts it, `serve` presents the leaf and hands the shared gateway its own, `apply` hands the bundle to sidecars.
 //!
 //! A new CA is in the bundle a day before it signs, and the old one stays in it a day after: whoever reads the bundle
-//! within a day never meets a certificate that it cannot check.
+//! within a day never meets a certificate that it cannot check. Where nobody was there to turn a CA until hardly any of its time is left,
+//! the next one signs at once: a bundle that is a little behind heals by itself, a certificate that is over does not.
 //!
 //! A leaf is replaced when an eighth of its life is over, by the CA that is known: no API server is needed for it, so none that is away,
 //! however long, lets it end.
@@ -18,9 +19,11 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, PostParams};
 use purser_config::stream;
+use purser_crds::MANAGED_BY;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -84,13 +87,20 @@ impl std::fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads the CA, or makes one where there is none, and signs a first leaf for `names`, which is good for `life`.
+    /// Reads the CA, after its next turn where that is due, or makes one where there is none, and signs a first leaf for `names`, which is
+    /// good for `life`. A CA whose turn cannot be kept signs on, as in `turn`.
     pub(crate) async fn open(
         api: Api<Secret>,
         names: Vec<String>,
         life: Duration,
     ) -> Result<Self, Failure> {
-        let authorities = stored(&api).await?;
+        let authorities = match followed(&api, unix_now()).await {
+            Ok(authorities) => authorities,
+            Err(error) => {
+                tracing::error!(%error, "turning certificates; the CA that is kept signs on");
+                stored(&api).await?
+            }
+        };
         let terms = Terms { names, life };
         let current = terms.signed(authorities.current.clone(), authorities.bundle().into())?;
         Ok(Certificates {
@@ -132,7 +142,7 @@ impl Certificates {
     /// is new all the same.
     pub(crate) async fn turn(&self) -> Result<bool, Failure> {
         let before = self.bundle();
-        let followed = self.followed(unix_now()).await;
+        let followed = followed(&self.api, unix_now()).await;
         let (authority, bundle) = match &followed {
             Ok(authorities) => (authorities.current.clone(), authorities.bundle().into()),
             Err(_) => (self.current.load().authority.clone(), Arc::clone(&before)),
@@ -141,25 +151,25 @@ impl Certificates {
         self.current.store(Arc::new(signed));
         followed.map(|_| before != self.bundle())
     }
+}
 
-    /// The CA as it is kept, after its next turn where that is due.
-    async fn followed(&self, now: u64) -> Result<Authorities, Failure> {
-        let authorities = stored(&self.api).await?;
-        let Some(turned) = authorities.turned(now, || new_authority(now))? else {
-            return Ok(authorities);
-        };
-        let mut secret = self.api.get(SECRET).await?;
-        secret.data = Some(turned.data());
-        let replaced = self
-            .api
-            .replace(SECRET, &PostParams::default(), &secret)
-            .await;
-        match replaced {
-            Ok(_) => Ok(turned),
-            // Another replica turned it first: followed.
-            Err(kube::Error::Api(status)) if status.is_conflict() => stored(&self.api).await,
-            Err(error) => Err(error.into()),
-        }
+/// The CA as it is kept, after its next turn where that is due.
+async fn followed(api: &Api<Secret>, now: u64) -> Result<Authorities, Failure> {
+    let authorities = stored(api).await?;
+    let Some(turned) = authorities.turned(now, || new_authority(now))? else {
+        return Ok(authorities);
+    };
+    let mut secret = api.get(SECRET).await?;
+    // What was judged must be what is replaced: another replica may have turned it in between.
+    if Authorities::read(secret.data.as_ref().unwrap_or(&BTreeMap::new()))? != authorities {
+        return stored(api).await;
+    }
+    secret.data = Some(turned.data());
+    match api.replace(SECRET, &PostParams::default(), &secret).await {
+        Ok(_) => Ok(turned),
+        // Another replica turned it first: followed.
+        Err(kube::Error::Api(status)) if status.is_conflict() => stored(api).await,
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -184,13 +194,7 @@ async fn stored(api: &Api<Secret>) -> Result<Authorities, Failure> {
         let made = Authorities::new(unix_now())?;
         let metadata = ObjectMeta {
             name: Some(SECRET.to_owned()),
-            labels: Some(
-                [(
-                    "app.kubernetes.io/managed-by".to_owned(),
-                    "purser".to_owned(),
-                )]
-                .into(),
-            ),
+            labels: Some([(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned())].into()),
             ..ObjectMeta::default()
         };
         let secret = Secret {
@@ -236,18 +240,10 @@ mod tests {
         assert_eq!(leaf.renew_after_ms, 10_000);
     }
 
-    /// An API server that has the CA, until it is away.
-    fn server(authorities: &Authorities, away: Arc<AtomicBool>) -> Api<Secret> {
-        let secret = Secret {
-            data: Some(authorities.data()),
-            ..Secret::default()
-        };
-        let secret = serde_json::to_string(&secret).unwrap();
-        let service = tower::service_fn(move |_: Request<Body>| {
-            let (code, text) = match away.load(Ordering::SeqCst) {
-                true => (503, "{}".to_owned()),
-                false => (200, secret.clone()),
-            };
+    /// An API server whose answers are of this code and text.
+    fn server(answers: impl Fn(&Request<Body>) -> (u16, String) + Send + 'static) -> Api<Secret> {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (code, text) = answers(&request);
             let answer = Response::builder().status(code);
             let answer = answer.body(Body::from(text.into_bytes())).unwrap();
             async move { Ok::<_, Infallible>(answer) }
@@ -255,11 +251,74 @@ mod tests {
         Api::namespaced(kube::Client::new(service, "ops"), "ops")
     }
 
+    fn secret(authorities: &Authorities) -> String {
+        let secret = Secret {
+            data: Some(authorities.data()),
+            ..Secret::default()
+        };
+        serde_json::to_string(&secret).unwrap()
+    }
+
+    fn refused(code: u16, reason: &str) -> (u16, String) {
+        let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+            "status": "Failure", "message": reason, "reason": reason, "code": code});
+        (code, status.to_string())
+    }
+
+    /// One that has this CA, or none, until it is written: then somebody else was faster.
+    fn contended(kept: Option<&Authorities>, winner: &Authorities) -> Api<Secret> {
+        let (kept, winner) = (kept.map(secret), secret(winner));
+        let lost = AtomicBool::new(false);
+        server(move |request| match request.method().as_str() {
+            "GET" if lost.load(Ordering::SeqCst) => (200, winner.clone()),
+            "GET" => kept
+                .clone()
+                .map_or_else(|| refused(404, "NotFound"), |kept| (200, kept)),
+            method => {
+                lost.store(true, Ordering::SeqCst);
+                refused(
+                    409,
+                    if method == "POST" {
+                        "AlreadyExists"
+                    } else {
+                        "Conflict"
+                    },
+                )
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn a_replica_that_loses_the_race_to_make_or_turn_the_ca_follows_the_winner() {
+        let winner = Authorities::new(unix_now()).unwrap();
+        let over = Authorities::new(unix_now() - CA_LIFE - 1).unwrap();
+        for kept in [None, Some(&over)] {
+            let api = contended(kept, &winner);
+            let certificates = Certificates::open(api, vec!["localhost".into()], LIFE);
+            assert_eq!(*certificates.await.unwrap().bundle(), *winner.bundle());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ca_that_is_over_is_replaced_before_anything_is_presented() {
+        let over = Authorities::new(unix_now() - CA_LIFE - 1).unwrap();
+        let kept = secret(&over);
+        let api = server(move |_| (200, kept.clone()));
+        let certificates = Certificates::open(api, vec!["localhost".into()], LIFE);
+        let certificates = certificates.await.unwrap();
+        assert!(certificates.ends() >= unix_now() + LIFE.as_secs() - 1);
+        assert_ne!(*certificates.bundle(), *over.bundle());
+    }
+
     #[tokio::test]
     async fn while_the_api_server_is_away_leaves_are_replaced_by_the_ca_that_is_known() {
         let kept = Authorities::new(unix_now()).unwrap();
         let away = Arc::new(AtomicBool::new(false));
-        let api = server(&kept, Arc::clone(&away));
+        let (is_away, has) = (Arc::clone(&away), secret(&kept));
+        let api = server(move |_| match is_away.load(Ordering::SeqCst) {
+            true => (503, "{}".to_owned()),
+            false => (200, has.clone()),
+        });
         let certificates = Certificates::open(api, vec!["localhost".into()], LIFE);
         let certificates = certificates.await.unwrap();
         assert_eq!(certificates.every(), Duration::from_secs(10));

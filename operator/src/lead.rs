@@ -188,6 +188,7 @@ impl Lead {
             client: self.client.clone(),
             certificates: Arc::clone(certificates),
             name: self.run.webhook_name.clone(),
+            leads: self.leads.clone(),
             injects: injects.is_some(),
             warns: warns.is_some(),
         };
@@ -376,15 +377,15 @@ fn has_native_sidecars(major: &str, minor: &str) -> bool {
     (number(major), number(minor)) >= (1, 29)
 }
 
-/// The names under which sidecars in the cluster find us, and those that were asked for.
+/// The names under which sidecars in the cluster, and the API server, find us, and those that were asked for.
 fn stream_names(run: &Run) -> Vec<String> {
-    let service = |suffix: &str| format!("purser-operator.{}{suffix}", run.namespace);
-    let mut names = vec![
-        "purser-operator".to_owned(),
-        service(""),
-        service(".svc"),
-        service(".svc.cluster.local"),
-    ];
+    let namespace = &run.namespace;
+    let of = |service: &str| {
+        ["", ".svc", ".svc.cluster.local"].map(|suffix| format!("{service}.{namespace}{suffix}"))
+    };
+    let mut names = vec!["purser-operator".to_owned()];
+    names.extend(of("purser-operator"));
+    names.extend(of("purser-webhook"));
     names.extend(run.stream_name.iter().cloned());
     names
 }

@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams};
 use purser_authority::Memory;
+use purser_crds::MANAGED_BY;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -224,13 +225,7 @@ impl Election {
             metadata: ObjectMeta {
                 name: Some(self.name.clone()),
                 resource_version,
-                labels: Some(
-                    [(
-                        "app.kubernetes.io/managed-by".to_owned(),
-                        "purser".to_owned(),
-                    )]
-                    .into(),
-                ),
+                labels: Some([(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned())].into()),
                 ..ObjectMeta::default()
             },
             spec: Some(LeaseSpec {

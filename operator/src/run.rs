@@ -16,7 +16,7 @@ use crate::stores;
 use crate::watch::{Gone, Watched};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -233,10 +233,15 @@ async fn listeners(run: &Run) -> Result<Listeners, Failure> {
     })
 }
 
+/// `[::]` is every address, of both families; where the machine has no IPv6 it is every one of IPv4.
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::Listen(address, error))
+    let opened = match TcpListener::bind(address).await {
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        opened => opened,
+    };
+    opened.map_err(|error| Failure::Listen(address, error))
 }
 
 struct Signals {

@@ -85,6 +85,9 @@ pub enum Command {
         /// What to ask.
         #[arg(default_value = "/healthz")]
         path: String,
+        /// Somebody else's admin port, HOST:PORT, where HOST may be a name.
+        #[arg(long, value_name = "HOST:PORT")]
+        at: Option<String>,
     },
 }
 

@@ -26,8 +26,9 @@ const IN_MEMORY: u64 = 4 << 20;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(Command::Probe { path }) = &args.command {
-        return probe::probe(args.admin, path);
+    if let Some(Command::Probe { path, at }) = &args.command {
+        let at = at.clone().unwrap_or_else(|| args.admin.to_string());
+        return probe::probe(&at, path);
     }
     let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
         .with_context(|| format!("reading --log {:?}", args.log))?;

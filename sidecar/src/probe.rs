@@ -1,8 +1,9 @@
 //! `purser-sidecar probe`: what the kubelet runs inside the container, because it cannot reach loopback. Passes once the
 //! listeners are open, and waits for no operator.
 
+use anyhow::Context;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -11,8 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When nobody answers, or the answer is not 200.
-pub fn probe(admin: SocketAddr, path: &str) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
+pub fn probe(admin: &str, path: &str) -> anyhow::Result<()> {
+    let address = admin.to_socket_addrs().ok().and_then(|mut all| all.next());
+    let address = address.with_context(|| format!("nobody is known under {admin}"))?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+        .with_context(|| format!("connecting to {admin} ({address})"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,

@@ -84,11 +84,11 @@ impl Sidecar {
     /// Names the address that could not be opened.
     pub async fn open(gateway: Arc<Gateway>, listen: Listen) -> anyhow::Result<Self> {
         let metrics = match listen.metrics {
-            Some(address) => Some(bind_for_others(address).await?),
+            Some(address) => Some(bind_for_others(address, "metrics").await?),
             None => None,
         };
         let shared = match listen.shared {
-            Some(address) => Some(bind(address, "sidecars").await?),
+            Some(address) => Some(bind_for_others(address, "sidecars").await?),
             None => None,
         };
         let (callers, admin) = (
@@ -224,11 +224,11 @@ async fn flush(ledger: &Ledger) {
 }
 
 /// `[::]` is every address of the pod, of both families; where the machine has no IPv6 it is every one of IPv4.
-async fn bind_for_others(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match bind(address, "metrics").await {
+async fn bind_for_others(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    match bind(address, what).await {
         Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
             let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-            bind(address, "metrics").await
+            bind(address, what).await
         }
         opened => opened,
     }

@@ -102,7 +102,10 @@ async fn connection(
     head: Duration,
 ) {
     let _ = stream.set_nodelay(true);
-    let local = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
+    // On a socket of both families, 127.0.0.1 is ::ffff:127.0.0.1.
+    let local = stream
+        .peer_addr()
+        .is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
     let opened = tokio::select! {
         opened = tokio::time::timeout(head.min(OPENING_TIMEOUT), opening::read(stream)) => opened,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,

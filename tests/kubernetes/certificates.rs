@@ -2,22 +2,25 @@
 //! is published looks at what is presented, again and again. In a soak they live for a minute.
 
 use super::cluster::Cluster;
-use super::installed::{HOOK, Installed, WARNINGS};
+use super::installed::{HOOK, Installed, Setup, WARNINGS};
 use super::operator::{NAMESPACE, decoded};
 use super::place::Place;
 use super::pressure::{Caller, figure, press, soak, tally};
+use base64::Engine as _;
 use purser_tests::provider::{Behaviour, Provider};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// How many lives of a certificate go by.
 const LIVES: u32 = 4;
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// Between two looks at what is presented.
 const LOOK: Duration = Duration::from_millis(25);
 /// A strict plan: each call needs one of its slots, which the operator alone gives.
@@ -42,9 +45,17 @@ async fn published(cluster: &Cluster) -> TlsConnector {
     TlsConnector::from(Arc::new(tls.with_no_client_auth()))
 }
 
-/// What is presented there, which must be valid now and for this name.
+/// What is presented there, which must be valid now and for the tests' own name of it.
 async fn presented(tls: &TlsConnector, address: SocketAddr) -> CertificateDer<'static> {
-    let name = ServerName::try_from("127.0.0.1").unwrap();
+    presented_to("127.0.0.1", (tls, address)).await
+}
+
+/// The same, for whoever calls it so.
+async fn presented_to(
+    name: &str,
+    (tls, address): (&TlsConnector, SocketAddr),
+) -> CertificateDer<'static> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
     let socket = TcpStream::connect(address).await.unwrap();
     let shown = tls.connect(name, socket).await;
     let shown =
@@ -129,4 +140,48 @@ async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_
         outcomes.len(),
         seen[0].len(),
     ));
+}
+
+/// The Secret of an operator that was uninstalled, as somebody finds it who installs again so long after.
+fn left_behind(age: Duration) -> String {
+    let made = SystemTime::now() - age;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    let name = rcgen::DnType::CommonName;
+    params.distinguished_name.push(name, "purser operator CA");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    params.not_before = made.into();
+    params.not_after = (made + YEAR).into();
+    let certificate = params.self_signed(&key).unwrap();
+    let since = made.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let base64 = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {
+            "name": "purser-ca", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "purser"},
+        },
+        "data": {
+            "ca.crt": base64(certificate.pem()), "ca.key": base64(key.serialize_pem()),
+            "ca.made": base64(since.as_secs().to_string()),
+        },
+    });
+    format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}\n---\n{secret}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_whose_year_is_over_is_replaced_before_the_webhook_answers() {
+    let installed = Installed::set_up(&Setup {
+        objects: &left_behind(YEAR + Duration::from_secs(86_400)),
+        ..Setup::default()
+    })
+    .await;
+    let cluster = &installed.world.cluster;
+    // By the name that the API server calls.
+    let service = cluster.get(HOOK).await["webhooks"][0]["clientConfig"]["service"].clone();
+    let part = |name: &str| service[name].as_str().unwrap().to_owned();
+    let name = format!("{}.{}.svc", part("name"), part("namespace"));
+    let tls = published(cluster).await;
+    presented_to(&name, (&tls, installed.webhook())).await;
+    // And as the API server judges it: pods are injected.
+    installed.reach_webhook().await;
 }

@@ -51,11 +51,16 @@ impl Cluster {
 
     /// One of the test's own, without controllers.
     pub(super) async fn own() -> Self {
+        Self::own_with(&[]).await
+    }
+
+    /// The same, started with these words beside.
+    pub(super) async fn own_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = variable("PURSER_TEST_CLUSTER");
         let data = folder.path().join("data");
         let mut up = Command::new(&program);
-        up.arg("up").arg("--dir").arg(&data);
+        up.arg("up").arg("--dir").arg(&data).args(more);
         let mut server = Process::start("purser-cluster", &mut up).unwrap();
         let kubeconfig = server.until_prints("ready ", SOON * 3).await.unwrap();
         let kubectl = vec![

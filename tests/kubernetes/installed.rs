@@ -27,6 +27,19 @@ pub(super) struct Installed {
     webhook: SocketAddr,
 }
 
+/// How it is installed.
+#[derive(Default)]
+pub(super) struct Setup<'a> {
+    /// What Helm is told of the chart `purser`.
+    pub(super) values: &'a [&'a str],
+    /// What is there when the operator starts, beside what Helm installs.
+    pub(super) objects: &'a str,
+    /// The operator's arguments beside the chart's.
+    pub(super) more: &'a [&'a str],
+    /// Whether Kubernetes' own controllers run.
+    pub(super) controllers: bool,
+}
+
 static SHARED: Mutex<Weak<Installed>> = Mutex::const_new(Weak::new());
 
 impl Installed {
@@ -50,17 +63,30 @@ impl Installed {
 
     /// The same, of an operator with these arguments beside the chart's.
     pub(super) async fn with(more: &[&str]) -> Self {
-        let cluster = Cluster::own().await;
-        for name in ["purser-crds", "purser"] {
+        Self::set_up(&Setup {
+            more,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// The same, set up so.
+    pub(super) async fn set_up(setup: &Setup<'_>) -> Self {
+        let controllers = setup.controllers.then_some("--controller-manager");
+        let cluster = Cluster::own_with(controllers.as_slice()).await;
+        if !setup.objects.is_empty() {
+            cluster.apply(setup.objects).await;
+        }
+        for (name, values) in [("purser-crds", &[][..]), ("purser", setup.values)] {
             let chart = chart(name);
             let install = ["install", name, chart.as_str(), "--create-namespace"];
-            run(&cluster, &install).await;
+            run(&cluster, &[&install[..], values].concat()).await;
         }
         let webhook = reserve().unwrap();
         let image = format!("--inject-image={IMAGE}");
         let listen = format!("--listen-webhook={webhook}");
         let own = [image.as_str(), &listen, "--warnings"];
-        let world = Arc::new(World::on(cluster, &[&own[..], more].concat()).await);
+        let world = Arc::new(World::on(cluster, &[&own[..], setup.more].concat()).await);
         for (hook, last) in [(HOOK, 1), (WARNINGS, 0)] {
             let carries =
                 |hook: &Value| hook["webhooks"][last]["clientConfig"]["caBundle"].is_string();

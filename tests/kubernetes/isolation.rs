@@ -10,6 +10,7 @@ use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
 use serde_json::{Value, json};
 use std::io::Read;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) const CREDENTIAL: &str = "sk-canary-provider-1111111111111111111111111111";
@@ -204,4 +205,22 @@ async fn a_pod_under_a_keys_service_account_is_that_key_and_holds_no_secret() {
         (401, "invalid_api_key"),
         "of the same name elsewhere"
     );
+}
+
+#[tokio::test]
+async fn a_sidecars_stolen_token_is_worthless_at_the_api_server() {
+    let world = World::shared().await;
+    let place = Place::new(&world, "stolen").await;
+    let ask = |token: String| {
+        let (cluster, token) = (Arc::clone(&world.cluster), format!("--token={token}"));
+        let path = place.core("secrets", "");
+        async move { cluster.kubectl(&["get", "--raw", &path, &token], "").await }
+    };
+    let said = ask(place.token_of_pod("pod").await).await;
+    assert!(!said.good && said.err.contains("Unauthorized"), "{said:?}");
+    // The same account's token for the API server is believed, and may do nothing.
+    let account = ["create", "token", ACCOUNT, "-n", &place.namespace];
+    let token = world.cluster.says(&account).await;
+    let said = ask(token.trim().to_owned()).await;
+    assert!(!said.good && said.err.contains("forbidden"), "{said:?}");
 }

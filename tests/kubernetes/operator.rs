@@ -227,8 +227,8 @@ pub(super) fn here(path: &str) -> String {
 
 /// The operator's account and guards, as by hand.
 async fn allow(cluster: &Cluster) {
-    for path in ["rbac.yaml", "credit-policy.yaml", "secret-policy.yaml"] {
-        let path = here(&format!("operator/{path}"));
+    for path in ["rbac", "credit-policy", "secret-policy", "fence-policy"] {
+        let path = here(&format!("operator/{path}.yaml"));
         cluster.says(&["apply", "-f", &path]).await;
     }
 }

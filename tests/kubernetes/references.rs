@@ -1,4 +1,5 @@
-//! Who may let a channel send a Secret: whoever may get it. A channel sends what it names to an address that its writer chose.
+//! Who may let a channel send a Secret, or a key take its value from one: whoever may get it. A channel sends what it names to an address
+//! that its writer chose, and a key shows the first letters of its value.
 
 use super::cluster::{SOON, Said};
 use super::operator::World;
@@ -8,12 +9,8 @@ use std::time::Instant;
 const REFUSED: &str = "must be allowed to get it";
 
 impl Place {
-    /// Applies a channel that names the Secret `provider`, as this user.
-    async fn channel_by(&self, user: &str, url: &str, more: &str) -> Said {
-        let spec = format!(
-            "provider: OpenAICompatible, baseURL: '{url}', credentials: [{{secretRef: {{name: provider}}}}], models: [{{name: m}}]{more}"
-        );
-        let document = self.object("ProviderChannel", "named", &spec);
+    /// Applies an object, as this user.
+    async fn writes(&self, user: &str, document: &str) -> Said {
         let user = format!("--as={user}");
         let all = [
             "apply",
@@ -23,7 +20,21 @@ impl Place {
             "-",
             &user,
         ];
-        self.world.cluster.kubectl(&all, &document).await
+        self.world.cluster.kubectl(&all, document).await
+    }
+
+    /// Applies a channel that names the Secret `provider`, as this user.
+    async fn channel_by(&self, user: &str, url: &str, more: &str) -> Said {
+        self.channel_of("name: provider", (user, url, more)).await
+    }
+
+    /// The same, of a Secret that is named so.
+    async fn channel_of(&self, named: &str, (user, url, more): (&str, &str, &str)) -> Said {
+        let spec = format!(
+            "provider: OpenAICompatible, baseURL: '{url}', credentials: [{{secretRef: {{{named}}}}}], models: [{{name: m}}]{more}"
+        );
+        let document = self.object("ProviderChannel", "named", &spec);
+        self.writes(user, &document).await
     }
 
     async fn may(&self, user: &str, verbs: &str, what: &[&str]) {
@@ -77,4 +88,46 @@ async fn who_may_not_get_a_secret_lets_no_channel_send_it_and_turns_none_that_do
         .channel_by("channeller", "https://elsewhere.example/v1", "")
         .await;
     assert!(elsewhere.err.contains(REFUSED), "{}", elsewhere.err);
+    let named = "name: provider, key: other";
+    let value = place.channel_of(named, ("channeller", there, "")).await;
+    assert!(value.err.contains(REFUSED), "{}", value.err);
+    for offer in ["from: All", "from: All, via: Sidecar"] {
+        let more = format!(", namespaces: {{{offer}}}");
+        let offered = place.channel_by("channeller", there, &more).await;
+        assert!(offered.err.contains(REFUSED), "{offer}: {}", offered.err);
+        let offered = place.channel_by("keeper", there, &more).await;
+        assert!(offered.good, "{offer}: {}", offered.err);
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_get_a_secret_makes_no_key_of_its_value() {
+    let world = World::shared().await;
+    let place = Place::new(&world, "named-by-keys").await;
+    let keys = ["--resource=apikeys.purser.dev"];
+    for user in ["tenant", "holder"] {
+        place.may(user, "get,create,patch,update", &keys).await;
+    }
+    let secret = ["--resource=secrets", "--resource-name=provider"];
+    place.may("holder", "get", &secret).await;
+    let key = |more: &str| place.object("ApiKey", "one", &format!("plan: none{more}"));
+    let said = place.writes("tenant", &key("")).await;
+    assert!(said.good, "its own Secret is nobody's yet: {}", said.err);
+    let named = key(", secretName: provider");
+    // API servers obey a new policy within seconds.
+    let begun = Instant::now();
+    let refused = loop {
+        let said = place.writes("tenant", &named).await;
+        if !said.good {
+            break said.err;
+        }
+        assert!(begun.elapsed() < SOON, "it was never refused");
+        assert!(place.writes("tenant", &key("")).await.good);
+    };
+    assert!(refused.contains(REFUSED), "{refused}");
+    let said = place.writes("holder", &named).await;
+    assert!(said.good, "{}", said.err);
+    let suspended = key(", secretName: provider, suspended: true");
+    let said = place.writes("tenant", &suspended).await;
+    assert!(said.good, "what is named stays named: {}", said.err);
 }

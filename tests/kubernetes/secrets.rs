@@ -1,19 +1,20 @@
 //! Whose value a key has: what a person wrote is the truth, in whatever order objects arrive; what the operator made is nobody
 //! else's to know, and is all that it ever deletes.
 
-use super::operator::{World, decoded};
+use super::cluster::{SOON, Said};
+use super::operator::{NAMESPACE, World, decoded};
 use super::place::Place;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than the operator waits for a Secret of the same folder before it makes one.
 const MADE_BY_THEN: Duration = Duration::from_secs(4);
 const ROOMY: &str = "models: {allow: ['*']}, maxKeysPerNamespace: 100";
 
 impl Place {
-    async fn create_key(&self, name: &str) {
+    pub(super) async fn create_key(&self, name: &str) {
         let object = json!({"apiVersion": "purser.dev/v1alpha1", "kind": "ApiKey",
             "metadata": {"name": name}, "spec": {"plan": self.wide("open")}});
         let path = self.ours("apikeys", "");
@@ -28,14 +29,14 @@ impl Place {
         self.world.cluster.create(&path, &object).await;
     }
 
-    async fn stored(&self, name: &str) -> String {
+    pub(super) async fn stored(&self, name: &str) -> String {
         let path = self.core("secrets", &format!("{name}-key"));
         let there = |secret: &Value| !secret["data"]["apiKey"].is_null();
         let secret = self.world.cluster.until("the value is there", &path, there);
         String::from_utf8(decoded(&secret.await["data"]["apiKey"])).unwrap()
     }
 
-    async fn until_prefix(&self, name: &str, value: &str) {
+    pub(super) async fn until_prefix(&self, name: &str, value: &str) {
         let shown = |key: &Value| {
             let prefix = key["status"]["prefix"].as_str().unwrap_or_default();
             let prefix = prefix.trim_end_matches('…');
@@ -44,6 +45,58 @@ impl Place {
         let path = self.ours("apikeys", name);
         let what = format!("{name}'s status shows whose value it has");
         self.world.cluster.until(&what, &path, shown).await;
+    }
+}
+
+/// As whoever has stolen the operator's token.
+async fn as_the_operator(place: &Place, words: &[&str]) -> Said {
+    let account = format!("--as=system:serviceaccount:{NAMESPACE}:purser-operator");
+    let namespace = format!("--namespace={}", place.namespace);
+    let own = [account.as_str(), namespace.as_str()];
+    let cluster = &place.world.cluster;
+    cluster.kubectl(&[words, &own[..]].concat(), "").await
+}
+
+#[tokio::test]
+async fn the_operators_account_writes_no_secret_that_is_not_its_own() {
+    let world = World::shared().await;
+    let place = Place::new(&world, "fence").await;
+    place.create_secret("theirs").await;
+    let touch = ["annotate", "secret", "theirs-key", "touched=yes"];
+    let touch = [&touch[..], &["--overwrite"]].concat();
+    // API servers obey a new policy within seconds.
+    let begun = Instant::now();
+    while as_the_operator(&place, &touch).await.good {
+        assert!(begun.elapsed() < SOON, "it was never refused");
+    }
+    let value = r#"{"stringData": {"apiKey": "sk-another"}}"#;
+    let ours = "app.kubernetes.io/managed-by=purser";
+    let generated = "purser.dev/generated=sha256:0";
+    for words in [
+        &["patch", "secret", "theirs-key", "-p", value][..],
+        &["label", "secret", "theirs-key", ours],
+        &["annotate", "secret", "theirs-key", generated],
+        &["delete", "secret", "theirs-key"],
+        &["create", "secret", "generic", "new"],
+    ] {
+        let said = as_the_operator(&place, words).await;
+        let why = !said.good && said.err.contains("managed-by: purser");
+        assert!(why, "{words:?}: {said:?}");
+    }
+    assert_eq!(place.stored("theirs").await, place.value("theirs"));
+    // Its own it still writes, whatever label somebody has put there since.
+    place.apply(&[place.plan("open", ROOMY)]).await;
+    place.create_key("own").await;
+    place.stored("own").await;
+    let theirs = ["label", "secret", "own-key", "--overwrite", "-n"];
+    let helm = [&place.namespace, "app.kubernetes.io/managed-by=Helm"];
+    world.cluster.says(&[&theirs[..], &helm].concat()).await;
+    for words in [
+        ["annotate", "secret", "own-key", "touched=yes"],
+        ["delete", "secret", "own-key", "--wait=false"],
+    ] {
+        let said = as_the_operator(&place, &words).await;
+        assert!(said.good, "{words:?}: {said:?}");
     }
 }
 

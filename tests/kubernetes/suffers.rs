@@ -5,8 +5,9 @@
 //! Disks are mounts in a namespace of the operator's own, which end with it; that takes root.
 
 use super::cluster::{SOON, condition, field_of};
+use super::installed::{HOOK, Installed, pod};
 use super::metered::{METERED, scene, until_status};
-use super::operator::World;
+use super::operator::{NAMESPACE, World};
 use super::place::Place;
 use super::speaker::{Speaker, is_held, record};
 use purser_config::Name;
@@ -14,7 +15,7 @@ use purser_config::quota::{ReserveVerdict, Verdict};
 use purser_config::stream::FromOperator;
 use purser_tests::postgres::Postgres;
 use purser_tests::redis::Redis;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -262,4 +263,35 @@ async fn a_postgresql_without_its_tables_is_told_by_a_running_and_by_a_starting_
     tokio::join!(world.run(), mended);
     until_enforceable(&place, ("True", "Enforceable")).await;
     until_status(&place, "creditsUsed", "1".into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_whose_ledger_cannot_be_opened_gives_pods_their_sidecars_all_the_same() {
+    let postgres = Postgres::start().await.unwrap();
+    let sql = |statement: &str| postgres.run_sql(statement).unwrap();
+    sql("CREATE ROLE limited LOGIN");
+    sql("CREATE SCHEMA purser AUTHORIZATION limited");
+    let ledger = format!("--ledger={}", postgres.url_of("limited"));
+    let installed = Installed::with(&[&ledger]).await;
+    let (world, cluster) = (&installed.world, &installed.world.cluster);
+    // The Service that the API server asks by leads to pods that are not ready, and has no other port.
+    let service = cluster.get(HOOK).await["webhooks"][0]["clientConfig"]["service"].clone();
+    let name = service["name"].as_str().unwrap();
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/services/{name}");
+    let spec = cluster.get(&path).await["spec"].clone();
+    assert_eq!(spec["publishNotReadyAddresses"], true, "{spec}");
+    assert_eq!(spec["ports"].as_array().unwrap().len(), 1, "{spec}");
+
+    installed.reach_webhook().await;
+    world.kill();
+    sql("ALTER SCHEMA purser RENAME TO aside");
+    let asks = json!({"purser.dev/inject": "true"});
+    let injected = async {
+        until_ready_says(world, |page| page.contains("opening the ledger: ")).await;
+        let (status, made) = installed.create("reached", &pod("app", &asks)).await;
+        let first = &made["spec"]["initContainers"][0]["name"];
+        assert_eq!((status, first), (201, &json!("purser-sidecar")), "{made}");
+        sql("ALTER SCHEMA aside RENAME TO purser");
+    };
+    tokio::join!(world.run(), injected);
 }

@@ -22,6 +22,13 @@ pub(crate) fn key_value(
     data: &WorldSecret,
 ) -> Result<(Digest, String), Fault> {
     let invalid = |message: String| Fault::new(AcceptedReason::SecretInvalid, message);
+    // Its first letters would be shown, and whoever names it in an ApiKey need not be one who may read it.
+    if is_credential(data) {
+        let message = format!(
+            "Secret {secret} is marked as a provider's credential, which is no key's value; name another Secret in secretName, or remove the label {CREDENTIAL_LABEL} if it is none"
+        );
+        return Err(Fault::new(AcceptedReason::CredentialNotAllowed, message));
+    }
     let value = data.data.get(data_key).map(SecretText::reveal);
     let value = value.ok_or_else(|| invalid(format!("Secret {secret} has no data key {data_key}; add it, or delete the Secret and one will be made")))?;
     if !(FEWEST_KEY_BYTES..=MOST_KEY_BYTES).contains(&value.len()) {
@@ -56,7 +63,7 @@ pub(crate) fn credential(
             data.kind
         ));
     }
-    if data.labels.get(CREDENTIAL_LABEL).map(String::as_str) != Some("true") {
+    if !is_credential(data) {
         return refused(format!(
             "Secret {secret} is not marked as a provider's credential; if it is one, add the label {CREDENTIAL_LABEL}: \"true\""
         ));
@@ -83,6 +90,10 @@ pub(crate) fn credential(
         return Err(Fault::new(AcceptedReason::SecretInvalid, message));
     }
     Ok(value.clone())
+}
+
+fn is_credential(data: &WorldSecret) -> bool {
+    data.labels.get(CREDENTIAL_LABEL).map(String::as_str) == Some("true")
 }
 
 fn names(listed: &str, address: &Address) -> bool {

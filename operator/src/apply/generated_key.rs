@@ -12,7 +12,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, Resource, ResourceExt};
 use purser_compile::{WantedSecret, WorldSecret};
 use purser_config::Name;
-use purser_crds::{ApiKey, KEY_DATA, ROTATED_AT_ANNOTATION};
+use purser_crds::{ApiKey, KEY_DATA, MANAGED_BY, ROTATED_AT_ANNOTATION};
 use sha2::{Digest, Sha256};
 
 /// Label that names the ApiKey whose value a Secret holds.
@@ -65,10 +65,7 @@ pub(super) fn digest(value: &str) -> String {
 }
 
 fn secret(wanted: &WantedSecret, key: &ApiKey, (value, now): (String, String)) -> Secret {
-    let managed = (
-        "app.kubernetes.io/managed-by".to_owned(),
-        "purser".to_owned(),
-    );
+    let managed = (MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
     // A label is shorter than a name may be.
     let of_key = (wanted.key.name().len() <= LONGEST_LABEL)
         .then(|| (KEY_LABEL.to_owned(), wanted.key.name().to_owned()));
@@ -136,7 +133,7 @@ pub(crate) async fn let_go(client: &Client, name: &Name) -> kube::Result<()> {
         "resourceVersion": secret.metadata.resource_version,
         "ownerReferences": others,
         "annotations": {GENERATED: null},
-        "labels": {KEY_LABEL: null, "app.kubernetes.io/managed-by": null},
+        "labels": {KEY_LABEL: null, MANAGED_BY.0: null},
     }});
     let params = PatchParams {
         field_manager: Some(purser_crds::FIELD_MANAGER.to_owned()),

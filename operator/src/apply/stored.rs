@@ -111,10 +111,7 @@ pub(crate) async fn write(
 }
 
 fn secret(name: String, data: BTreeMap<String, ByteString>) -> Secret {
-    let labels = [
-        ("app.kubernetes.io/managed-by", "purser"),
-        (CONFIG_LABEL, "true"),
-    ];
+    let labels = [purser_crds::MANAGED_BY, (CONFIG_LABEL, "true")];
     let labels = labels
         .map(|(label, value)| (label.to_owned(), value.to_owned()))
         .into();

@@ -12,6 +12,8 @@ pub(super) const DAY: u64 = 86_400;
 /// How long a CA is good.
 pub(super) const CA_LIFE: u64 = 365 * DAY;
 const CA_RENEWED: u64 = CA_LIFE - 30 * DAY;
+/// After this the next one could not be told a day before it signs: looks are hours apart.
+const CA_TOO_LATE: u64 = CA_LIFE - DAY - DAY / 2;
 
 /// A certificate and its key, as PEM, and when they were made (unix seconds).
 #[derive(Clone, PartialEq, Eq)]
@@ -50,12 +52,22 @@ impl Authorities {
             next,
             previous,
         } = self.clone();
+        let is_late = |pair: &Pair| now >= pair.made + CA_TOO_LATE;
         match (next, previous) {
-            (Some(next), _) if now >= next.made + DAY => Ok(Some(Authorities {
-                current: next,
-                next: None,
-                previous: Some((current.certificate, now)),
-            })),
+            (next, _) if is_late(&current) && next.as_ref().is_none_or(is_late) => {
+                Ok(Some(Authorities {
+                    current: make()?,
+                    next: None,
+                    previous: Some((current.certificate, now)),
+                }))
+            }
+            (Some(next), _) if now >= (next.made + DAY).min(current.made + CA_LIFE) => {
+                Ok(Some(Authorities {
+                    current: next,
+                    next: None,
+                    previous: Some((current.certificate, now)),
+                }))
+            }
             (None, Some((_, since))) if now >= since + DAY => Ok(Some(Authorities {
                 current,
                 next: None,
@@ -197,6 +209,33 @@ mod tests {
         );
         let alone = signs.turned(CA_RENEWED + 2 * DAY, make).unwrap().unwrap();
         assert_eq!(alone.bundle(), "b\n");
+    }
+
+    #[test]
+    fn an_authority_that_is_over_or_nearly_is_replaced_at_once() {
+        let of = |next| Authorities {
+            current: pair("a", 0),
+            next,
+            previous: None,
+        };
+        for now in [CA_TOO_LATE, CA_LIFE, 3 * CA_LIFE] {
+            let turned = of(None)
+                .turned(now, || Ok(pair("b", now)))
+                .unwrap()
+                .unwrap();
+            let signs = (turned.current.certificate.as_str(), turned.current.made);
+            assert_eq!((signs, turned.bundle().as_str()), (("b\n", now), "b\na\n"));
+            let again = turned.turned(now, || Ok(pair("c", now))).unwrap();
+            assert!(again.is_none(), "once");
+        }
+        let told = of(Some(pair("b", CA_LIFE - DAY / 2)));
+        let never = || Ok(pair("c", 0));
+        assert!(told.turned(CA_LIFE - 1, never).unwrap().is_none());
+        let turned = told.turned(CA_LIFE, never).unwrap().unwrap();
+        assert_eq!(turned.bundle(), "b\na\n", "the next one is there already");
+        let now = 2 * CA_LIFE;
+        let turned = told.turned(now, || Ok(pair("c", now))).unwrap().unwrap();
+        assert_eq!(turned.bundle(), "c\na\n", "the next one is over, too");
     }
 
     #[test]

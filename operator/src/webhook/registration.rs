@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How often they are looked at: an upgrade of the chart, or a hand, may have taken the CA out.
 const LOOKS: Duration = Duration::from_secs(30);
@@ -25,6 +26,9 @@ pub(crate) struct Registration {
     pub(crate) certificates: Arc<Certificates>,
     /// The configurations' name.
     pub(crate) name: String,
+    /// Whether this replica writes. The bundles of others may be older or newer for hours after a CA has turned: were all to write, they
+    /// would overwrite each other for as long.
+    pub(crate) leads: watch::Receiver<bool>,
     /// Whether the one for pods is ours to write.
     pub(crate) injects: bool,
     /// The same of the one for our objects.
@@ -48,8 +52,8 @@ impl Hook {
 
 impl Registration {
     /// Keeps the bundle there for as long as the process lives.
-    pub(crate) async fn run(self) {
-        loop {
+    pub(crate) async fn run(mut self) {
+        while self.leads.wait_for(|leads| *leads).await.is_ok() {
             if self.injects {
                 self.keep(of_pods).await;
             }
@@ -132,6 +136,63 @@ fn patch(hooks: &[Hook], bundle: &ByteString) -> Option<Vec<Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+    use std::convert::Infallible;
+    use tokio::sync::mpsc;
+
+    /// An API server that has nothing, takes everything, and tells which paths are read.
+    fn server(reads: mpsc::UnboundedSender<String>) -> Client {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let is_read = request.method() == http::Method::GET;
+            let (code, text) = match is_read {
+                true => (
+                    404,
+                    r#"{"kind": "Status", "metadata": {}, "status": "Failure", "message": "none", "reason": "NotFound", "code": 404}"#,
+                ),
+                false => (
+                    201,
+                    r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {}}"#,
+                ),
+            };
+            if is_read {
+                let _ = reads.send(request.uri().path().to_owned());
+            }
+            let answer = Response::builder().status(code);
+            let answer = answer.body(Body::from(text.as_bytes().to_vec())).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        Client::new(service, "ops")
+    }
+
+    #[tokio::test]
+    async fn a_replica_that_does_not_lead_leaves_the_configurations_to_the_one_that_does() {
+        let (tell, mut read) = mpsc::unbounded_channel();
+        let client = server(tell);
+        let own = Api::namespaced(client.clone(), "ops");
+        let life = Duration::from_secs(80);
+        let certificates = Certificates::open(own, vec!["localhost".into()], life);
+        let certificates = Arc::new(certificates.await.unwrap());
+        while read.try_recv().is_ok() {}
+        let (lead, leads) = watch::channel(false);
+        let registration = Registration {
+            client,
+            certificates,
+            leads,
+            name: "purser".to_owned(),
+            injects: true,
+            warns: false,
+        };
+        tokio::spawn(registration.run());
+        tokio::task::yield_now().await;
+        assert!(read.try_recv().is_err());
+        lead.send_replace(true);
+        let path = read.recv().await.unwrap();
+        assert!(
+            path.ends_with("/mutatingwebhookconfigurations/purser"),
+            "{path}"
+        );
+    }
 
     #[test]
     fn every_webhook_gets_the_bundle_and_one_that_has_it_is_not_written() {

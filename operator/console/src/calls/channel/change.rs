@@ -12,7 +12,9 @@ use crate::rights::secrets_in;
 use crate::who::hidden;
 use purser_compile::ObjectRef;
 use purser_config::Name;
-use purser_crds::{CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, Provider, ProviderChannel};
+use purser_crds::{
+    CREDENTIAL_LABEL, HOSTS_ANNOTATION, KEY_DATA, MANAGED_BY, Provider, ProviderChannel,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -173,7 +175,8 @@ fn reference(name: &Name) -> Value {
 /// That Secret, which may be sent to the channel's own host alone.
 fn credential(name: &Name, host: Option<String>, key: String) -> Value {
     let mut metadata = json!({
-        "name": own_credential(name), "namespace": name.namespace(), "labels": {CREDENTIAL_LABEL: "true"},
+        "name": own_credential(name), "namespace": name.namespace(),
+        "labels": {CREDENTIAL_LABEL: "true", MANAGED_BY.0: MANAGED_BY.1},
     });
     if let Some(host) = host {
         metadata["annotations"] = json!({HOSTS_ANNOTATION: host});
