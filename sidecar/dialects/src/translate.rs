@@ -324,6 +324,7 @@ fn kept(writer: &Writer, piece: &Piece) -> usize {
             text.len()
         }
         (Writer::Generate(writer), piece) => writer.kept(piece),
+        (Writer::Messages(writer), piece) => writer.kept(piece),
         (Writer::Chat(_), Piece::Seal { sealed, .. })
         | (
             Writer::Chat(_),
