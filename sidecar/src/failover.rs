@@ -70,6 +70,8 @@ struct Trial<'a> {
     outcomes: Vec<Outcome>,
     /// Where the last attempt failed, and why.
     failed: Option<(Name, Fault)>,
+    /// Who first said that it does not support what is asked for, and its words: the caller's, if nobody answers.
+    refused: Option<(Box<Answer>, Serving)>,
     reservation: Option<Reservation>,
     bill: Option<Bill>,
     attempts: u32,
@@ -97,6 +99,7 @@ impl Failover {
             serving,
             outcomes: Vec::new(),
             failed: None,
+            refused: None,
             reservation: Some(reservation),
             bill: None,
             attempts: 0,
@@ -128,14 +131,7 @@ impl Trial<'_> {
             let mut at = 0;
             while let Some(serving) = self.serving.get(at).copied() {
                 match self.at_channel(serving, at, pass).await? {
-                    Some((answer, bill)) => {
-                        return Ok(Won {
-                            answer,
-                            serving: serving.clone(),
-                            attempts: self.attempts,
-                            bill,
-                        });
-                    }
+                    Some((answer, bill)) => return Ok(self.won(answer, serving.clone(), bill)),
                     None => at += 1,
                 }
             }
@@ -144,27 +140,46 @@ impl Trial<'_> {
                 break;
             }
         }
+        if let Some((answer, serving)) = self.refused.take()
+            && let Some(bill) = self.bill.take()
+        {
+            return Ok(self.won(answer, serving, bill));
+        }
+        Err(self.lost(now))
+    }
+
+    fn won(&self, answer: Box<Answer>, serving: Serving, bill: Bill) -> Won {
+        Won {
+            answer,
+            serving,
+            attempts: self.attempts,
+            bill,
+        }
+    }
+
+    /// What the caller is told where nobody answered.
+    fn lost(&self, now: Duration) -> Reject {
         if let Some(reject) = self.unfit() {
-            return Err(reject);
+            return reject;
         }
         let retry = self.soonest();
         if self.attempts == 0 && self.bill.as_ref().is_some_and(Bill::is_kept_out) {
-            return Err(Reject::UpstreamBusy { retry });
+            return Reject::UpstreamBusy { retry };
         }
         if gone(self.serving.iter().copied(), now).is_some() {
-            return Err(Reject::ModelOut {
+            return Reject::ModelOut {
                 model: self.call.model().to_owned(),
                 retry,
-            });
+            };
         }
         if self.outcomes.is_empty() && self.serving.iter().all(|one| one.reach.lane.is_busy()) {
-            return Err(Reject::UpstreamBusy { retry });
+            return Reject::UpstreamBusy { retry };
         }
         let lacks = |one: &&Serving| one.reach.lane.lacks(one.upstream_name(), now);
         if self.outcomes.is_empty() && self.serving.iter().all(lacks) {
-            return Err(judge::model_unknown(self.call.model()));
+            return judge::model_unknown(self.call.model());
         }
-        Err(conclude(&self.outcomes, self.call.model(), retry))
+        conclude(&self.outcomes, self.call.model(), retry)
     }
 
     fn look_at_clock(&mut self) -> Duration {
@@ -219,15 +234,15 @@ impl Trial<'_> {
             self.note(serving, claim, ruling, &outcome);
             self.remember(serving, &outcome, now);
             match ruling.action {
-                Action::Answer | Action::Stop => {
-                    let answer = self.answered(answer)?;
-                    return Ok(self.bill.take().map(|bill| (answer, bill)));
-                }
+                Action::Answer | Action::Stop => return self.answered(answer),
                 Action::Next
                     if ruling.scope == Scope::Credential
                         && self.call.pinned().is_none()
                         && reach.lane.has_spare(used, self.now) => {}
-                Action::Next => return Ok(None),
+                Action::Next => {
+                    self.keep(&outcome, answer, serving);
+                    return Ok(None);
+                }
                 Action::Same { after, charged } => {
                     // What no provider looked at was no attempt.
                     self.attempts -= u32::from(!charged);
@@ -238,6 +253,14 @@ impl Trial<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Keeps a refusal that is the caller's if nobody answers.
+    fn keep(&mut self, outcome: &Outcome, answer: Option<Box<Answer>>, serving: &Serving) {
+        let unsaid = matches!(outcome, Outcome::Failed(failed) if failed.is_unsaid());
+        if let Some(answer) = answer.filter(|_| unsaid && self.refused.is_none()) {
+            self.refused = Some((answer, serving.clone()));
+        }
     }
 
     /// Why none of the channels can be told the call, if none can.
@@ -333,8 +356,12 @@ impl Trial<'_> {
         });
     }
 
-    fn answered(&self, answer: Option<Box<Answer>>) -> Result<Box<Answer>, Reject> {
-        answer.ok_or_else(|| Reject::BadUpstream("it had no body".into()))
+    fn answered(
+        &mut self,
+        answer: Option<Box<Answer>>,
+    ) -> Result<Option<(Box<Answer>, Bill)>, Reject> {
+        let answer = answer.ok_or_else(|| Reject::BadUpstream("it had no body".into()))?;
+        Ok(self.bill.take().map(|bill| (answer, bill)))
     }
 
     /// The shortest wait until a channel may be asked again, at least one second.

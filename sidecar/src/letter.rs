@@ -12,7 +12,7 @@ use purser_config::{Endpoint, Provider};
 use purser_dialects::embed::{self, Embed, EmbedWire};
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
-use purser_dialects::translate::{AskFault, Asked, Target, Unsayable, read_ask, write_ask};
+use purser_dialects::translate::{AskFault, Asked, Echo, Target, Unsayable, read_ask, write_ask};
 use purser_dialects::{
     Dialect, Verb, Wire, count, is_strict, suited, takes_mistrals_words, thinks_beyond,
 };
@@ -136,6 +136,10 @@ impl Letters {
             as_array: call.as_array,
             names_calls: is_mistrals(&call.headers),
             one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
+            echo: match call.endpoint {
+                Endpoint::Responses => Echo::of(&call.body),
+                _ => Echo::default(),
+            },
         }
     }
 

@@ -98,8 +98,6 @@ pub async fn attempt(
     if let Outcome::Failed(failed) = &mut attempted.outcome {
         // What is not found is the answer.
         failed.model_unknown &= call.stored.is_none();
-        // Who wrote in the provider's API chose the words.
-        failed.unsaid &= sent.way != Way::Untouched;
     }
     attempted
 }

@@ -8,7 +8,7 @@ use purser_dialects::openai::usage_option;
 use purser_dialects::provider::Quirks;
 use purser_dialects::state::without_foreign;
 use purser_dialects::translate::{
-    Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
+    Asked, Echo, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
 };
 use purser_dialects::upstream_error::{self, Told};
 use purser_dialects::{
@@ -30,11 +30,19 @@ const PROVIDERS: [Provider; 9] = [
     Provider::OpenAICompatible,
 ];
 
-fn asked() -> Asked {
+/// Every way of asking, by the bits of the first byte and of the length: streams begin alike.
+fn asked(data: &[u8]) -> Asked {
+    let first = data.first().copied().unwrap_or_default();
+    let bits = usize::from(first) ^ data.len();
+    let is_set = |bit: u8| bits & (1 << bit) != 0;
     Asked {
         model: "m".into(),
         request_id: "r".into(),
-        wants_usage: true,
+        wants_usage: !is_set(0),
+        as_array: is_set(1),
+        one_call: is_set(2),
+        names_calls: is_set(3),
+        echo: Echo::of(data),
         ..Asked::default()
     }
 }
@@ -75,7 +83,7 @@ pub(crate) fn reply(data: &[u8]) {
             continue;
         };
         for to in Wire::ALL {
-            let Ok(written) = write_reply(to, &reply, &asked()) else {
+            let Ok(written) = write_reply(to, &reply, &asked(data)) else {
                 continue;
             };
             assert!(
@@ -97,7 +105,7 @@ pub(crate) fn stream(data: &[u8]) {
     for from in Wire::ALL {
         for to in Wire::ALL {
             let run = |chunks: &mut dyn Iterator<Item = &[u8]>| {
-                let mut interpreter = Interpreter::new(from, to, asked());
+                let mut interpreter = Interpreter::new(from, to, asked(data));
                 let mut given = Vec::new();
                 for chunk in chunks {
                     given.extend(interpreter.push(chunk));

@@ -174,7 +174,7 @@ const OTHERS: Quirks = Quirks {
     ..OPENAI
 };
 
-/// vLLM, SGLang, llama.cpp and Ollama know the samplers of open models.
+/// vLLM, SGLang, llama.cpp and Ollama know the samplers of open models; TGI reads past what it does not know.
 const COMPATIBLE: Quirks = Quirks {
     top_k: true,
     min_p: true,

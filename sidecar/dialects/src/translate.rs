@@ -11,6 +11,7 @@
 mod alone;
 mod fault;
 
+pub use crate::openai::responses::Echo;
 pub use fault::Unfit;
 
 use crate::anthropic::messages;
@@ -85,6 +86,8 @@ pub struct Asked {
     pub one_call: bool,
     /// Whether each delta of a call needs a name, as Mistral's own SDK does; "" after the first.
     pub names_calls: bool,
+    /// What a response says again of its request.
+    pub echo: Echo,
 }
 
 /// Reads a caller's request. `path_model` and `path_stream` are what a Gemini path says.
@@ -325,6 +328,7 @@ fn kept(writer: &Writer, piece: &Piece) -> usize {
             text.len()
         }
         (Writer::Generate(writer), piece) => writer.kept(piece),
+        (Writer::Messages(writer), piece) => writer.kept(piece),
         (Writer::Chat(_), Piece::Seal { sealed, .. })
         | (
             Writer::Chat(_),

@@ -6,8 +6,10 @@
 mod google;
 mod redact;
 mod told;
+mod unsupported;
 
 pub use told::Told;
+pub use unsupported::is_unsupported;
 
 use crate::Dialect;
 use crate::anthropic::is_of_thread;

@@ -45,6 +45,56 @@ fn every_case_says_where_its_wire_facts_are_documented() {
     report(silent.map(|case| case.name("case.md")).collect());
 }
 
+/// Who is called by which wire.
+const CALLED: [(&str, &str); 9] = [
+    ("openai", "chat"),
+    ("azure", "chat"),
+    ("mistral", "chat"),
+    ("deepseek", "chat"),
+    ("xai", "chat"),
+    ("dashscope", "chat"),
+    ("compatible", "chat"),
+    ("anthropic", "messages"),
+    ("gemini", "generate"),
+];
+
+/// Pairs that can be translated and have no cases of their own, and why.
+const ALIKE: [(&str, &str); 7] = [
+    ("completions-to-azure", "as completions to OpenAI"),
+    ("completions-to-mistral", "as completions to OpenAI"),
+    ("completions-to-deepseek", "as completions to OpenAI"),
+    ("completions-to-xai", "as completions to OpenAI"),
+    ("completions-to-dashscope", "as completions to OpenAI"),
+    ("completions-to-compatible", "as completions to OpenAI"),
+    ("responses-to-azure", "as responses to OpenAI"),
+];
+
+#[test]
+fn every_pair_that_can_be_translated_is_asked_and_answered_whole_and_in_a_stream() {
+    if std::env::var_os("GOLDEN").is_some() {
+        return;
+    }
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for from in ["chat", "completions", "responses", "messages", "generate"] {
+        // One that shares the caller's wire gets its bytes untouched.
+        let others = CALLED.iter().filter(|(_, wire)| *wire != from);
+        for (provider, _) in others {
+            let pair = format!("{from}-to-{provider}");
+            let of_pair: Vec<_> = cases.iter().filter(|case| case.pair() == pair).collect();
+            let lacks = ["sent.json", "given.json", "given.txt"]
+                .into_iter()
+                .filter(|file| !of_pair.iter().any(|case| case.has(file)));
+            let lacks: Vec<_> = lacks.collect();
+            let excused = ALIKE.iter().any(|(alike, _)| *alike == pair);
+            if lacks.is_empty() == excused {
+                wrong.push(format!("{pair}: lacks {lacks:?}, excused: {excused}"));
+            }
+        }
+    }
+    report(wrong);
+}
+
 #[test]
 fn a_stream_cut_anywhere_is_given_the_same() {
     let mut wrong = Vec::new();

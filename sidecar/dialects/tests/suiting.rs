@@ -245,6 +245,13 @@ fn deepseek_is_told_in_its_words_not_to_think() {
     assert_eq!(sent(&developer, DeepSeek, "deepseek-chat"), Some(system));
 }
 
+/// It has no such member and reads past it: who wrote the chat for OpenAI may get several calls (docs/translation.md).
+#[test]
+fn deepseek_is_sent_a_wish_for_one_call_as_it_is() {
+    let one = chat(&json!({"parallel_tool_calls": false}));
+    assert_eq!(sent(&one, DeepSeek, "deepseek-chat"), None);
+}
+
 /// https://help.aliyun.com/zh/model-studio/deep-thinking; QuantumNous/new-api#1109.
 #[test]
 fn dashscope_is_told_in_its_words_how_much_to_think() {

@@ -1,4 +1,5 @@
-//! What two APIs can both say survives the way there and back: requests, answers and streams of a chat, by way of Anthropic's messages.
+//! What two APIs can both say survives the way there and back: requests, answers and streams of a chat, by way of Anthropic's messages; and by
+//! way of Gemini's API and of responses, in the files below.
 //! And a stream takes no more memory than its blocks need, however long it is.
 
 #![allow(
@@ -8,139 +9,19 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "there_and_back/by_gemini.rs"]
+mod by_gemini;
+#[path = "there_and_back/by_responses.rs"]
+mod by_responses;
+#[path = "there_and_back/said.rs"]
+mod said;
+
 use proptest::prelude::*;
 use purser_config::Provider;
 use purser_dialects::Wire;
-use purser_dialects::provider::Quirks;
-use purser_dialects::translate::{
-    Asked, Interpreter, Path, Target, read_ask, read_reply, write_ask, write_reply,
-};
+use purser_dialects::translate::{Asked, Interpreter, read_reply, write_reply};
+use said::{arguments, name, request, sent, text, words};
 use serde_json::{Value, json};
-
-fn sent(from: Wire, body: &[u8], provider: Provider) -> Vec<u8> {
-    let ask = read_ask(from, body, Path::default()).unwrap();
-    let target = Target {
-        quirks: Quirks::of(provider),
-        model: "claude-sonnet-4-5",
-        most_output: None,
-    };
-    let written = write_ask(&ask, &target).unwrap();
-    assert!(!written.removed_state);
-    written.body
-}
-
-fn text(text: &[u8]) -> Value {
-    serde_json::from_slice(text).unwrap()
-}
-
-/// Words that mean something, with whatever letters.
-fn words() -> impl Strategy<Value = String> {
-    "[a-z\"\\\\\u{e9}\u{1f980}\n{}]{0,20}x"
-}
-
-fn name() -> impl Strategy<Value = String> {
-    "[a-z][a-z_]{0,10}"
-}
-
-fn arguments() -> impl Strategy<Value = Value> {
-    prop::collection::vec((name(), words()), 0..3).prop_map(|members| {
-        members
-            .into_iter()
-            .map(|(name, is)| (name, json!(is)))
-            .collect()
-    })
-}
-
-fn user() -> impl Strategy<Value = Value> {
-    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}});
-    let data = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
-    let part = prop_oneof![
-        3 => words().prop_map(|text| json!({"type": "text", "text": text})),
-        1 => Just(image),
-        1 => Just(data),
-    ];
-    prop_oneof![
-        words().prop_map(|text| json!({"role": "user", "content": text})),
-        prop::collection::vec(part, 2..4)
-            .prop_map(|parts| json!({"role": "user", "content": parts})),
-    ]
-}
-
-/// What the assistant says, and what the tools that it called answer.
-fn answered() -> impl Strategy<Value = Vec<Value>> {
-    let calls = prop::collection::vec((name(), arguments(), words()), 0..3);
-    (prop::option::of(words()), calls, any::<u32>()).prop_map(|(said, calls, seed)| {
-        let said = match (said, calls.is_empty()) {
-            (None, true) => Some("Yes.".to_owned()),
-            (said, _) => said,
-        };
-        let id = |index: usize| format!("call_{seed}_{index}");
-        let mut assistant = json!({"role": "assistant", "content": said});
-        if !calls.is_empty() {
-            let calls = calls.iter().enumerate().map(|(index, (name, arguments, _))| {
-                json!({"id": id(index), "type": "function", "function": {"name": name, "arguments": arguments.to_string()}})
-            });
-            assistant["tool_calls"] = calls.collect();
-        }
-        let answers = calls.iter().enumerate().map(|(index, (_, _, text))| {
-            json!({"role": "tool", "tool_call_id": id(index), "content": text})
-        });
-        std::iter::once(assistant).chain(answers).collect()
-    })
-}
-
-fn conversation() -> impl Strategy<Value = Vec<Value>> {
-    let turns = prop::collection::vec((user(), answered()), 0..3);
-    (prop::option::of(words()), turns, user()).prop_map(|(system, turns, last)| {
-        let system = system.map(|text| json!({"role": "system", "content": text}));
-        let turns = turns
-            .into_iter()
-            .flat_map(|(user, answered)| std::iter::once(user).chain(answered));
-        system.into_iter().chain(turns).chain([last]).collect()
-    })
-}
-
-fn tools() -> impl Strategy<Value = Value> {
-    let tool = (name(), words(), any::<bool>()).prop_map(|(name, about, strict)| {
-        let schema = json!({"type": "object", "properties": {"x": {"type": "string"}}});
-        let mut function = json!({"name": name, "description": about, "parameters": schema});
-        if strict {
-            function["strict"] = json!(true);
-            // Anthropic closes what is not.
-            function["parameters"]["additionalProperties"] = json!(false);
-        }
-        json!({"type": "function", "function": function})
-    });
-    prop::collection::vec(tool, 1..3).prop_map(Value::Array)
-}
-
-fn request() -> impl Strategy<Value = Value> {
-    let choice = prop::sample::select(vec![json!("auto"), json!("none"), json!("required")]);
-    let stops = prop::collection::vec("[a-z]{1,4}", 0..4);
-    (
-        conversation(),
-        prop::option::of((tools(), choice, any::<bool>())),
-        (stops, prop::option::of(0..10_u32), 1..5_000_u32, any::<bool>()),
-    )
-        .prop_map(|(messages, tools, (stops, warmth, most, stream))| {
-            let mut body = json!({"model": "m", "messages": messages, "stream": stream, "max_completion_tokens": most});
-            if let Some((tools, choice, parallel)) = tools {
-                body["tools"] = tools;
-                // Nothing can be told not to be called twice.
-                if choice != "none" {
-                    body["parallel_tool_calls"] = json!(parallel);
-                }
-                body["tool_choice"] = choice;
-            }
-            if !stops.is_empty() {
-                body["stop"] = json!(stops);
-            }
-            if let Some(tenths) = warmth {
-                body["temperature"] = json!(f64::from(tenths) / 10.0);
-            }
-            body
-        })
-}
 
 /// A part of an answer: its text or its call, in fragments.
 fn blocks() -> impl Strategy<Value = Vec<(Option<String>, Vec<String>)>> {
@@ -369,4 +250,30 @@ fn what_a_chat_is_told_once_at_its_end_has_a_bound() {
         assert!(kept(&interpreter) < 5 << 20, "{what}");
         assert_eq!(interpreter.has_failed(), fails, "{what}");
     }
+}
+
+#[test]
+fn calls_that_overlap_in_a_message_are_kept_within_one_bound() {
+    let call = |index: usize| {
+        let calls = json!([{"index": index, "id": format!("c{index}"), "function": {"name": "f", "arguments": "{\"a\":\""}}]);
+        chunk(
+            &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": calls}}]}),
+        )
+    };
+    let more = |index: usize| {
+        let calls = json!([{"index": index, "function": {"arguments": "x".repeat(LONG)}}]);
+        chunk(
+            &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": calls}}]}),
+        )
+    };
+    let mut interpreter = Interpreter::new(Wire::Chat, Wire::Messages, Asked::default());
+    for _ in 0..6 {
+        for index in 0..60 {
+            interpreter.push(call(index).as_bytes());
+            interpreter.push(more(index).as_bytes());
+        }
+        let kept = kept(&interpreter);
+        assert!(kept < 5 << 20, "{kept}");
+    }
+    assert!(!interpreter.has_failed());
 }

@@ -26,9 +26,7 @@ fn asked() -> Asked {
         request_id: "req_1".into(),
         now: 1,
         wants_usage: true,
-        as_array: false,
-        one_call: false,
-        names_calls: false,
+        ..Asked::default()
     }
 }
 

@@ -8,6 +8,9 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "translation_page/answers.rs"]
+mod answers;
+
 use purser_config::Provider;
 use purser_dialects::fields::table::{BOOKS, KEPT, Row, SHAPE, TURNS, WORDS};
 use purser_dialects::provider::Quirks;
@@ -52,25 +55,38 @@ fn way(row: &Row, wire: Wire) -> &'static str {
     if way.is_empty() { "carried" } else { way }
 }
 
+/// Somebody's API, by a name and with a model.
+type Whom = (&'static str, Provider, &'static str);
+
+/// Those who are spoken to by OpenAI's chat.
+const CHATS: [Whom; 7] = [
+    ("OpenAI", Provider::OpenAI, "gpt-5.1"),
+    ("Azure", Provider::AzureOpenAI, "gpt-5.1"),
+    ("Mistral", Provider::Mistral, "mistral-small-latest"),
+    ("DeepSeek", Provider::DeepSeek, "deepseek-v4-pro"),
+    ("xAI", Provider::XAI, "grok-4"),
+    ("DashScope", Provider::DashScope, "qwen-plus"),
+    ("open servers", Provider::OpenAICompatible, "llama-3.3-70b"),
+];
+
+fn targets(to: Wire) -> &'static [Whom] {
+    match to {
+        Wire::Messages => &[("Anthropic", Provider::Anthropic, "claude-sonnet-4-5")],
+        Wire::Generate => &[("Gemini", Provider::Gemini, "gemini-2.5-pro")],
+        Wire::Chat | Wire::Completions | Wire::Responses => &CHATS,
+    }
+}
+
 /// The answer to the sample: none if it is sent, or why not.
-fn refusal(row: &Row, from: Wire, to: Wire) -> Option<String> {
+fn refusal(row: &Row, from: Wire, (_, provider, model): Whom) -> Option<String> {
     let mut body = base(from);
     let members: Value = serde_json::from_str(sample(row, from)).unwrap();
     for (name, value) in members.as_object().unwrap() {
         body[name] = value.clone();
     }
-    let provider = match to {
-        Wire::Messages => Provider::Anthropic,
-        Wire::Generate => Provider::Gemini,
-        _ => Provider::OpenAI,
-    };
     let target = Target {
         quirks: Quirks::of(provider),
-        model: match to {
-            Wire::Messages => "claude-sonnet-4-5",
-            Wire::Generate => "gemini-2.5-pro",
-            _ => "gpt-5.1",
-        },
+        model,
         most_output: Some(20_000),
     };
     let path = Path {
@@ -111,27 +127,68 @@ fn spelling(sample: &str) -> String {
     names.join(", ")
 }
 
-/// What becomes of it on its way from every API that can say it.
+/// What becomes of it on its way from every API that can say it, to all who are spoken to in that one: those who refuse it for the same
+/// reason are named together.
 fn cell(row: &Row, to: Wire) -> String {
-    let from: Vec<Wire> = FROM
-        .into_iter()
-        .filter(|from| *from != to && !sample(row, *from).is_empty())
-        .collect();
-    let refused: Vec<(Wire, String)> = from
-        .iter()
-        .filter_map(|from| Some((*from, refusal(row, *from, to)?)))
-        .collect();
-    match refused.as_slice() {
-        _ if from.is_empty() => "–".into(),
-        [] => way(row, to).into(),
-        [(_, why), ..] if refused.len() == from.len() => format!("**refused**: {why}"),
-        some => {
-            let mut text = way(row, to).to_owned();
-            for (wire, why) in some {
-                write!(text, "; **refused** from {}: {why}", called(*wire)).unwrap();
-            }
-            text
+    let mut from = FROM.to_vec();
+    from.retain(|from| *from != to && !sample(row, *from).is_empty());
+    let way = way(row, to);
+    if from.is_empty() {
+        // Only its own API says it, and by that it passes untouched.
+        return if matches!(way, "carried" | "hint") {
+            "–"
+        } else {
+            way
         }
+        .into();
+    }
+    let all = targets(to);
+    let mut refusals: Vec<(String, Vec<&str>)> = Vec::new();
+    for target in all {
+        let whys = from
+            .iter()
+            .map(|from| (*from, refusal(row, *from, *target)));
+        let Some(whys) = refused(&whys.collect::<Vec<_>>()) else {
+            continue;
+        };
+        match refusals.iter_mut().find(|(known, _)| *known == whys) {
+            Some((_, who)) => who.push(target.0),
+            None => refusals.push((whys, vec![target.0])),
+        }
+    }
+    let refusing: usize = refusals.iter().map(|(_, who)| who.len()).sum();
+    let refusals = refusals
+        .iter()
+        .map(|(whys, who)| match who.len() == all.len() {
+            true => format!("**refused**{whys}"),
+            false => format!("**refused** by {}{whys}", listed(who)),
+        });
+    let wholly = refusing == all.len() && way == "carried";
+    let said = [way.to_owned()].into_iter().filter(|_| !wholly);
+    said.chain(refusals).collect::<Vec<_>>().join("; ")
+}
+
+/// Why one of them refuses it, and from whom; none, if it takes it from all.
+fn refused(whys: &[(Wire, Option<String>)]) -> Option<String> {
+    let refused: Vec<_> = whys
+        .iter()
+        .filter_map(|(from, why)| Some((*from, why.as_ref()?)))
+        .collect();
+    let (_, first) = refused.first()?;
+    let same = refused.iter().all(|(_, why)| why == first);
+    if same && refused.len() == whys.len() {
+        return Some(format!(": {first}"));
+    }
+    let each = refused
+        .iter()
+        .map(|(wire, why)| format!(" from {}: {why}", called(*wire)));
+    Some(each.collect::<Vec<_>>().join(","))
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -158,6 +215,7 @@ fn page() -> String {
             page.push('\n');
         }
     }
+    answers::write(&mut page);
     page.push_str(SHARED);
     for row in [TURNS, SHAPE, WORDS, KEPT, BOOKS].into_iter().flatten() {
         let cells = TAKE_LESS.map(|(provider, model)| passed(row, provider, model));
@@ -219,7 +277,10 @@ const SHARED: &str = "
 
 Mistral (`mistral-small-latest`), DeepSeek and DashScope (`qwen-plus`) answer 400 or 422 to some of what OpenAI takes. What is not here passes as
 it is; what is said otherwise is said by the members that are named. A user who speaks right after a tool goes with the tool's answer at Mistral, or
-after a word of the assistant's.
+after a word of the assistant's. What passes as it is a provider may yet refuse: where it answers 400 because it does not support a parameter (xAI's
+models that think do not take `stop`, penalties or, as `grok-4`, `reasoning_effort`), the next channel is tried, and that answer is the caller's if none
+takes it. And what it does not know it may pass over: DeepSeek has no `parallel_tool_calls`, and answers pass as they are too, so that a chat that
+says `false` may get several calls of it; only callers of other APIs get the first alone.
 
 | what | Chat | Mistral | DeepSeek | DashScope |
 |---|---|---|---|---|
@@ -231,9 +292,11 @@ const HEAD: &str = "\
 Written by `UPDATE_GOLDEN=1 cargo test -p purser-dialects --test translation_page`; do not edit. A pair of one API passes untouched, but for what
 some that share OpenAI's chat do not take of it (the last table); Responses go to other channels by what these are called by.
 *Carried*: said as it is. Else it is said how it is mapped. *Refused*: the channel is skipped, and where no other can, the answer is 400
-`unsupported_parameter`; the reasons are the code's, found by translating a sample to OpenAI (`gpt-5.1`), Anthropic
-(`claude-sonnet-4-5`) and Gemini (`gemini-2.5-pro`). *Hint*: left out, since it changes cost, speed or bookkeeping only.
-A member at its API's default is carried by omission. Completions say what chats do, with one prompt for a user's turn.
+`unsupported_parameter`; the reasons are the code's, found by translating a sample to OpenAI and Azure (`gpt-5.1`), Mistral
+(`mistral-small-latest`), DeepSeek (`deepseek-v4-pro`), xAI (`grok-4`), DashScope (`qwen-plus`), an open server such as vLLM, SGLang, TGI, llama.cpp or
+Ollama (`llama-3.3-70b`), Anthropic (`claude-sonnet-4-5`) and Gemini (`gemini-2.5-pro`). *Hint*: left out, since it changes cost, speed or bookkeeping only.
+A member at its API's default is carried by omission. A response says again what it was asked (`instructions`, `tools`, `metadata`, `temperature`, …),
+as the caller wrote it. Completions say what chats do, with one prompt for a user's turn.
 ";
 
 #[test]

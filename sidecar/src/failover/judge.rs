@@ -41,10 +41,19 @@ pub struct Failed {
     pub model_unknown: bool,
     /// The provider refuses what was asked for, by its own code for content or places, and not the account.
     pub policy: bool,
-    /// The provider does not take something that we put in its words: a translation says what its caller could not know of.
+    /// The provider says that it does not support something that was asked for: a translation says what its caller could not know of, and a
+    /// caller of its own API does not know to whom the call goes.
     pub unsaid: bool,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+}
+
+impl Failed {
+    /// Whether another channel may take what this one does not, and nothing else is wrong.
+    pub fn is_unsaid(&self) -> bool {
+        let elsewhere = self.money || self.model_unknown;
+        self.unsaid && !elsewhere && matches!(self.status, 400 | 422)
+    }
 }
 
 impl Outcome {
@@ -207,8 +216,8 @@ fn judge_status(failed: &Failed, position: Position, draw: f64) -> Ruling {
         429 => judge_busy(failed, position),
         400 | 403 | 404 if failed.model_unknown => scoped(Mark::Nothing, Scope::Model),
         403 if failed.policy => passed_on(),
-        // It answered, which speaks for it; but the caller did not choose its words, and another channel may have them.
-        400 | 422 if failed.unsaid && !position.sole => scoped(Mark::Success, Scope::Channel),
+        // It answered, which speaks for it; but another channel may take what this one does not.
+        _ if failed.is_unsaid() && !position.sole => scoped(Mark::Success, Scope::Channel),
         401..=403 => scoped(BAD_KEY, Scope::Credential),
         408 | 409 | 425 if can_repeat(position) => same(
             Duration::from_millis(100).mul_f64(1.0 + 4.0 * draw),

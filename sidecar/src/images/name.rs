@@ -145,6 +145,7 @@ fn is_label(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Attack list 27, 28 and 30 of the research, and more spellings of the same.
     const REFUSED: [&str; 66] = [
@@ -248,5 +249,53 @@ mod tests {
         );
         let punycode = Place::of("https://xn--bcher-kva.example/ok").unwrap();
         assert_eq!(punycode.host_text, "xn--bcher-kva.example");
+    }
+
+    /// What addresses are made of, in any order, and letters at random.
+    fn anything() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "a",
+            "example.com",
+            "127.0.0.1",
+            "8.8.8.8",
+            "0x7f",
+            "[::1]",
+            "[2606:4700::1111]",
+            "localhost",
+            "svc",
+            ".",
+            ":",
+            ":80",
+            "@",
+            "/",
+            "//",
+            "?",
+            "#",
+            "\\",
+            "%2e",
+            "[",
+            "]",
+            " ",
+        ]);
+        let piece = prop_oneof![4 => known.prop_map(str::to_owned), 1 => "\\PC{0,3}"];
+        let scheme = prop::sample::select(vec!["http://", "https://", "HTTP://", "file://", ""]);
+        (scheme, prop::collection::vec(piece, 0..6))
+            .prop_map(|(scheme, pieces)| format!("{scheme}{}", pieces.concat()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_taken_is_public_and_is_read_in_one_way(url in anything()) {
+            let Ok(place) = Place::of(&url) else { return Ok(()) };
+            if let Host::Address(address) = place.host {
+                prop_assert!(is_public(address));
+            }
+            let Place { tls, host_text, port, target, .. } = &place;
+            let scheme = if *tls { "https" } else { "http" };
+            let host = if host_text.contains(':') { format!("[{host_text}]") } else { host_text.clone() };
+            prop_assert_eq!(Place::of(&format!("{scheme}://{host}:{port}{target}")), Ok(place));
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::answer::{HOLD, next};
 use super::build::Sent;
-use super::{Answer, Attempted, Flow, Kind, Limits, trouble};
+use super::{Answer, Attempted, Flow, Kind, Limits};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::failover::judge::{Failed, Outcome};
@@ -126,7 +126,7 @@ fn refused(verdict: Verdict) -> Attempted {
         money: upstream_error::is_money(code, kind),
         model_unknown: code == Some("model_not_found"),
         policy: upstream_error::is_policy(code, kind),
-        unsaid: trouble::is_unsupported(code),
+        unsaid: upstream_error::is_unsupported(code, &message),
         retry_after: None,
     };
     let answer = StatusCode::from_u16(failed.status).ok();

@@ -7,7 +7,7 @@ use crate::pool::{Failure, Incoming};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
-use purser_dialects::upstream_error::Told;
+use purser_dialects::upstream_error::{Told, is_unsupported};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -78,11 +78,6 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         .join(": ")
 }
 
-/// Whether a provider's code says that it does not take a member, or its value.
-pub(super) fn is_unsupported(code: Option<&str>) -> bool {
-    matches!(code, Some("unsupported_parameter" | "unsupported_value"))
-}
-
 /// An answer of 4xx or 5xx.
 pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &Clock) -> Attempted {
     let status = response.status();
@@ -95,7 +90,7 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
     let told = Told::of(&body);
     let failed = Failed {
         status: if read.bad_key { 401 } else { status.as_u16() },
-        unsaid: is_unsupported(told.code.as_deref()),
+        unsaid: is_unsupported(told.code.as_deref(), &told.message),
         money: read.money,
         model_unknown: read.model_unknown,
         policy: read.policy,

@@ -109,29 +109,79 @@ async fn what_mistral_has_no_words_for_passes_it_over_or_is_refused_by_name() {
 /// OpenAI's word for a sampler that a model which thinks does not take.
 const UNSAID: &str = r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0.2 with this model.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#;
 
+/// xAI's word for a member that a model of its does not take.
+const UNSAID_BY_XAI: &str = r#"{"code":"Client specified an invalid argument","error":"Model grok-4 does not support parameter stop."}"#;
+
 #[tokio::test]
-async fn a_refusal_of_a_translation_s_words_lets_the_next_channel_answer() {
-    let deaf = Provider::start(Behaviour::json(400, UNSAID.to_owned()))
+async fn what_a_provider_does_not_support_lets_the_next_channel_answer() {
+    let able = Provider::start(Behaviour::healthy()).await.unwrap();
+    for (api, unsaid, speech) in [
+        (Api::OpenAI, UNSAID, Speech::Messages),
+        (Api::OpenAI, UNSAID, Speech::Chat),
+        (Api::XAI, UNSAID_BY_XAI, Speech::Chat),
+    ] {
+        let deaf = Provider::start(Behaviour::json(400, unsaid.to_owned()))
+            .await
+            .unwrap();
+        let other = Channel {
+            priority: 1,
+            ..speaking(Api::Anthropic, &able)
+        };
+        let channels = [("deaf", speaking(api, &deaf)), ("able", other)];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        let answer = sidecar.ask(speech.call(false)).await;
+        assert_eq!(answer.status(), 200, "{speech:?} at {api:?}");
+        assert_eq!(answer.header("x-purser-attempts"), Some("2"));
+        // It is told where no other channel is.
+        let alone = [("deaf", speaking(api, &deaf))];
+        let sidecar = Sidecar::start(&configuration(&alone)).await;
+        let answer = sidecar.ask(speech.call(false)).await;
+        assert_eq!(answer.status(), 400, "{speech:?} at {api:?}");
+        assert_eq!(deaf.calls(), 2);
+    }
+    assert_eq!(able.calls(), 3);
+}
+
+#[tokio::test]
+async fn what_a_provider_does_not_support_is_told_where_no_other_channel_answers() {
+    let deaf = Provider::start(Behaviour::json(400, UNSAID_BY_XAI.to_owned()))
+        .await
+        .unwrap();
+    let dead = Provider::start(Behaviour::json(503, "{}".to_owned()))
+        .await
+        .unwrap();
+    let other = Channel {
+        priority: 1,
+        ..speaking(Api::OpenAI, &dead)
+    };
+    let channels = [("deaf", speaking(Api::XAI, &deaf)), ("dead", other)];
+    let sidecar = Sidecar::start(&configuration(&channels)).await;
+    let answer = sidecar.ask(Speech::Chat.call(false)).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.header("x-purser-channel"), Some("shop/deaf"));
+    let told = answer.json().await.unwrap();
+    let message = "Model grok-4 does not support parameter stop.";
+    assert_eq!(told["error"]["message"], message, "{told}");
+    assert_eq!(deaf.calls(), 1);
+    assert!(dead.calls() > 0);
+}
+
+#[tokio::test]
+async fn a_fault_of_the_caller_s_is_told_at_once_and_no_other_channel_is_asked() {
+    let fault = r#"{"error":{"message":"Invalid value: 'x'.","type":"invalid_request_error","param":"messages","code":"invalid_value"}}"#;
+    let deaf = Provider::start(Behaviour::json(400, fault.to_owned()))
         .await
         .unwrap();
     let able = Provider::start(Behaviour::healthy()).await.unwrap();
     let other = Channel {
         priority: 1,
-        ..speaking(Api::Anthropic, &able)
+        ..speaking(Api::OpenAI, &able)
     };
-    let channels = [("deaf", speaking(Api::OpenAI, &deaf)), ("able", other)];
+    let channels = [("deaf", speaking(Api::XAI, &deaf)), ("able", other)];
     let sidecar = Sidecar::start(&configuration(&channels)).await;
-    let answer = sidecar.ask(Speech::Messages.call(false)).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.header("x-purser-attempts"), Some("2"));
-    // Who wrote it in OpenAI's own words is told, as is everybody where no other channel is.
     let answer = sidecar.ask(Speech::Chat.call(false)).await;
     assert_eq!(answer.status(), 400);
-    let alone = [("deaf", speaking(Api::OpenAI, &deaf))];
-    let sidecar = Sidecar::start(&configuration(&alone)).await;
-    let answer = sidecar.ask(Speech::Messages.call(false)).await;
-    assert_eq!(answer.status(), 400);
-    assert_eq!(deaf.calls(), 3);
+    assert_eq!((deaf.calls(), able.calls()), (1, 0));
 }
 
 #[tokio::test]

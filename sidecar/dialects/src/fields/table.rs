@@ -3,9 +3,11 @@
 //! Called by the test that writes the page. A refusal is not written here: the page takes it from the writer itself, by translating
 //! the samples. Must never hold a member that no reader knows.
 
+mod answers;
 mod keeping;
 mod writing;
 
+pub use answers::{ANSWERS, Topic};
 pub use keeping::KEPT;
 pub use writing::{BOOKS, WORDS};
 
@@ -102,7 +104,14 @@ pub const TURNS: &[Row] = &[
         responses: r#"{"input":[{"role":"user","content":[{"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,AA=="}]}]}"#,
         messages: r#"{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AA=="}}]}]}"#,
         generate: r#"{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"application/pdf","data":"AA=="}}]}]}"#,
-        to_chat: "`file`; `document_url` for Mistral; refused by DeepSeek, xAI and DashScope",
+        to_chat: "`file`; `document_url` for Mistral",
+        ..ROW
+    },
+    Row {
+        what: "a document, by address",
+        responses: r#"{"input":[{"role":"user","content":[{"type":"input_file","file_url":"https://example.com/a.pdf"}]}]}"#,
+        messages: r#"{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"https://example.com/a.pdf"}}]}]}"#,
+        to_chat: "`document_url` for Mistral",
         ..ROW
     },
     Row {
@@ -209,7 +218,7 @@ pub const SHAPE: &[Row] = &[
         chat: r#"{"tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false}"#,
         responses: r#"{"tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"parallel_tool_calls":false}"#,
         messages: r#"{"tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}"#,
-        to_chat: "`parallel_tool_calls`; of DeepSeek's calls the first is given",
+        to_chat: "`parallel_tool_calls`; DeepSeek does not know it: of its calls the first is given",
         to_messages: "`disable_parallel_tool_use`",
         to_generate: "of its calls the first is given",
         ..ROW
@@ -229,7 +238,7 @@ pub const SHAPE: &[Row] = &[
         responses: r#"{"text":{"format":{"type":"json_schema","name":"a","schema":{"type":"object","properties":{},"additionalProperties":false}}}}"#,
         messages: r#"{"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{},"additionalProperties":false}}}}"#,
         generate: r#"{"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object","properties":{},"additionalProperties":false}}}"#,
-        to_chat: "`strict` where every member is required and no other allowed; refused by DeepSeek, and by OpenAI where it is not of an object",
+        to_chat: "`strict` where every member is required and no other allowed; refused by OpenAI and Azure where it is not of an object",
         to_messages: "`output_config.format` from Claude 4.5 on, each object closed and bounds said in the description; before, and for objects of any members, a tool that must be called",
         to_generate: "`responseSchema` where OpenAPI can say it, else `responseJsonSchema`; refused beside tools before Gemini 3",
     },

@@ -10,6 +10,7 @@
 //!
 //! Invariant: nothing is stored. What a response would have to be remembered for is `beyond`.
 
+mod echo;
 mod event;
 mod items_in;
 mod output;
@@ -18,6 +19,7 @@ mod tools_in;
 mod write_reply;
 mod writer;
 
+pub use echo::Echo;
 pub(crate) use output::is_made;
 pub(crate) use read_ask::read_ask;
 pub(crate) use write_reply::write_reply;

@@ -11,7 +11,7 @@ use purser_dialects::Wire;
 use purser_dialects::provider::Quirks;
 use purser_dialects::talk::Ask;
 use purser_dialects::translate::{
-    AskFault, Asked, Path as AskedPath, Target, Unreadable, Unsayable, read_ask, read_reply,
+    AskFault, Asked, Echo, Path as AskedPath, Target, Unreadable, Unsayable, read_ask, read_reply,
     write_ask, write_reply,
 };
 use serde_json::json;
@@ -114,6 +114,15 @@ impl Case {
         }
     }
 
+    pub(crate) fn pair(&self) -> String {
+        let pair = self.folder.parent().unwrap().file_name().unwrap();
+        pair.to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn has(&self, file: &str) -> bool {
+        self.folder.join(file).exists()
+    }
+
     fn file(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.folder.join(name)).ok()
     }
@@ -143,6 +152,10 @@ impl Case {
             as_array: self.note("as_array") == Some("true"),
             names_calls: self.note("names_calls") == Some("true"),
             one_call: ask.is_some_and(|ask| ask.parallel_tools == Some(false)),
+            echo: match self.caller {
+                Wire::Responses => Echo::of(&self.file("ask.json").unwrap_or_default()),
+                _ => Echo::default(),
+            },
         }
     }
 

@@ -171,7 +171,7 @@ fn row_7_a_403_that_refuses_what_was_asked_for_is_passed_on_and_disables_nothing
 }
 
 #[test]
-fn row_7_what_a_translation_said_is_no_fault_of_the_callers_while_others_are_left() {
+fn row_7_what_a_provider_does_not_support_is_no_fault_of_the_callers_while_others_are_left() {
     for status in [400, 422] {
         let unsaid = Outcome::Failed(Failed {
             status,

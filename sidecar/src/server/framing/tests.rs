@@ -6,6 +6,7 @@ use http::Request;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::rt::TokioIo;
+use proptest::prelude::*;
 use std::convert::Infallible;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -270,5 +271,36 @@ async fn whatever_a_strict_client_writes_passes() {
         let (framing, verdict) = verdict(&bytes);
         assert_eq!(verdict, Ok(()), "{}", String::from_utf8_lossy(&bytes));
         assert_eq!(framing, Framing::default());
+    }
+}
+
+/// What heads and bodies are made of, in any order, and bytes at random.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(vec![
+        "GET / HTTP/1.1\r\n",
+        "Content-Length: 3\r\n",
+        "content-length:\t03 \r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "abc",
+        "3\r\nabc\r\n",
+        "0\r\n\r\n",
+        ": ",
+    ]);
+    let piece = prop_oneof![
+        6 => known.prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_get_the_same_verdict_however_they_are_cut(bytes in anything()) {
+        let _ = verdict(&bytes);
     }
 }

@@ -131,9 +131,10 @@ pub(super) fn call_of(sealed: &Sealed) -> Option<(&str, Sealed)> {
     (origin != Dialect::Anthropic).then_some((id, Sealed { origin, data }))
 }
 
-/// A citation as Anthropic's callers read it: OpenAI's have an address and a place in the text.
+/// A citation as Anthropic's callers read it: OpenAI's, nested in a chat and flat elsewhere, have an address and a place in the text.
 pub(super) fn citation(is: &Value, text: &str) -> Value {
-    let Some(url) = is.get("url_citation") else {
+    let is_flat = is.get("type").and_then(Value::as_str) == Some("url_citation");
+    let Some(url) = is.get("url_citation").or_else(|| is_flat.then_some(is)) else {
         return is.clone();
     };
     let place = |name| {

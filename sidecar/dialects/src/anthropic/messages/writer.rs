@@ -15,7 +15,7 @@ use crate::openai::chat::reply_id;
 use crate::stream_error;
 use crate::talk::{Finish, Kind, Piece, Sealed, Spent};
 use crate::translate::{Asked, Unreadable};
-use input::Input;
+use input::{Input, Room};
 use serde_json::Value;
 use waiting::Waiting;
 
@@ -27,6 +27,7 @@ pub(crate) struct Writer {
     next: u64,
     open: Vec<Open>,
     waiting: Waiting,
+    room: Room,
     calls: bool,
     refused: bool,
     /// A call's input is no object, and was shown.
@@ -62,6 +63,7 @@ impl Writer {
             next: 0,
             open: Vec::new(),
             waiting: Waiting::default(),
+            room: Room::default(),
             calls: false,
             refused: false,
             broken: false,
@@ -215,7 +217,7 @@ impl Writer {
     fn input(&mut self, block: u32, text: &str, out: &mut Vec<u8>) {
         let open = self.open.iter_mut().find(|open| open.block == block);
         if let Some(Is::Call { input, .. }) = open.map(|open| &mut open.is) {
-            let text = input.say(text);
+            let text = input.say(text, &mut self.room);
             self.say_input(block, &text, out);
         }
     }
@@ -257,6 +259,7 @@ impl Writer {
         let end = match self.open.get(at).map(|open| &open.is) {
             Some(Is::Call { input, .. }) => {
                 self.broken |= input.is_broken();
+                self.room.leave(input);
                 input.end()
             }
             _ => "",

@@ -67,7 +67,7 @@ pub const WORDS: &[Row] = &[
         what: "a seed",
         chat: r#"{"seed":7}"#,
         generate: r#"{"generationConfig":{"seed":7}}"#,
-        to_chat: "`random_seed` for Mistral; refused by DeepSeek",
+        to_chat: "`random_seed` for Mistral",
         ..ROW
     },
     Row {

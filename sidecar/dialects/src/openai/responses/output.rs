@@ -4,9 +4,10 @@ use crate::talk::{Finish, Spent};
 use crate::translate::Asked;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// One response. What was asked stands at its default: the caller knows it, and this is not kept.
+/// One response. What was not asked stands at its default.
 #[derive(Debug, Serialize)]
 pub(super) struct Response<'a> {
     pub(super) id: String,
@@ -16,23 +17,40 @@ pub(super) struct Response<'a> {
     background: bool,
     pub(super) error: Option<Failure<'a>>,
     pub(super) incomplete_details: Option<Incomplete>,
-    instructions: Option<()>,
-    max_output_tokens: Option<()>,
-    metadata: Empty,
+    instructions: Option<&'a RawValue>,
+    max_output_tokens: Option<&'a RawValue>,
+    metadata: Or<'a, Empty>,
     model: &'a str,
     pub(super) output: &'a [Item],
-    parallel_tool_calls: bool,
+    parallel_tool_calls: Or<'a, bool>,
     previous_response_id: Option<()>,
-    reasoning: Reasoning,
+    reasoning: Or<'a, Reasoning>,
     store: bool,
-    temperature: Option<()>,
-    text: Text,
-    tool_choice: &'static str,
-    tools: [(); 0],
-    top_p: Option<()>,
+    temperature: Option<&'a RawValue>,
+    text: Or<'a, Text>,
+    tool_choice: Or<'a, &'static str>,
+    tools: Or<'a, [(); 0]>,
+    top_p: Option<&'a RawValue>,
     truncation: &'static str,
     pub(super) usage: Option<Usage>,
-    user: Option<()>,
+    user: Option<&'a RawValue>,
+}
+
+/// What was asked, or the default.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Or<'a, D> {
+    Asked(&'a RawValue),
+    Default(D),
+}
+
+impl<'a, D> Or<'a, D> {
+    fn of(asked: &'a Option<Box<RawValue>>, default: D) -> Or<'a, D> {
+        match asked {
+            Some(asked) => Or::Asked(asked),
+            None => Or::Default(default),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -162,6 +180,14 @@ pub(super) const COMPLETED: &str = "completed";
 impl<'a> Response<'a> {
     /// With that output, and not at an end.
     pub(super) fn of(asked: &'a Asked, output: &'a [Item]) -> Response<'a> {
+        let echo = &asked.echo;
+        let no_reasoning = Reasoning {
+            effort: None,
+            summary: None,
+        };
+        let plain = Text {
+            format: Kind { kind: "text" },
+        };
         Response {
             id: id("resp", asked, None),
             object: "response",
@@ -170,28 +196,23 @@ impl<'a> Response<'a> {
             background: false,
             error: None,
             incomplete_details: None,
-            instructions: None,
-            max_output_tokens: None,
-            metadata: Empty {},
+            instructions: echo.instructions.as_deref(),
+            max_output_tokens: echo.max_output_tokens.as_deref(),
+            metadata: Or::of(&echo.metadata, Empty {}),
             model: &asked.model,
             output,
-            parallel_tool_calls: true,
+            parallel_tool_calls: Or::of(&echo.parallel_tool_calls, true),
             previous_response_id: None,
-            reasoning: Reasoning {
-                effort: None,
-                summary: None,
-            },
+            reasoning: Or::of(&echo.reasoning, no_reasoning),
             store: false,
-            temperature: None,
-            text: Text {
-                format: Kind { kind: "text" },
-            },
-            tool_choice: "auto",
-            tools: [],
-            top_p: None,
+            temperature: echo.temperature.as_deref(),
+            text: Or::of(&echo.text, plain),
+            tool_choice: Or::of(&echo.tool_choice, "auto"),
+            tools: Or::of(&echo.tools, []),
+            top_p: echo.top_p.as_deref(),
             truncation: "disabled",
             usage: None,
-            user: None,
+            user: echo.user.as_deref(),
         }
     }
 

@@ -8,8 +8,30 @@ use crate::json::members;
 use crate::json::pen::value;
 use std::borrow::Cow;
 
-/// More than that is not looked at again.
+/// More than that of one call is not looked at again.
 const MOST: usize = 1 << 20;
+
+/// How much of all calls that are open may be looked at again.
+#[derive(Debug)]
+pub(super) struct Room(usize);
+
+/// As much as other writers keep of a stream, with what waits.
+const MOST_OF_ALL: usize = 3 << 20;
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(MOST_OF_ALL)
+    }
+}
+
+impl Room {
+    /// A call that is over leaves its room.
+    pub(super) fn leave(&mut self, input: &Input) {
+        if let Input::Object(Some(read)) = input {
+            self.0 += read.len();
+        }
+    }
+}
 
 /// What has come of it.
 #[derive(Debug, Default)]
@@ -25,22 +47,26 @@ pub(super) enum Input {
 
 impl Input {
     /// What is said of a fragment.
-    pub(super) fn say<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+    pub(super) fn say<'t>(&mut self, text: &'t str, room: &mut Room) -> Cow<'t, str> {
         match self {
             Input::Blank if text.trim_start().is_empty() => "".into(),
             Input::Blank if text.trim_start().starts_with('{') => {
                 *self = Input::Object(Some(String::new()));
-                self.say(text)
+                self.say(text, room)
             }
             Input::Blank => {
                 *self = Input::Other;
                 format!(r#"{{"invalid_arguments":"{}"#, escaped(text)).into()
             }
             Input::Object(whole) => {
-                if let Some(read) = whole.take_if(|read| read.len() + text.len() <= MOST) {
-                    *whole = Some(read + text);
-                } else {
-                    *whole = None;
+                let fits = |read: &String| read.len() + text.len() <= MOST && text.len() <= room.0;
+                match whole.take() {
+                    Some(read) if fits(&read) => {
+                        room.0 -= text.len();
+                        *whole = Some(read + text);
+                    }
+                    Some(read) => room.0 += read.len(),
+                    None => {}
                 }
                 text.into()
             }
@@ -78,12 +104,14 @@ mod tests {
     use super::*;
 
     fn said(fragments: &[&str]) -> (String, bool) {
-        let mut input = Input::default();
+        let (mut input, mut room) = (Input::default(), Room::default());
         let mut said = String::new();
         for text in fragments {
-            said.push_str(&input.say(text));
+            said.push_str(&input.say(text, &mut room));
         }
         said.push_str(input.end());
+        room.leave(&input);
+        assert_eq!(room.0, MOST_OF_ALL, "all is left at the end");
         (said, input.is_broken())
     }
 
