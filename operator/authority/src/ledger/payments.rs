@@ -5,6 +5,7 @@ pub(super) mod read;
 
 use super::admin::{Renewal, Renewed, TopUp};
 use super::change::{Change, fits_id};
+use super::log::Paging;
 use super::reads::Question;
 use super::rows::{MarkRow, PaymentRow};
 use super::sheet::{Sheet, Wants};
@@ -29,6 +30,24 @@ pub struct Payment {
     pub currency: String,
     /// When, in unix milliseconds.
     pub at_ms: u64,
+}
+
+/// A payment that is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What was told.
+    pub payment: Payment,
+    /// Whether everything that it pays for is done: of a plan's time, that its key is on the plan, or was since.
+    pub done: bool,
+}
+
+/// A stretch of the payments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentPage {
+    /// How many there are on all pages.
+    pub total: u64,
+    /// The last first.
+    pub payments: Vec<Received>,
 }
 
 /// What is paid for.
@@ -86,10 +105,22 @@ impl Ledger {
         self.change(payment).await
     }
 
-    /// Payments of that stretch of time, first first; the end is not in it.
-    pub async fn payments(&self, from_ms: u64, to_ms: u64) -> Result<Vec<Payment>, LedgerError> {
-        self.ask(|reply| Question::Payments((from_ms, to_ms), reply))
-            .await
+    /// Remembers that a payment's key is on the plan that was paid for. What was paid for that key before is done with, too: told again,
+    /// it must not bring an older plan back.
+    pub async fn paid_plan_is_on(&self, payment: &Payment) -> Result<(), LedgerError> {
+        let (key, at_ms) = (payment.key.clone(), payment.at_ms);
+        self.change(Done { key, at_ms }).await
+    }
+
+    /// The payment of this id.
+    pub async fn payment(&self, id: String) -> Result<Option<Received>, LedgerError> {
+        fits_id("a payment's id", &id)?;
+        self.ask(|reply| Question::Payment(id, reply)).await
+    }
+
+    /// A page of payments, the last first, and how many there are.
+    pub async fn payments(&self, paging: Paging) -> Result<PaymentPage, LedgerError> {
+        self.ask(|reply| Question::Payments(paging, reply)).await
     }
 
     /// Plans' times that began in that stretch of time, first first; the end is not in it.
@@ -105,6 +136,11 @@ impl Ledger {
 }
 
 impl Payment {
+    /// Whether both tell of the same purchase.
+    pub fn is_for_the_same(&self, other: &Payment) -> bool {
+        (&self.key, &self.buys) == (&other.key, &other.buys)
+    }
+
     fn top_up(&self, amount: Micros) -> TopUp {
         TopUp {
             key: self.key.clone(),
@@ -138,7 +174,31 @@ impl Payment {
             paid: self.paid.min(i64::MAX as u64),
             currency: self.currency.clone(),
             at_ms: self.at_ms.min(LAST_MS),
+            done: u8::from(matches!(self.buys, Bought::Credits(_))),
         }
+    }
+}
+
+/// See [`Ledger::paid_plan_is_on`].
+struct Done {
+    key: Name,
+    at_ms: u64,
+}
+
+impl Change for Done {
+    type Answer = ();
+    const ATTEMPT: &'static str = "remember that a paid plan is on";
+
+    fn check(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    fn wants(&self, _: &mut Wants) {}
+
+    fn apply(&self, sheet: &mut Sheet) {
+        const DONE: &str = "UPDATE payments SET done = 1 WHERE done = 0 AND key = $1 AND at_ms <= $2";
+        let key = self.key.as_str().to_owned();
+        sheet.run(DONE, vec![key.into(), self.at_ms.min(LAST_MS).into()]);
     }
 }
 
@@ -184,20 +244,22 @@ impl Change for Payment {
 
 impl PaymentRow {
     /// As it is told; `None`: its key is no name.
-    pub(super) fn read(self) -> Option<Payment> {
+    pub(super) fn read(self) -> Option<Received> {
+        let done = self.done == 1;
         let buys = if self.plan.is_empty() {
             Bought::Credits(self.credits)
         } else {
             Bought::Plan(self.plan)
         };
-        Some(Payment {
+        let payment = Payment {
             id: self.id,
             key: self.key.parse().ok()?,
             buys,
             paid: self.paid,
             currency: self.currency,
             at_ms: self.at_ms,
-        })
+        };
+        Some(Received { payment, done })
     }
 }
 

@@ -304,6 +304,7 @@ row! { PaymentRow in "payments", key 1, REPLACED = false;
     paid: Int = u64,
     currency: Text = String,
     at_ms: Int = u64,
+    done: Int = u8,
 }
 
 row! { MarkRow in "marks", key 2;

@@ -10,7 +10,7 @@ const BACK: &str = "DROP TABLE sums; DROP TABLE numbers; DROP TABLE terms; DROP 
     DROP TABLE deeds; DROP TABLE payments; DROP TABLE marks; DROP INDEX records_by_arrival; \
     ALTER TABLE records DROP COLUMN arrival; ALTER TABLE records DROP COLUMN channel; \
     ALTER TABLE records DROP COLUMN model; ALTER TABLE records DROP COLUMN status; \
-    ALTER TABLE records DROP COLUMN failed; DELETE FROM migrations WHERE version = 2;";
+    ALTER TABLE records DROP COLUMN failed; DELETE FROM migrations WHERE version > 1;";
 
 async fn run(store: &Store, sql: &str) {
     match store {
