@@ -26,4 +26,5 @@ mod console {
     mod oidc;
     mod payment;
     mod seed;
+    mod statement;
 }

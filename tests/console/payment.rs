@@ -177,7 +177,10 @@ async fn what_is_not_the_vendors_own_recent_word_does_nothing() {
     let cross = signed(&body, STRIPE, None);
     let cross = till.post("hmac", ("x-signature", &cross), &body);
     refused(cross, "this secret");
-    assert_eq!((till.left(), &till.payments()["total"]), (before, &json!(0)));
+    assert_eq!(
+        (till.left(), &till.payments()["total"]),
+        (before, &json!(0))
+    );
     // The same word in time is believed.
     assert_eq!(post(&header, &body).data()["new"], true);
 }
@@ -229,7 +232,10 @@ async fn a_payment_that_was_cut_off_is_ended_when_its_word_comes_again() {
         "no file can be written while one is broken"
     );
     let received = till.payments()["items"][0].clone();
-    assert_eq!((&received["plan"], &received["done"]), (&json!("pro"), &json!(false)));
+    assert_eq!(
+        (&received["plan"], &received["done"]),
+        (&json!("pro"), &json!(false))
+    );
     assert_eq!(till.of_key("plan"), "free");
     std::fs::remove_file(&broken).unwrap();
     assert_eq!(till.stripe(&body).data()["new"], false);

@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-use purser_authority::ledger::{Activate, Bought, Ledger, Scope, Sender};
+use purser_authority::ledger::{Activate, Bought, Ledger, Sale, Scope, Sender};
 use purser_config::price::Tokens;
 use purser_config::usage::{Batch, End, Record};
 use purser_config::{Endpoint, Name};
@@ -154,6 +154,7 @@ async fn ledger(folder: &Path) -> Ledger {
             plan: plan.to_owned(),
             max_keys: 10,
             at_ms,
+            sale: Sale { at_ms, price: None },
         };
         ledger.activate(begin).await.unwrap();
     }
@@ -188,6 +189,60 @@ async fn a_statement_adds_up_however_it_is_cut() {
         let lines: i64 = lines.map(|line| line.margin).sum();
         assert_eq!((margins, lines), (total.margin, total.margin), "{of:?}");
     }
+}
+
+#[tokio::test]
+async fn a_price_that_changed_since_and_a_plan_that_is_gone_change_no_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::sqlite(&folder.path().join("ledger.db"))
+        .await
+        .unwrap();
+    let sold = [
+        ("pass", Some((7_770_000, "EUR"))),
+        ("gone", Some((1_000_000, "EUR"))),
+        ("free", Some((0, ""))),
+        ("old", None),
+    ];
+    for (plan, price) in sold {
+        let price = price.map(|(micros, currency)| Money {
+            micros,
+            currency: currency.to_owned(),
+        });
+        let begin = Activate {
+            key: Name::new("shop", "web"),
+            plan: plan.to_owned(),
+            max_keys: 10,
+            // Months before it was sold: startsAt Creation.
+            at_ms: NOW - 90 * 86_400_000,
+            sale: Sale { at_ms: NOW, price },
+        };
+        ledger.activate(begin).await.unwrap();
+    }
+    let mut wanted = wanted(Of::Plan, (NOW, NOW + 1));
+    let today = wanted.prices["pass"].clone();
+    wanted.prices.insert("free".to_owned(), today.clone());
+    wanted.prices.insert("old".to_owned(), today);
+    let told = made(&ledger, &wanted).await;
+    let prices: Vec<(&str, u64)> = told
+        .lines
+        .iter()
+        .map(|line| (line.name.as_str(), line.price))
+        .collect();
+    assert_eq!(
+        prices,
+        [
+            ("free", 0),
+            ("gone", 1_000_000),
+            ("old", 9_990_000),
+            ("pass", 7_770_000)
+        ]
+    );
+    let closed = Wanted {
+        from_ms: 0,
+        to_ms: NOW,
+        ..wanted
+    };
+    assert_eq!(made(&ledger, &closed).await.total.terms, 0);
 }
 
 #[tokio::test]

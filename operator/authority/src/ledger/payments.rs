@@ -7,13 +7,13 @@ use super::admin::{Renewal, Renewed, TopUp};
 use super::change::{Change, fits_id};
 use super::log::Paging;
 use super::reads::Question;
-use super::rows::{MarkRow, PaymentRow};
+use super::rows::{MarkRow, PaymentRow, TermRow};
 use super::sheet::{Sheet, Wants};
 use super::{Ledger, LedgerError};
 use crate::book::TopUpRefused;
 use purser_config::Name;
 use purser_config::calendar::LAST_MS;
-use purser_config::price::Micros;
+use purser_config::price::{Micros, Money};
 
 /// Money that came for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,15 +75,24 @@ pub enum PayRefused {
     TooMuch,
 }
 
-/// A plan's time that began for a key.
+/// A plan's time that began for a key, as it was sold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Whose.
     pub key: Name,
     /// Of which plan.
     pub plan: String,
-    /// When, in unix milliseconds.
+    /// When it was sold, and for how much.
+    pub sale: Sale,
+}
+
+/// How a plan's time that begins stands in statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sale {
+    /// Now, in unix milliseconds, from whenever on the time counts: what was billed once must not change.
     pub at_ms: u64,
+    /// For how much; `None`: nobody who knew it wrote it down.
+    pub price: Option<Money>,
 }
 
 /// That so much of a budget is used.
@@ -101,8 +110,12 @@ pub struct Mark {
 
 impl Ledger {
     /// Keeps a payment and does what it pays for, once however often it is told.
-    pub async fn pay(&self, payment: Payment) -> Result<Result<Paid, PayRefused>, LedgerError> {
-        self.change(payment).await
+    pub async fn pay(
+        &self,
+        payment: Payment,
+        sale: Sale,
+    ) -> Result<Result<Paid, PayRefused>, LedgerError> {
+        self.change(Pay { payment, sale }).await
     }
 
     /// Remembers that a payment's key is on the plan that was paid for. What was paid for that key before is done with, too: told again,
@@ -123,7 +136,7 @@ impl Ledger {
         self.ask(|reply| Question::Payments(paging, reply)).await
     }
 
-    /// Plans' times that began in that stretch of time, first first; the end is not in it.
+    /// Plans' times that were sold in that stretch of time, first first; the end is not in it.
     pub async fn terms(&self, from_ms: u64, to_ms: u64) -> Result<Vec<Term>, LedgerError> {
         self.ask(|reply| Question::Terms((from_ms, to_ms), reply))
             .await
@@ -151,8 +164,9 @@ impl Payment {
         }
     }
 
-    fn renewal(&self, plan: &str) -> Renewal {
+    fn renewal(&self, plan: &str, sale: &Sale) -> Renewal {
         Renewal {
+            sale: sale.clone(),
             key: self.key.clone(),
             plan: plan.to_owned(),
             id: self.id.clone(),
@@ -196,49 +210,101 @@ impl Change for Done {
     fn wants(&self, _: &mut Wants) {}
 
     fn apply(&self, sheet: &mut Sheet) {
-        const DONE: &str = "UPDATE payments SET done = 1 WHERE done = 0 AND key = $1 AND at_ms <= $2";
+        const DONE: &str =
+            "UPDATE payments SET done = 1 WHERE done = 0 AND key = $1 AND at_ms <= $2";
         let key = self.key.as_str().to_owned();
         sheet.run(DONE, vec![key.into(), self.at_ms.min(LAST_MS).into()]);
     }
 }
 
-impl Change for Payment {
+/// See [`Ledger::pay`].
+struct Pay {
+    payment: Payment,
+    sale: Sale,
+}
+
+impl Change for Pay {
     type Answer = Result<Paid, PayRefused>;
     const ATTEMPT: &'static str = "keep a payment";
 
     fn check(&self) -> Result<(), LedgerError> {
-        fits_id("a payment's id", &self.id)?;
-        fits_id("a key's name", self.key.as_str())?;
-        fits_id("a currency", &self.currency)?;
-        match &self.buys {
+        let payment = &self.payment;
+        fits_id("a payment's id", &payment.id)?;
+        fits_id("a key's name", payment.key.as_str())?;
+        fits_id("a currency", &payment.currency)?;
+        match &payment.buys {
             Bought::Credits(_) => Ok(()),
-            Bought::Plan(plan) => fits_id("a plan's name", plan),
+            Bought::Plan(plan) => {
+                self.sale.check()?;
+                fits_id("a plan's name", plan)
+            }
         }
     }
 
     fn wants(&self, wants: &mut Wants) {
-        match &self.buys {
-            Bought::Credits(credits) => self.top_up(*credits).wants(wants),
-            Bought::Plan(plan) => self.renewal(plan).wants(wants),
+        let payment = &self.payment;
+        match &payment.buys {
+            Bought::Credits(credits) => payment.top_up(*credits).wants(wants),
+            Bought::Plan(plan) => payment.renewal(plan, &self.sale).wants(wants),
         }
     }
 
     fn apply(&self, sheet: &mut Sheet) -> Self::Answer {
-        let new = match &self.buys {
-            Bought::Credits(credits) => match self.top_up(*credits).apply(sheet) {
+        let payment = &self.payment;
+        let new = match &payment.buys {
+            Bought::Credits(credits) => match payment.top_up(*credits).apply(sheet) {
                 Ok(made) => made.new,
                 Err(TopUpRefused::OtherEntry) => return Err(PayRefused::OtherEvent),
                 Err(_) => return Err(PayRefused::TooMuch),
             },
-            Bought::Plan(plan) => match self.renewal(plan).apply(sheet) {
+            Bought::Plan(plan) => match payment.renewal(plan, &self.sale).apply(sheet) {
                 Renewed::At { new, .. } => new,
                 Renewed::OtherEntry => return Err(PayRefused::OtherEvent),
             },
         };
         if new {
-            sheet.payments.push(self.row());
+            sheet.payments.push(payment.row());
         }
         Ok(Paid { new })
+    }
+}
+
+impl Sale {
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        let currency = self.price.as_ref().map_or("", |price| &price.currency);
+        match currency {
+            "" => Ok(()),
+            currency => fits_id("a currency", currency),
+        }
+    }
+
+    pub(super) fn row(&self, key: &str, plan: &str) -> TermRow {
+        let price = self.price.as_ref();
+        TermRow {
+            key: key.to_owned(),
+            plan: plan.to_owned(),
+            at_ms: self.at_ms.min(LAST_MS),
+            price: price.map(|price| price.micros.min(i64::MAX as u64)),
+            currency: price
+                .map(|price| price.currency.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl TermRow {
+    /// As it is told; `None`: its key is no name.
+    pub(super) fn read(self) -> Option<Term> {
+        let currency = self.currency;
+        let price = self.price.map(|micros| Money { micros, currency });
+        Some(Term {
+            key: self.key.parse().ok()?,
+            plan: self.plan,
+            sale: Sale {
+                at_ms: self.at_ms,
+                price,
+            },
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! It begins as the chart that everyone sees first is grouped, by time and model: a week of it by the hour takes half as long as in any other.
 //!
 //! Version 2 leaves the records of version 1 with the arrival 0; `fill` gives them their numbers and adds them up. Version 3 takes the
-//! payments of version 2 for done.
+//! payments of version 2 for done, and knows no price of what began before it.
 
 /// What makes each version of the one before it; the first is version 1.
 pub(super) const VERSIONS: &[&str] = &[
@@ -183,6 +183,8 @@ CREATE TABLE marks (
     r#"
 ALTER TABLE payments ADD COLUMN done BIGINT NOT NULL DEFAULT 1;
 CREATE INDEX payments_undone ON payments (key) WHERE done = 0;
+ALTER TABLE terms ADD COLUMN price BIGINT;
+ALTER TABLE terms ADD COLUMN currency TEXT NOT NULL DEFAULT '';
 "#,
 ];
 

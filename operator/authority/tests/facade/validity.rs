@@ -3,7 +3,7 @@
 use super::office::{DAY_MS, Office, Stores, after, is_granted, of};
 use crate::setup::NOW;
 use purser_authority::Moment;
-use purser_authority::ledger::{Renewal, Renewed};
+use purser_authority::ledger::{Renewal, Renewed, Sale};
 use purser_config::quota::{Grant, Verdict};
 use purser_config::{Refusal, calendar};
 use serde_json::json;
@@ -26,6 +26,10 @@ fn renewal(at: Moment) -> Renewal {
         id: "invoice-8".to_owned(),
         by: "admin".to_owned(),
         at_ms: at.unix_ms,
+        sale: Sale {
+            at_ms: at.unix_ms,
+            price: None,
+        },
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::setup::*;
 use purser_authority::ledger::{
-    Bought, Deed, Ledger, Mark, Paging, Patience, PayRefused, Payment, Received, Role, Session, Term,
-    User, UserRefused,
+    Bought, Deed, Ledger, Mark, Paging, Patience, PayRefused, Payment, Received, Role, Sale,
+    Session, User, UserRefused,
 };
+use purser_config::price::Money;
 
 fn user(name: &str, role: Role) -> User {
     User {
@@ -285,7 +286,14 @@ fn payment(id: &str, buys: Bought) -> Payment {
 }
 
 async fn pay(ledger: &Ledger, payment: Payment) -> Result<bool, PayRefused> {
-    Ok(ledger.pay(payment).await.unwrap()?.new)
+    let sale = Sale {
+        at_ms: NOW + 77,
+        price: Some(Money {
+            micros: 5,
+            currency: "EUR".to_owned(),
+        }),
+    };
+    Ok(ledger.pay(payment, sale).await.unwrap()?.new)
 }
 
 pub(crate) async fn a_payment_does_what_it_pays_for_once(store: Store) {
@@ -323,12 +331,11 @@ pub(crate) async fn a_payment_does_what_it_pays_for_once(store: Store) {
     };
     let page = ledger.payments(second).await.unwrap();
     assert_eq!((page.total, page.payments.len()), (2, 1));
-    let term = Term {
-        key: key("k"),
-        plan: "pro".to_owned(),
-        at_ms: NOW,
-    };
-    assert_eq!(ledger.terms(0, u64::MAX).await.unwrap(), [term]);
+    // Its time counts from the payment, and was sold when the payment was heard of.
+    let terms = ledger.terms(NOW + 77, NOW + 78).await.unwrap();
+    assert_eq!((terms.len(), terms[0].plan.as_str()), (1, "pro"));
+    assert_eq!(terms[0].sale.price.as_ref().unwrap().micros, 5);
+    assert_eq!(ledger.terms(0, NOW + 77).await.unwrap(), []);
     verify(&ledger).await;
 }
 

@@ -6,7 +6,7 @@ use crate::ask::Ask;
 use crate::bill::{self, Forged, Ignored, Unread, Window};
 use crate::house::{Change, Seen};
 use crate::ids;
-use purser_authority::ledger::{Bought, Paging, PayRefused, Payment, Received};
+use purser_authority::ledger::{Bought, Paging, PayRefused, Payment, Received, Sale};
 use purser_compile::ObjectRef;
 use purser_config::Name;
 use purser_crds::ApiKey;
@@ -124,7 +124,8 @@ async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Ou
                 .await;
             return Err(Failure::new(422, why));
         }
-        let paid = ledger.pay(payment.clone()).await?;
+        let sale = sale(ask, &payment);
+        let paid = ledger.pay(payment.clone(), sale).await?;
         new = paid.map_err(refused)?.new;
         if new {
             let detail = format!("{:?} by {}", payment.buys, payment.id);
@@ -137,6 +138,20 @@ async fn follow(ask: &Ask, read: Result<Result<Payment, Ignored>, Unread>) -> Ou
     }
     let id = payment.id;
     Reply::data(&Followed { id, new })
+}
+
+/// What statements will say of it.
+fn sale(ask: &Ask, payment: &Payment) -> Sale {
+    let house = &ask.console.house;
+    let seen = house.seen();
+    let plan = match &payment.buys {
+        Bought::Plan(plan) => seen.configuration.plans.get(plan),
+        Bought::Credits(_) => None,
+    };
+    Sale {
+        at_ms: house.wall_ms(),
+        price: plan.map(|plan| plan.price.clone().unwrap_or_default()),
+    }
 }
 
 fn refused(refused: PayRefused) -> Failure {

@@ -38,19 +38,14 @@ pub(in crate::ledger) async fn payments<S: Rows>(
     Ok(PaymentPage { total, payments })
 }
 
-/// Times of plans that began in it.
+/// The answer to [`crate::ledger::Ledger::terms`].
 pub(in crate::ledger) async fn terms<S: Rows>(
     store: &S,
     (from_ms, to_ms): Part,
 ) -> Result<Vec<Term>, LedgerError> {
-    const TERMS: &str = "SELECT key, plan, at_ms FROM terms \
+    const TERMS: &str = "SELECT key, plan, at_ms, price, currency FROM terms \
         WHERE at_ms >= $1 AND at_ms < $2 ORDER BY at_ms, key, plan";
     let with = [Param::from(&from_ms), Param::from(&to_ms)];
     let rows = store.ask::<TermRow>(TERMS, &with).await?;
-    let term = |row: TermRow| {
-        let (plan, at_ms) = (row.plan, row.at_ms);
-        let key = row.key.parse().ok()?;
-        Some(Term { key, plan, at_ms })
-    };
-    Ok(rows.into_iter().filter_map(term).collect())
+    Ok(rows.into_iter().filter_map(TermRow::read).collect())
 }
