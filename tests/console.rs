@@ -2,7 +2,8 @@
 //! may not, that what is changed is what files say, and the page in a real Chromium. It must never look inside the console's crate but
 //! for its table of routes.
 //!
-//! Needs what tests/toolchain.sh installs (`PURSER_TEST_NODE_DIR`, `PURSER_TEST_SCHEMATHESIS`; target/toolchain when unset) and Chromium.
+//! Needs what tests/toolchain.sh installs (`PURSER_TEST_NODE_DIR`, `PURSER_TEST_PYTHON`, `PURSER_TEST_SCHEMATHESIS`; target/toolchain when
+//! unset) and Chromium.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,5 +24,7 @@ mod console {
     mod manifests;
     mod new_api;
     mod oidc;
+    mod payment;
     mod seed;
+    mod statement;
 }

@@ -20,7 +20,7 @@ use crate::watch::name_of;
 use guard::Guard;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource};
-use purser_authority::ledger::{Renewal, Renewed, TopUp, TopUpRefused};
+use purser_authority::ledger::{Renewal, Renewed, Sale, TopUp, TopUpRefused};
 use purser_config::Name;
 use purser_config::calendar::moment;
 use purser_crds::{ApiKey, CreditedReason};
@@ -168,6 +168,11 @@ impl Creditor {
                     id,
                     by,
                     at_ms: wall_ms,
+                    // The authority knows for how much.
+                    sale: Sale {
+                        at_ms: wall_ms,
+                        price: None,
+                    },
                 };
                 let made = self.hub.authority().renew(renewal).await;
                 made.map(|made| renewed(entry, &key.spec.plan, made))

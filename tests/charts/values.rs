@@ -44,6 +44,9 @@ fn what_would_not_work_is_refused_and_named() {
             "grants",
         ),
         (json!({"budgets": {"webhook": {"url": "x"}}}), "url"),
+        (json!({"payments": {"stripe": {"secrets": "x"}}}), "secrets"),
+        (json!({"payments": {"hmac": {"key": ""}}}), "key"),
+        (json!({"force": "yes"}), "force"),
         (json!({"otlp": {"endpoint": "collector:4318"}}), "endpoint"),
         (
             json!({"metrics": {"rules": {"thresholds": {"noLeaderSeconds": 9}}}}),

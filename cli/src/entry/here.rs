@@ -4,7 +4,7 @@
 use super::{decimal, elsewhere};
 use crate::up::LEDGER;
 use anyhow::Context;
-use purser_authority::ledger::{AccountFacts, Ledger, Renewal, Renewed, TopUp, TopUpRefused};
+use purser_authority::ledger::{AccountFacts, Ledger, Renewal, Renewed, Sale, TopUp, TopUpRefused};
 use purser_config::Name;
 use purser_config::calendar::moment;
 use std::path::Path;
@@ -70,6 +70,11 @@ pub(super) async fn renew(
         id: format!("renew/{id}"),
         by: BY.to_owned(),
         at_ms: wall_ms,
+        // No plan can be seen from here, so that statements take the price that it has when they are made.
+        sale: Sale {
+            at_ms: wall_ms,
+            price: None,
+        },
     };
     let (at_ms, new) = match ledger.renew(renewal).await? {
         Renewed::At { at_ms, new } => (at_ms, new),

@@ -11,7 +11,7 @@ mod reserving;
 mod together;
 
 use crate::journal::Journal;
-use crate::ledger::{Activate, Activation, KeepRefused, Ledger, LedgerError, Sender};
+use crate::ledger::{Activate, Activation, KeepRefused, Ledger, LedgerError, Sale, Sender};
 use crate::redis::{Answers, RedisWindows};
 use crate::terms::{KeyTerms, Terms};
 use crate::windows::{Moment, Windows};
@@ -226,6 +226,10 @@ impl Authority {
             plan: terms.plan.clone(),
             max_keys: terms.max_keys_per_namespace,
             at_ms: begins.unwrap_or(at.unix_ms),
+            sale: Sale {
+                at_ms: at.unix_ms,
+                price: self.terms().prices.get(&terms.plan).cloned(),
+            },
         };
         let activation = self.ledger.activate(activate).await?;
         if let Activation::At(began) = activation {

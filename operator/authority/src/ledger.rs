@@ -36,7 +36,7 @@ pub use credits::{Activate, Held, Refused, ReserveCredits};
 pub use deeds::{Deed, DeedPage};
 pub use error::LedgerError;
 pub use log::{LogPage, Outcome, Paging, Query, Scope, Tail};
-pub use payments::{Bought, Mark, Paid, PayRefused, Payment, Term};
+pub use payments::{Bought, Mark, Paid, PayRefused, Payment, PaymentPage, Received, Sale, Term};
 pub use people::{Patience, Role, Session, User, UserRefused};
 pub use reads::{AccountFacts, Discrepancy, Filter};
 pub use sums::{By, Sum};

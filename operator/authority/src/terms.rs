@@ -1,6 +1,7 @@
 //! What configuration promises each key and each channel's account, as far as the authority keeps it. Made at every publication;
 //! read by `windows`, `book` and the facade. Decides nothing.
 
+use purser_config::price::Money;
 use purser_config::{
     ChannelLimits, Configuration, Credits, Key, Name, Plan, Standing, Validity,
     WhenQuotaUnreachable,
@@ -14,6 +15,8 @@ pub struct Terms {
     pub keys: BTreeMap<Name, KeyTerms>,
     /// Channels whose account has limits.
     pub channels: BTreeMap<Name, ChannelLimits>,
+    /// What a time of each plan is sold for; of one without a price, no money.
+    pub prices: BTreeMap<String, Money>,
 }
 
 /// What a key's plan promises.
@@ -93,7 +96,15 @@ impl Terms {
                 Some((name.clone(), KeyTerms { callers, ..terms }))
             })
             .collect();
-        Terms { keys, channels }
+        let prices = configuration.plans.iter().map(|(name, plan)| {
+            let price = plan.price.clone().unwrap_or_default();
+            (name.clone(), price)
+        });
+        Terms {
+            keys,
+            channels,
+            prices: prices.collect(),
+        }
     }
 }
 

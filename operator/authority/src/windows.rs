@@ -127,7 +127,7 @@ impl Windows {
 
     /// Replaces all limits. Windows stay as long as something occupies them, whatever became of their key.
     pub fn configure(&mut self, now: Duration, terms: Terms) {
-        let Terms { keys, channels } = terms;
+        let Terms { keys, channels, .. } = terms;
         let shared = keys.iter();
         let shared = shared.filter_map(|(key, terms)| Some((key.clone(), terms.shared()?)));
         self.shares.configure(&shared.collect());

@@ -107,6 +107,7 @@ over_both! {
     people::who_may_not_log_in_has_no_session,
     people::deeds_are_told_last_first_page_by_page,
     people::a_payment_does_what_it_pays_for_once,
+    people::a_plan_that_is_on_is_done_with_and_so_is_what_was_paid_before,
     people::somebody_is_told_of_each_part_of_a_budget_once,
     upgrade::a_ledger_of_version_1_is_added_up_when_it_is_opened,
     upgrade::a_record_that_an_older_replica_keeps_is_added_up_with_the_next_sweep,

@@ -34,6 +34,23 @@ pub(crate) fn credits(spec: &PlanSpec, faults: &mut Faults) -> Option<Credits> {
     Some(Credits { grant, resets })
 }
 
+/// What a plan's time is sold for.
+pub(crate) fn price(spec: &PlanSpec, faults: &mut Faults) -> Option<price::Money> {
+    let written = spec.price.as_ref()?;
+    let micros = micros("price.amount", &written.amount, faults)?;
+    let currency = written.currency.clone();
+    Some(price::Money { micros, currency })
+}
+
+/// A price that no statement will ever show.
+pub(crate) fn unsold(spec: &PlanSpec) -> Option<String> {
+    let price = spec.price.as_ref()?;
+    let costs = price.amount.micros().is_ok_and(|micros| micros > 0);
+    (costs && spec.validity.is_none()).then(|| {
+        "price is counted in statements whenever a key's time begins, and without validity none begins but by a payment or a renewal; set validity, such as {months: 1}, or leave price out".into()
+    })
+}
+
 /// What a plan's calls cost.
 pub(crate) fn prices(written: &[ModelPrice], faults: &mut Faults) -> Vec<price::Price> {
     faults.expect(written.len() <= MOST_PRICES, || {

@@ -91,9 +91,6 @@ fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
     faults.expect(is_name(name), || bad_name(name));
     check_bounds(spec, &mut faults);
     check_reach(spec, &mut faults);
-    if let Some(price) = &spec.price {
-        money::micros("price.amount", &price.amount, &mut faults);
-    }
     let whole = config_of(spec, &mut faults);
     let mut verdict = Verdict {
         not_yet_enforced: unenforced::of_plan(spec),
@@ -108,6 +105,7 @@ fn decide_one<'a>(written: &Written<'a, Plan>) -> DecidedPlan<'a> {
                 .into(),
         );
     }
+    verdict.warnings.extend(money::unsold(spec));
     let decided = faults.0.is_empty().then_some(whole);
     refuse(&mut verdict, faults.0);
     DecidedPlan {
@@ -126,6 +124,7 @@ fn config_of(spec: &PlanSpec, faults: &mut Faults) -> config::Plan {
         requests_per_day: limits.requests_per_day,
         tokens_per_minute: limits.tokens_per_minute,
         concurrent_requests: limits.concurrent_requests,
+        price: money::price(spec, faults),
         credits: money::credits(spec, faults),
         prices: money::prices(&spec.prices, faults),
         validity: spec

@@ -43,6 +43,7 @@ const FILES: &[(&str, &[u8])] = files![
     "views/audit.js",
     "views/call.js",
     "views/channels.js",
+    "views/invoice.js",
     "views/key-deeds.js",
     "views/key-drawer.js",
     "views/keys.js",

@@ -76,6 +76,7 @@ routes! {
     GET    "/api/pricing" Session "models, and what they cost on which plan" => model::pricing, data(Vec<model::Pricing>);
 
     GET    "/api/statement" Session "what keys, namespaces or plans came to: JSON, CSV, or an invoice to print" => statement::statement, query(statement::StatementWish), data(statement::StatementView);
+    GET    "/api/payment" Administrator "payments that came, the last first" => payment::list, query(Paging), data(Page<payment::PaymentView>);
     POST   "/api/payment/stripe" Signature "Stripe's word that money came, with its signature" => payment::stripe, data(payment::Followed);
     POST   "/api/payment/hmac" Signature "another processor's word, with an HMAC of it" => payment::hmac, data(payment::Followed);
 

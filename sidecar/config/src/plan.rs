@@ -1,6 +1,6 @@
 //! A plan as the sidecar and the authority must keep it. Written by `purser-compile` from a Plan.
 
-use crate::price::{Micros, Price};
+use crate::price::{Micros, Money, Price};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,6 +26,9 @@ pub struct Plan {
     /// What calls cost; the first row that matches decides. On a metered plan a model without one is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prices: Vec<Price>,
+    /// What its time is sold for, to be written down when it begins. No sidecar is told of it.
+    #[serde(skip)]
+    pub price: Option<Money>,
     /// How long a key works; absent: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validity: Option<Validity>,

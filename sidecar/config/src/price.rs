@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 /// Millionths of a credit, or of a unit of currency. Never a float.
 pub type Micros = u64;
 
+/// So much of a currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Money {
+    /// In millionths.
+    pub micros: Micros,
+    /// As ISO 4217 writes it, in capitals; empty: no money at all.
+    pub currency: String,
+}
+
 /// One row of a plan's prices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

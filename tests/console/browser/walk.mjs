@@ -152,6 +152,36 @@ async function exportStatement(page) {
   assert.match(text, new RegExp(`^.*${KEY}.*\\b${calls}\\b.*$`, "m"));
 }
 
+/** The dialog is left by Escape and by its button; the second one knows who sent the first. */
+async function writeInvoice(page) {
+  const open = page.getByRole("button", { name: "Invoice…" });
+  const dialog = page.getByRole("dialog", { name: "Invoice" });
+  await open.focus();
+  await page.keyboard.press("Enter");
+  await dialog.waitFor();
+  assert.equal(await dialog.getByLabel("Number").evaluate((field) => field === document.activeElement), true);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  for (const [number, seller] of [
+    ["2026-7", ""],
+    ["2026-8", "Purser GmbH\n1 Quay"],
+  ]) {
+    await open.click();
+    assert.equal(await dialog.getByLabel("From").inputValue(), seller);
+    await dialog.getByLabel("Number").fill(number);
+    await dialog.getByLabel("From").fill("Purser GmbH\n1 Quay");
+    await dialog.getByLabel("To", { exact: true }).fill("Ship & Shop Ltd");
+    await dialog.getByLabel("Note").fill("Payable within 14 days.");
+    const button = dialog.getByRole("button", { name: "Download" });
+    const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
+    const text = readFileSync(await file.path(), "utf8");
+    for (const part of [`Invoice ${number}`, "Purser GmbH\n1 Quay", "Ship &amp; Shop Ltd", "within 14 days", KEY]) {
+      assert.ok(text.includes(part), `${part} in ${text}`);
+    }
+    await dialog.waitFor({ state: "detached" });
+  }
+}
+
 async function deleteKey(page, value) {
   await go(page, "Keys");
   await choose(page, "Delete…");
@@ -174,6 +204,7 @@ await withBrowser(async (browser) => {
   await topUp(page);
   await readWhyOneFailed(page, second);
   await exportStatement(page);
+  await writeInvoice(page);
   await deleteKey(page, second);
   assertQuiet(complaints, 2);
   console.log(JSON.stringify({ tail_ms: Math.round(late) }));

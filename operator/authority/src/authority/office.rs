@@ -14,6 +14,10 @@ impl Authority {
     /// When the ledger cannot write.
     pub async fn renew(&self, renewal: Renewal) -> Result<Renewed, LedgerError> {
         let of = (renewal.key.clone(), renewal.plan.clone());
+        let mut renewal = renewal;
+        if renewal.sale.price.is_none() {
+            renewal.sale.price = self.terms().prices.get(&renewal.plan).cloned();
+        }
         let renewed = self.ledger.renew(renewal).await?;
         // Asked again with the same id, an older entry answers; a later one may have begun the time again since.
         if let Renewed::At { at_ms, new: true } = renewed {

@@ -295,8 +295,12 @@ fn debits_per_second() {
         ..KeyTerms::default()
     };
     let keys = (0..1_000).map(|i| (Name::new("shop", &i.to_string()), terms.clone()));
-    let (keys, channels) = (keys.collect(), std::collections::BTreeMap::new());
-    windows.configure(ms(0), Terms { keys, channels });
+    let keys = keys.collect();
+    let terms = Terms {
+        keys,
+        ..Terms::default()
+    };
+    windows.configure(ms(0), terms);
     hello(&mut windows, 0, "a");
     let (count, start) = (300_000u64, std::time::Instant::now());
     for i in 0..count {

@@ -3,6 +3,7 @@
 
 use super::LedgerError;
 use super::change::{Change, fits_id};
+use super::payments::Sale;
 use super::rows::EntryRow;
 use super::sheet::{Sheet, Wants};
 use crate::book::TopUpRefused;
@@ -91,6 +92,8 @@ pub struct Renewal {
     pub by: String,
     /// From when, in unix milliseconds.
     pub at_ms: u64,
+    /// How statements have it.
+    pub sale: Sale,
 }
 
 /// What became of a renewal.
@@ -112,6 +115,7 @@ impl Change for Renewal {
     const ATTEMPT: &'static str = "renew a key's validity";
 
     fn check(&self) -> Result<(), LedgerError> {
+        self.sale.check()?;
         fits_id("an entry's id", &self.id)?;
         fits_id("the name of who asks", &self.by)
     }
@@ -147,7 +151,7 @@ impl Change for Renewal {
             ..EntryRow::default()
         };
         sheet.entries.put(self.id.clone(), entry);
-        sheet.begin((key, self.plan.clone()), at_ms);
+        sheet.begin((key, self.plan.clone()), at_ms, &self.sale);
         Renewed::At { at_ms, new: true }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::LedgerError;
 use super::change::{Change, fits_id};
+use super::payments::Sale;
 use super::sheet::{Holder, Sheet, Wants, namespace};
 use crate::book::{Account, Activation, Escrow, MOST, Period, Reservation, Resolved, activate};
 use purser_config::calendar::LAST_MS;
@@ -207,6 +208,8 @@ pub struct Activate {
     pub max_keys: u32,
     /// From when, in unix milliseconds.
     pub at_ms: u64,
+    /// How statements have it.
+    pub sale: Sale,
 }
 
 impl Change for Activate {
@@ -214,7 +217,7 @@ impl Change for Activate {
     const ATTEMPT: &'static str = "begin a key's validity";
 
     fn check(&self) -> Result<(), LedgerError> {
-        Ok(())
+        self.sale.check()
     }
 
     fn wants(&self, wants: &mut Wants) {
@@ -233,7 +236,7 @@ impl Change for Activate {
         let decided = activate(begun, *others, self.max_keys, at_ms);
         if begun.is_none() && matches!(decided, Activation::At(_)) {
             *others += 1;
-            sheet.begin(of, at_ms);
+            sheet.begin(of, at_ms, &self.sale);
         }
         decided
     }

@@ -6,7 +6,7 @@ mod verify;
 use super::LedgerError;
 use super::deeds::{self, DeedPage};
 use super::log::{LogPage, Paging, Query, Tail, pages, tail};
-use super::payments::{Payment, Term, read as payments};
+use super::payments::{PaymentPage, Received, Term, read as payments};
 use super::people::{Session, User, read as people};
 use super::rows::{AccountRow, ActivationRow, GrantRow, Param, Purpose, Rows};
 use super::sums::{By, Sum, read as sums};
@@ -85,7 +85,8 @@ pub(super) enum Question {
     Users(Reply<Vec<User>>),
     Session(String, u64, Reply<Option<(Session, User)>>),
     Deeds(Paging, Reply<DeedPage>),
-    Payments((u64, u64), Reply<Vec<Payment>>),
+    Payment(String, Reply<Option<Received>>),
+    Payments(Paging, Reply<PaymentPage>),
     Terms((u64, u64), Reply<Vec<Term>>),
 }
 
@@ -105,6 +106,10 @@ impl Question {
             }
             Question::Stale(before_ms, reply) => {
                 tell(store, reply, async |store| stale(store, before_ms).await).await;
+            }
+            Question::Payment(id, reply) => {
+                let ask = async |store: &S| payments::payment(store, &id).await;
+                tell(store, reply, ask).await;
             }
             Question::Verify(reply) => tell(store, reply, verify::verify).await,
             Question::Users(reply) => tell(store, reply, people::users).await,
@@ -148,9 +153,9 @@ impl Question {
                 })
                 .await;
             }
-            Question::Payments(part, reply) => {
+            Question::Payments(paging, reply) => {
                 tell(store, reply, async |store| {
-                    payments::payments(store, part).await
+                    payments::payments(store, paging).await
                 })
                 .await;
             }

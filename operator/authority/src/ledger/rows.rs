@@ -280,6 +280,8 @@ row! { TermRow in "terms", key 3, REPLACED = false;
     key: Text = String,
     plan: Text = String,
     at_ms: Int = u64,
+    price: Int = Option<u64>,
+    currency: Text = String,
 }
 
 row! { UserRow in "users", key 1;
@@ -304,6 +306,7 @@ row! { PaymentRow in "payments", key 1, REPLACED = false;
     paid: Int = u64,
     currency: Text = String,
     at_ms: Int = u64,
+    done: Int = u8,
 }
 
 row! { MarkRow in "marks", key 2;

@@ -5,7 +5,8 @@
 //! belt: the book never lets them be tested. Rows of `sums` lie in the order of their key in both: `SQLite` is told so.
 //! It begins as the chart that everyone sees first is grouped, by time and model: a week of it by the hour takes half as long as in any other.
 //!
-//! Version 2 leaves the records of version 1 with the arrival 0; `fill` gives them their numbers and adds them up.
+//! Version 2 leaves the records of version 1 with the arrival 0; `fill` gives them their numbers and adds them up. Version 3 takes the
+//! payments of version 2 for done, and knows no price of what began before it.
 
 /// What makes each version of the one before it; the first is version 1.
 pub(super) const VERSIONS: &[&str] = &[
@@ -178,6 +179,12 @@ CREATE TABLE marks (
     at_ms   BIGINT NOT NULL,
     PRIMARY KEY (key, budget)
 );
+"#,
+    r#"
+ALTER TABLE payments ADD COLUMN done BIGINT NOT NULL DEFAULT 1;
+CREATE INDEX payments_undone ON payments (key) WHERE done = 0;
+ALTER TABLE terms ADD COLUMN price BIGINT;
+ALTER TABLE terms ADD COLUMN currency TEXT NOT NULL DEFAULT '';
 "#,
 ];
 

@@ -12,6 +12,7 @@ pub(super) use page::Page;
 pub(super) use statement::{Statement, Value};
 
 use super::LedgerError;
+use super::payments::Sale;
 use super::people::read::USERS;
 use super::rows::{
     AccountRow, ActivationRow, EntryRow, GrantRow, KnownRow, MarkRow, Param, PaymentRow, Purpose,
@@ -190,13 +191,11 @@ impl Sheet {
         })
     }
 
-    /// Writes down when a key's time began.
-    pub(super) fn begin(&mut self, of: (String, String), at_ms: u64) {
+    /// Writes down when a key's time began, and how it was sold.
+    pub(super) fn begin(&mut self, of: (String, String), at_ms: u64, sale: &Sale) {
         let (key, plan) = of.clone();
-        let term = (key.clone(), plan.clone());
+        self.terms.push(sale.row(&key, &plan));
         self.activations.put(of, ActivationRow { key, plan, at_ms });
-        let (key, plan) = term;
-        self.terms.push(TermRow { key, plan, at_ms });
     }
 
     /// Writes down a record, which is given the next number.

@@ -3,7 +3,7 @@
 use super::office::{DAY_MS, Office, Stores, after, is_granted, of};
 use crate::setup::NOW;
 use purser_authority::Moment;
-use purser_authority::ledger::{Renewal, Renewed};
+use purser_authority::ledger::{Renewal, Renewed, Sale};
 use purser_config::quota::{Grant, Verdict};
 use purser_config::{Refusal, calendar};
 use serde_json::json;
@@ -26,6 +26,10 @@ fn renewal(at: Moment) -> Renewal {
         id: "invoice-8".to_owned(),
         by: "admin".to_owned(),
         at_ms: at.unix_ms,
+        sale: Sale {
+            at_ms: at.unix_ms,
+            price: None,
+        },
     }
 }
 
@@ -115,6 +119,10 @@ pub(crate) async fn a_month_ends_on_its_day_and_a_key_that_was_made_long_ago_beg
     let used = office.ask(after(0), ("one", "k")).await;
     // Made on the 2nd of November, so it ends on the 2nd of December, thirty days later.
     assert_eq!(used.expires_at_ms, Some(made + 30 * DAY_MS), "{used:?}");
+    // It is sold now: when it was made is in a month that may be billed.
+    let terms = office.authority.ledger().terms(0, u64::MAX).await.unwrap();
+    let sold: Vec<u64> = terms.iter().map(|term| term.sale.at_ms).collect();
+    assert_eq!(sold, [after(0).unix_ms]);
     let over = office.ask(after(10 * DAY_MS), ("one", "k")).await;
     assert_eq!(refusal(over).0, Refusal::PlanExpired);
 }

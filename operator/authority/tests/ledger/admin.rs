@@ -91,6 +91,7 @@ pub(crate) async fn a_renewal_begins_time_anew_once(store: Store) {
         plan: "pass".to_owned(),
         max_keys: 10,
         at_ms,
+        sale: sold(at_ms),
     };
     let renewal = |id: &str, at_ms| Renewal {
         key: key("k"),
@@ -98,6 +99,7 @@ pub(crate) async fn a_renewal_begins_time_anew_once(store: Store) {
         id: id.to_owned(),
         by: "admin@example.org".to_owned(),
         at_ms,
+        sale: sold(at_ms),
     };
     assert_eq!(
         ledger.activate(begin(10)).await.unwrap(),
@@ -135,6 +137,7 @@ pub(crate) async fn accounts_tell_what_was_used(store: Store) {
         plan: "free".to_owned(),
         max_keys: 10,
         at_ms: 7,
+        sale: sold(7),
     };
     ledger.activate(begin).await.unwrap();
     reserve(&ledger, ask("a", "k", 100)).await.unwrap();

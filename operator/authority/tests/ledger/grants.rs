@@ -136,6 +136,7 @@ fn begin(name: &str, at_ms: u64) -> Activate {
         plan: "trial".to_owned(),
         max_keys: 10,
         at_ms,
+        sale: sold(at_ms),
     }
 }
 

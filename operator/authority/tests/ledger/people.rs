@@ -2,9 +2,10 @@
 
 use crate::setup::*;
 use purser_authority::ledger::{
-    Bought, Deed, Ledger, Mark, Paging, Patience, PayRefused, Payment, Role, Session, Term, User,
-    UserRefused,
+    Bought, Deed, Ledger, Mark, Paging, Patience, PayRefused, Payment, Received, Role, Sale,
+    Session, User, UserRefused,
 };
+use purser_config::price::Money;
 
 fn user(name: &str, role: Role) -> User {
     User {
@@ -285,7 +286,14 @@ fn payment(id: &str, buys: Bought) -> Payment {
 }
 
 async fn pay(ledger: &Ledger, payment: Payment) -> Result<bool, PayRefused> {
-    Ok(ledger.pay(payment).await.unwrap()?.new)
+    let sale = Sale {
+        at_ms: NOW + 77,
+        price: Some(Money {
+            micros: 5,
+            currency: "EUR".to_owned(),
+        }),
+    };
+    Ok(ledger.pay(payment, sale).await.unwrap()?.new)
 }
 
 pub(crate) async fn a_payment_does_what_it_pays_for_once(store: Store) {
@@ -306,18 +314,60 @@ pub(crate) async fn a_payment_does_what_it_pays_for_once(store: Store) {
     assert_eq!(pay(&ledger, other).await, Err(PayRefused::OtherEvent));
     let huge = payment("stripe:evt_3", Bought::Credits(u64::MAX));
     assert_eq!(pay(&ledger, huge).await, Err(PayRefused::TooMuch));
-    assert_eq!(
-        ledger.payments(NOW, NOW + 1).await.unwrap(),
-        [credits, plan]
-    );
-    assert_eq!(ledger.payments(NOW + 1, u64::MAX).await.unwrap(), []);
-    let term = Term {
-        key: key("k"),
-        plan: "pro".to_owned(),
-        at_ms: NOW,
+    let received = |payment: &Payment, done| Received {
+        payment: payment.clone(),
+        done,
     };
-    assert_eq!(ledger.terms(0, u64::MAX).await.unwrap(), [term]);
+    let all = Paging {
+        offset: 0,
+        limit: 10,
+    };
+    let page = ledger.payments(all).await.unwrap();
+    let (plan, credits) = (received(&plan, false), received(&credits, true));
+    assert_eq!((page.total, page.payments), (2, vec![plan, credits]));
+    let second = Paging {
+        offset: 1,
+        limit: 10,
+    };
+    let page = ledger.payments(second).await.unwrap();
+    assert_eq!((page.total, page.payments.len()), (2, 1));
+    // Its time counts from the payment, and was sold when the payment was heard of.
+    let terms = ledger.terms(NOW + 77, NOW + 78).await.unwrap();
+    assert_eq!((terms.len(), terms[0].plan.as_str()), (1, "pro"));
+    assert_eq!(terms[0].sale.price.as_ref().unwrap().micros, 5);
+    assert_eq!(ledger.terms(0, NOW + 77).await.unwrap(), []);
     verify(&ledger).await;
+}
+
+pub(crate) async fn a_plan_that_is_on_is_done_with_and_so_is_what_was_paid_before(store: Store) {
+    let ledger = store.open().await;
+    let bought = |id: &str, at_ms| Payment {
+        at_ms,
+        ..payment(id, Bought::Plan(format!("plan of {id}")))
+    };
+    let payments = [bought("a", NOW), bought("b", NOW + 1), bought("c", NOW + 2)];
+    let other = Payment {
+        key: key("other"),
+        ..bought("other", NOW)
+    };
+    for payment in payments.iter().chain([&other]) {
+        assert_eq!(pay(&ledger, payment.clone()).await, Ok(true));
+    }
+    let done = async || {
+        let mut done = Vec::new();
+        for id in ["a", "b", "c", "other"] {
+            let found = ledger.payment(id.to_owned()).await.unwrap().unwrap();
+            done.push(found.done);
+        }
+        done
+    };
+    assert_eq!(done().await, [false, false, false, false]);
+    ledger.paid_plan_is_on(&payments[1]).await.unwrap();
+    assert_eq!(done().await, [true, true, false, false]);
+    assert_eq!(ledger.payment("d".to_owned()).await.unwrap(), None);
+    // Told again it is no news, and stays done.
+    assert_eq!(pay(&ledger, payments[0].clone()).await, Ok(false));
+    assert_eq!(done().await, [true, true, false, false]);
 }
 
 pub(crate) async fn somebody_is_told_of_each_part_of_a_budget_once(store: Store) {

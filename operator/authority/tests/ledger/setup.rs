@@ -1,7 +1,7 @@
 //! Where each test's ledger is, and the questions that most tests ask.
 
 use crate::server;
-use purser_authority::ledger::{Held, Kept, Ledger, Refused, ReserveCredits, Sender};
+use purser_authority::ledger::{Held, Kept, Ledger, Refused, ReserveCredits, Sale, Sender};
 use purser_config::usage::{Batch, End, Record};
 use purser_config::{Credits, Endpoint, Name, Resets};
 use std::collections::BTreeMap;
@@ -55,6 +55,11 @@ pub(crate) async fn open_at(address: &str) -> Ledger {
         Ledger::sqlite(address.as_ref()).await
     };
     opened.unwrap()
+}
+
+/// A plan's time that is sold at this moment; nobody says for how much.
+pub(crate) fn sold(at_ms: u64) -> Sale {
+    Sale { at_ms, price: None }
 }
 
 pub(crate) fn key(name: &str) -> Name {

@@ -147,6 +147,7 @@ pub(crate) async fn records_are_listed_newest_first_page_by_page(store: Store) {
     let unpaid = Record {
         credits: 0,
         unpaid: 1,
+        pod: sender().pod,
         ..numbered(7, 7)[0].clone()
     };
     assert_eq!(
@@ -176,6 +177,7 @@ pub(crate) async fn what_no_store_could_keep_is_refused_alone(store: Store) {
     records[0].user_metadata = [("a".to_owned(), "\u{7}".to_owned())].into();
     keep(&ledger, 1, records.clone()).await;
     (records[0].credits, records[0].unpaid) = (0, u64::MAX);
+    records[0].pod = sender().pod;
     assert_eq!(
         ledger.record("c1".to_owned()).await.unwrap().as_ref(),
         records.first()

@@ -46,6 +46,7 @@ fn terms() -> Terms {
             .into_iter()
             .zip([limits(Some(5), Some(3)), limits(None, Some(1))])
             .collect(),
+        ..Terms::default()
     }
 }
 

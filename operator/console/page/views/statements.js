@@ -6,6 +6,7 @@ import { count, day, exactly, isoDay } from "../format.js";
 import { month } from "../period.js";
 import { choice, empty, heading, load, table } from "../parts.js";
 import { field, say } from "../shown.js";
+import { invoice } from "./invoice.js";
 
 export const title = "Statements";
 
@@ -85,14 +86,16 @@ function asked({ of, name, from, to }) {
 }
 
 function files(state) {
+  const called = (format) => `purser-${state.of}-${state.from}-${state.to}.${format}`;
   const save = (format) => async () => {
-    const name = `purser-${state.of}-${state.from}-${state.to}.${format}`;
     const path = `api/statement${query({ ...asked(state), format })}`;
-    await download(path, name).catch((error) => say(error.message));
+    await download(path, called(format)).catch((error) => say(error.message));
   };
   const button = (text, format) => h("button.button", { type: "button", onclick: save(format) }, icon("down"), text);
   const printed = h("button.button", { type: "button", onclick: () => print() }, "Print");
-  return [button("CSV", "csv"), button("JSON", "json"), button("Invoice", "html"), printed];
+  const ask = () => invoice(asked(state), called("html"));
+  const asking = h("button.button", { type: "button", onclick: ask }, icon("down"), "Invoice…");
+  return [button("CSV", "csv"), button("JSON", "json"), asking, printed];
 }
 
 async function fetchRows(state) {

@@ -1,16 +1,8 @@
 //! Amounts of money as people, vendors and statements write them. Never a float: what cannot be said exactly is refused.
 
-use serde::Serialize;
-use std::fmt::Write;
+pub use purser_config::price::Money;
 
-/// So much of a currency.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Money {
-    /// In millionths.
-    pub micros: u64,
-    /// As ISO 4217 writes it, in capitals.
-    pub currency: String,
-}
+use std::fmt::Write;
 
 /// Currencies that have no smaller unit at Stripe.
 const WHOLE: [&str; 16] = [

@@ -18,7 +18,7 @@ pub struct Window {
 pub enum Forged {
     /// The header is missing what it must have.
     #[error(
-        "the signature's header cannot be read: it must be t=UNIX_SECONDS,v1=HEX or, of a plain HMAC, sha256=HEX"
+        "the signature's header cannot be read: it must be t=UNIX_SECONDS,v1=HEX or, of the body alone, sha256=HEX"
     )]
     Unreadable,
     /// It was signed too long ago, or in the future: a replay, or a clock that is wrong.
@@ -84,9 +84,19 @@ pub fn check_stripe(
     window.holds(signed)
 }
 
-/// Checks an HMAC-SHA256 of the body alone, in hexadecimal digits, with or without `sha256=` before it. Its time stands in the body.
-pub fn check_hmac(header: &str, body: &[u8], secrets: &[String]) -> Result<(), Forged> {
+/// Checks `X-Signature`: `t=…,v1=…` as Stripe writes it, whose moment is signed and must be within the window; or the HMAC-SHA256 of the
+/// body alone, in hexadecimal digits, with or without `sha256=` before it. That one has no moment: a processor may send the same bytes
+/// again for as long as it was not heard, and what keeps it from counting twice is the event's id.
+pub fn check_hmac(
+    header: &str,
+    body: &[u8],
+    secrets: &[String],
+    window: Window,
+) -> Result<(), Forged> {
     let header = header.trim();
+    if header.contains("v1=") {
+        return check_stripe(header, body, secrets, window);
+    }
     let digits = header.strip_prefix("sha256=").unwrap_or(header);
     let signature = bytes(digits).ok_or(Forged::Unreadable)?;
     if any_is_of(&[signature], secrets, &[body]) {
@@ -132,24 +142,22 @@ mod tests {
     #[test]
     fn a_plain_hmac_is_the_rfcs() {
         let old_and_new = secrets(&["new", KEY]);
-        assert_eq!(check_hmac(MAC, TEXT, &old_and_new), Ok(()));
-        assert_eq!(
-            check_hmac(
-                &format!("sha256={}", MAC.to_uppercase()),
-                TEXT,
-                &old_and_new
-            ),
-            Ok(())
-        );
-        assert_eq!(
-            check_hmac(MAC, b"what do ya want", &old_and_new),
-            Err(Forged::Wrong)
-        );
-        assert_eq!(
-            check_hmac(MAC, TEXT, &secrets(&["new"])),
-            Err(Forged::Wrong)
-        );
-        assert_eq!(check_hmac(MAC, TEXT, &[]), Err(Forged::Wrong));
+        let check = |header: &str, body, secrets: &[String]| {
+            let window = Window {
+                now: u64::MAX,
+                tolerance: 300,
+            };
+            check_hmac(header, body, secrets, window)
+        };
+        assert_eq!(check(MAC, TEXT, &old_and_new), Ok(()));
+        let named = format!("sha256={}", MAC.to_uppercase());
+        assert_eq!(check(&named, TEXT, &old_and_new), Ok(()));
+        let other = check(MAC, b"what do ya want", &old_and_new);
+        assert_eq!(other, Err(Forged::Wrong));
+        assert_eq!(check(MAC, TEXT, &secrets(&["new"])), Err(Forged::Wrong));
+        assert_eq!(check(MAC, TEXT, &[]), Err(Forged::Wrong));
+        let timed = check(&format!("t=1,v1={MAC}"), TEXT, &old_and_new);
+        assert_eq!(timed, Err(Forged::Wrong), "its moment is not signed");
     }
 
     #[test]
@@ -179,14 +187,14 @@ mod tests {
                 "{header}"
             );
             assert_eq!(
-                check_hmac(header, TEXT, &secrets),
+                check_hmac(header, TEXT, &secrets, window),
                 Err(Forged::Unreadable),
                 "{header}"
             );
         }
         let empty_key = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";
         assert_eq!(
-            check_hmac(empty_key, b"", &secrets),
+            check_hmac(empty_key, b"", &secrets, window),
             Err(Forged::Wrong),
             "an empty secret is none"
         );

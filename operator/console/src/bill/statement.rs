@@ -34,7 +34,7 @@ pub struct Wanted {
     pub to_ms: u64,
     /// The currency that channels' costs are in, and margins.
     pub currency: String,
-    /// What plans are sold for.
+    /// What plans are sold for today, for times of which nobody wrote it down.
     pub prices: BTreeMap<String, Money>,
 }
 
@@ -77,7 +77,7 @@ pub struct Line {
     pub credits: u64,
     /// What nobody paid: beyond what was reserved, or for an end that costs nothing.
     pub unpaid: u64,
-    /// How often a plan's time began.
+    /// How often a plan's time was sold.
     pub terms: u64,
     /// What that was sold for in the statement's currency.
     pub price: u64,
@@ -130,7 +130,7 @@ impl Wanted {
             Scope::Namespaces(names) => names.iter().any(|name| name == term.key.namespace()),
             Scope::Key(key) => *key == term.key,
         };
-        let within = (self.from_ms..self.to_ms).contains(&term.at_ms);
+        let within = (self.from_ms..self.to_ms).contains(&term.sale.at_ms);
         sees && within && self.names(&term.key, &term.plan)
     }
 
@@ -142,7 +142,7 @@ impl Wanted {
     }
 }
 
-/// Makes a statement of the ledger's sums by [`GROUPS`] and of the times of plans that began.
+/// Makes a statement of the ledger's sums by [`GROUPS`] and of the times of plans that were sold.
 pub fn statement(wanted: &Wanted, sums: &[Sum], terms: &[Term]) -> Statement {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     let mut total = Line::default();
@@ -158,7 +158,8 @@ pub fn statement(wanted: &Wanted, sums: &[Sum], terms: &[Term]) -> Statement {
         let line = lines
             .entry(wanted.line_of(term.key.as_str(), &term.plan))
             .or_default();
-        let price = wanted.prices.get(&term.plan);
+        let price = term.sale.price.as_ref();
+        let price = price.or_else(|| wanted.prices.get(&term.plan));
         line.sell(price, &wanted.currency);
         total.sell(price, &wanted.currency);
     }
@@ -197,7 +198,9 @@ impl Line {
 
     fn sell(&mut self, price: Option<&Money>, currency: &str) {
         self.terms += 1;
-        let Some(price) = price else { return };
+        let Some(price) = price.filter(|price| !price.currency.is_empty()) else {
+            return;
+        };
         let to = if price.currency == currency {
             &mut self.price
         } else {

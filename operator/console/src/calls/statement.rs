@@ -4,6 +4,7 @@ use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
 use crate::bill::{self, Address, GROUPS, Invoice, Line, Money, Of, Statement, Wanted};
 use crate::house::Seen;
+use purser_authority::ledger::Term;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub(crate) struct StatementWish {
     end_timestamp: Option<u64>,
     /// json (default), csv or html: an invoice.
     format: Option<String>,
-    /// The currency of costs and margins; default: the plans' most usual.
+    /// The currency of costs and margins; default: the most usual of what was sold then, else of today's plans.
     currency: Option<String>,
     /// For html: the invoice's number.
     number: Option<String>,
@@ -62,7 +63,7 @@ pub(crate) struct Row {
     credits: u64,
     /// Micro-credits that calls were worth beyond that.
     unpaid: u64,
-    /// How often a plan's time began.
+    /// How often a plan's time was sold.
     terms: u64,
     /// What that was sold for.
     price: u64,
@@ -102,9 +103,10 @@ pub(crate) async fn statement(ask: Ask) -> Outcome {
     let wish: StatementWish = ask.query()?;
     let (console, ledger) = (&ask.console, ask.console.ledger()?);
     let now_ms = console.house.wall_ms();
-    let wanted = wanted(&ask, &wish, now_ms)?;
+    let span = span(&wish, now_ms);
+    let terms = ledger.terms(span.0, span.1).await?;
+    let wanted = wanted(&ask, &wish, span, &terms)?;
     let sums = ledger.sums(wanted.query(), &GROUPS).await?;
-    let terms = ledger.terms(wanted.from_ms, wanted.to_ms).await?;
     let made = bill::statement(&wanted, &sums, &terms);
     match wish.format.as_deref().unwrap_or("json") {
         "json" => Reply::data(&view(&made)),
@@ -125,7 +127,20 @@ pub(crate) async fn statement(ask: Ask) -> Outcome {
     }
 }
 
-fn wanted(ask: &Ask, wish: &StatementWish, now_ms: u64) -> Result<Wanted, Failure> {
+/// From when until before when, in unix milliseconds.
+fn span(wish: &StatementWish, now_ms: u64) -> (u64, u64) {
+    let ms = |seconds: u64| seconds.saturating_mul(1000);
+    let end = wish.end_timestamp.map(|end| ms(end.saturating_add(1)));
+    let start = wish.start_timestamp.map_or(0, ms);
+    (start, end.unwrap_or(now_ms + 1))
+}
+
+fn wanted(
+    ask: &Ask,
+    wish: &StatementWish,
+    (from_ms, to_ms): (u64, u64),
+    terms: &[Term],
+) -> Result<Wanted, Failure> {
     let of = match wish.of.as_deref().unwrap_or("key") {
         "key" => Of::Key,
         "namespace" => Of::Namespace,
@@ -133,22 +148,21 @@ fn wanted(ask: &Ask, wish: &StatementWish, now_ms: u64) -> Result<Wanted, Failur
         _ => return Err(Failure::new(400, "of is key, namespace or plan")),
     };
     let prices = prices(&ask.console.house.seen());
-    let usual = usual(&prices);
-    let ms = |seconds: u64| seconds.saturating_mul(1000);
+    // What was sold then says more than what is sold today, and stays so.
+    let sold = terms.iter().filter_map(|term| term.sale.price.as_ref());
+    let usual = usual(sold).or_else(|| usual(prices.values()));
     Ok(Wanted {
         of,
         name: wish.name.clone(),
         scope: ask.person()?.scope(),
-        from_ms: wish.start_timestamp.map_or(0, ms),
-        to_ms: wish
-            .end_timestamp
-            .map_or(now_ms + 1, |end| ms(end.saturating_add(1))),
-        currency: wish.currency.clone().unwrap_or(usual),
+        from_ms,
+        to_ms,
+        currency: wish.currency.clone().or(usual).unwrap_or_default(),
         prices,
     })
 }
 
-/// What plans are sold for.
+/// What plans are sold for today.
 fn prices(seen: &Seen) -> BTreeMap<String, Money> {
     let sold = seen.plans.iter().filter_map(|plan| {
         let price = plan.spec.price.as_ref()?;
@@ -161,15 +175,14 @@ fn prices(seen: &Seen) -> BTreeMap<String, Money> {
     sold.collect()
 }
 
-/// The currency that most plans are sold in.
-fn usual(prices: &BTreeMap<String, Money>) -> String {
+/// The currency of most of these.
+fn usual<'a>(prices: impl Iterator<Item = &'a Money>) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for money in prices.values() {
+    for money in prices.filter(|money| !money.currency.is_empty()) {
         *counts.entry(&money.currency).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     most.map(|(currency, _)| currency.to_owned())
-        .unwrap_or_default()
 }
 
 fn view(made: &Statement) -> StatementView {

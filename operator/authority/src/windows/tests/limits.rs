@@ -22,6 +22,7 @@ pub(super) fn both(mut terms: KeyTerms, channels: &[(&str, ChannelLimits)]) -> T
     Terms {
         keys: [(key(), terms)].into(),
         channels: channels.collect(),
+        ..Terms::default()
     }
 }
 

@@ -70,6 +70,7 @@ fn all_limits() -> Terms {
     Terms {
         keys: [(key(), terms)].into(),
         channels: names.into_iter().zip(channels).collect(),
+        ..Terms::default()
     }
 }
 
