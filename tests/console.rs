@@ -18,6 +18,7 @@ mod console {
     mod documents;
     mod doors;
     mod fuzz;
+    mod given_back;
     mod keys;
     mod login;
     mod manifests;

@@ -3,6 +3,7 @@
 
 mod change;
 mod view;
+mod wish;
 
 pub(crate) use change::{
     Batch, Changed, Id, NewToken, Rotate, Suspend, TopUpWish, create, delete, delete_many, rotate,

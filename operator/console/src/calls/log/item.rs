@@ -6,12 +6,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Whose a call is, of users.
+pub(super) const USERNAME: &str = "";
+
 /// One call.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Item {
     /// x-request-id.
     id: String,
     request_id: String,
+    /// Empty: providers' ids are not kept.
+    upstream_request_id: &'static str,
     /// Unix seconds.
     created_at: u64,
     /// RFC 3339.
@@ -21,6 +26,8 @@ pub(crate) struct Item {
     kind: u8,
     /// Why it failed; empty: it did not.
     content: String,
+    /// 0, as username is empty: a call has a key, and no user.
+    user_id: u64,
     username: &'static str,
     namespace: String,
     /// namespace/name of its key.
@@ -38,6 +45,8 @@ pub(crate) struct Item {
     /// namespace/name of the channel, or nothing.
     channel_name: String,
     endpoint: String,
+    /// Empty: callers' addresses are not kept.
+    ip: &'static str,
     is_stream: bool,
     /// The answer's status; 0: none was given.
     status: u16,
@@ -116,11 +125,13 @@ impl Item {
         Item {
             id: record.id.clone(),
             request_id: record.id.clone(),
+            upstream_request_id: "",
             created_at: record.began_ms / 1000,
             timestamp: purser_config::calendar::moment(record.began_ms),
             kind: if content.is_empty() { 2 } else { 5 },
             content,
-            username: "",
+            user_id: 0,
+            username: USERNAME,
             namespace: record.key.namespace().to_owned(),
             token_name: record.key.to_string(),
             token_id: ids::number("ApiKey", record.key.as_str()),
@@ -131,6 +142,7 @@ impl Item {
             channel: channel.map_or(0, |name| ids::number("ProviderChannel", name.as_str())),
             channel_name: channel.map(name).unwrap_or_default(),
             endpoint: format!("{:?}", record.endpoint),
+            ip: "",
             is_stream: record.stream,
             status: record.status,
             end: end(record.end),
