@@ -25,4 +25,5 @@ mod console {
     mod new_api;
     mod oidc;
     mod seed;
+    mod strangers;
 }
