@@ -193,7 +193,7 @@ async fn no_payment_is_believed_by_another_secrets_signature() {
                 .next()
                 .unwrap()
                 .replace("hmac", "x-signature");
-            if head.starts_with(&scheme) {
+            if head.starts_with(&scheme) && head.contains(&forged) {
                 let message = answer.message();
                 assert!(
                     message.contains("not of this body and this secret"),

@@ -1,6 +1,7 @@
 //! One call, as the log shows it. Pure.
 
 use crate::ids;
+use purser_config::price::Tokens;
 use purser_config::usage::{End, Failure, Record};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -159,17 +160,21 @@ impl Item {
             cached_tokens: tokens.cached,
             completion_tokens: tokens.output,
             estimated: record.estimated,
-            usage: Usage {
-                prompt_tokens: tokens.input,
-                completion_tokens: tokens.output,
-                total_tokens: tokens.total(),
-            },
+            usage: usage(tokens),
             use_time: record.latency_ms / 1000,
             latency_ms: record.latency_ms,
             first_ms: record.first_ms,
             user_metadata: record.user_metadata.clone(),
             other: "{}",
         }
+    }
+}
+
+fn usage(tokens: &Tokens) -> Usage {
+    Usage {
+        prompt_tokens: tokens.input,
+        completion_tokens: tokens.output,
+        total_tokens: tokens.total(),
     }
 }
 
