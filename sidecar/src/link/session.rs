@@ -4,6 +4,7 @@
 use super::batch::Batches;
 use super::connect::{Lines, LinkError};
 use super::health::{Found, survey};
+use super::inquiries::Inquiries;
 use super::{Link, Over, Question, Surroundings};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -34,6 +35,8 @@ struct Session<'a> {
     health: Option<Vec<Found>>,
     /// How many refused calls were told.
     refused: u64,
+    /// What people ask.
+    inquiries: Inquiries,
 }
 
 impl Link {
@@ -51,6 +54,7 @@ impl Link {
             heard: Instant::now(),
             health: None,
             refused: 0,
+            inquiries: Inquiries::default(),
         };
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.memory.begin_anew();
@@ -78,6 +82,7 @@ impl Link {
                 () = sleep_until(silent) => return Err(LinkError::Silent),
                 _ = ping.tick() => session.beat().await?,
                 Some(over) = self.over.recv() => self.tell_over(&session, Some(over)).await?,
+                told = session.inquiries.next() => session.send(&FromSidecar::Inquired(told)).await?,
                 Some(question) = self.questions.recv() => {
                     session.take(question);
                     while let Ok(question) = self.questions.try_recv() {
@@ -231,6 +236,9 @@ impl Session<'_> {
             }
             FromOperator::Reserved { seq, answers, .. } => self.reserved(seq, answers).await?,
             FromOperator::Kept { upto, .. } => self.kept(upto).await?,
+            FromOperator::Inquire { id, channel } => {
+                self.inquiries.begin(self.around, (id, channel));
+            }
             FromOperator::Ping => {}
         }
         Ok(FromOperator::Ping)
