@@ -15,6 +15,7 @@ mod console {
 
     mod browser;
     mod budget;
+    mod canary;
     mod documents;
     mod doors;
     mod fuzz;
