@@ -42,20 +42,7 @@ struct Session<'a> {
 impl Link {
     pub(super) async fn session(&mut self, around: &Surroundings) -> Result<(), LinkError> {
         let (lines, mut body) = around.operator.open().await?;
-        let mut session = Session {
-            around,
-            lines,
-            sent: Configuration::default(),
-            seq: 0,
-            asks: Batches::default(),
-            reserves: Batches::default(),
-            usage: Batches::default(),
-            shipped: 0,
-            heard: Instant::now(),
-            health: None,
-            refused: 0,
-            inquiries: Inquiries::default(),
-        };
+        let mut session = Session::new(around, lines);
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.memory.begin_anew();
         self.reach.put(true);
@@ -151,7 +138,24 @@ impl Link {
     }
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(around: &'a Surroundings, lines: Lines) -> Self {
+        Session {
+            around,
+            lines,
+            sent: Configuration::default(),
+            seq: 0,
+            asks: Batches::default(),
+            reserves: Batches::default(),
+            usage: Batches::default(),
+            shipped: 0,
+            heard: Instant::now(),
+            health: None,
+            refused: 0,
+            inquiries: Inquiries::default(),
+        }
+    }
+
     fn hello(&self, instance: &str) -> FromSidecar {
         let now = self.around.clock.now();
         let (memory, ledger) = (&self.around.memory, &self.around.gateway.ledger);
