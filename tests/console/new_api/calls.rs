@@ -4,7 +4,7 @@ use super::{good, has, refused};
 use crate::console::setup::House;
 
 #[tokio::test]
-async fn they_list_the_log_by_their_filters_and_find_their_fields() {
+async fn they_list_the_log_and_find_their_fields() {
     let mut house = House::start().await;
     house.called(2).await;
     let viewer = house.person("viewer", 1, &["shop"]);
@@ -23,6 +23,12 @@ async fn they_list_the_log_by_their_filters_and_find_their_fields() {
         let seen = good(&house.ask("GET", path, Some(&viewer), None));
         assert_eq!(seen["total"], 0, "each person sees what they may");
     }
+}
+
+#[tokio::test]
+async fn they_narrow_the_log_and_its_sums_by_filters() {
+    let mut house = House::start().await;
+    house.called(2).await;
     let now = house.get("/api/log/")["items"][0]["created_at"]
         .as_u64()
         .unwrap();
