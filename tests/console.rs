@@ -16,9 +16,11 @@ mod console {
 
     mod browser;
     mod budget;
+    mod canary;
     mod documents;
     mod doors;
     mod fuzz;
+    mod given_back;
     mod keys;
     mod login;
     mod manifests;
@@ -27,4 +29,5 @@ mod console {
     mod payment;
     mod seed;
     mod statement;
+    mod strangers;
 }

@@ -19,6 +19,7 @@ mod gateway {
     mod hostile;
     mod kept;
     mod left;
+    mod logs;
     mod metered;
     mod metrics;
     mod needs;

@@ -23,6 +23,7 @@ mod kubernetes {
     mod budget;
     mod certificates;
     mod console;
+    mod console_log;
     mod contract;
     mod credit;
     mod crowd;

@@ -49,7 +49,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::{CERTIFICATE_PATH, PATH, REVIEW_PATH};
+use purser_config::stream::{CERTIFICATE_PATH, INQUIRES, PATH, REVIEW_PATH};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -136,6 +136,10 @@ impl Server {
         if request.uri().path() != PATH {
             return Ok(self.beside(&caller, request).await);
         }
+        let caller = Caller {
+            inquires: request.headers().contains_key(INQUIRES),
+            ..caller
+        };
         let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
         open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {

@@ -91,6 +91,7 @@ impl Operator {
             service_account: "sidecar".to_owned(),
             pod: Some(pod.uid),
             gateway: false,
+            inquires: false,
         };
         match carry((&self.hub, &self.metrics), caller, body, out).await {
             Ok(()) => "closed".to_owned(),

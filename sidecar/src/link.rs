@@ -4,6 +4,7 @@
 mod batch;
 mod connect;
 mod health;
+mod inquiries;
 mod session;
 
 pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opening};

@@ -1,16 +1,7 @@
-//! The two curl lines that the FAQ of the hosted service prints, as they stand there, with another host.
+//! The lines of the hosted service's FAQ over `purser up`; `kubernetes/console_log` runs them in a cluster.
 
 use super::setup::{House, PASSWORD, SOON};
-use std::process::Command;
-
-const LINES: &str = r#"
-# 1. Login to get a session token
-TOKEN=$(curl -s -X POST https://api.bluesminds.com/api/user/login \
--H "Content-Type: application/json" \
--d '{"username":"you","password":"pass"}' | jq -r '.data.token')
-# 2. Query logs
-curl -H "Authorization: $TOKEN" https://api.bluesminds.com/api/log/
-"#;
+use purser_tests::seed;
 
 #[tokio::test]
 async fn the_lines_of_the_faq_print_the_log_of_calls_just_made() {
@@ -19,12 +10,9 @@ async fn the_lines_of_the_faq_print_the_log_of_calls_just_made() {
     for _ in 0..3 {
         assert_eq!(house.chat(&key).status, 200);
     }
-    let host = format!("http://{}", house.console);
-    let lines = LINES.replace("https://api.bluesminds.com", &host);
-    let lines = lines.replace("\"pass\"", &format!("\"{PASSWORD}\""));
+    let console = house.console;
     let look = async |_: &_| {
-        let printed = Command::new("bash").args(["-c", &lines]).output().unwrap();
-        let log: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+        let log = seed::lines(console, PASSWORD).unwrap();
         (log["data"]["total"] == 3).then_some(log)
     };
     let log = house

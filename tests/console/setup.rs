@@ -53,24 +53,31 @@ impl House {
 
     /// The same, its console at this address, with these variables.
     pub(super) async fn start_at(console: &str, more: &[(&str, &str)]) -> House {
+        let mut house = Self::up(&["--console", console], more).await;
+        let told = house
+            .process
+            .until_prints("          no user exists yet", SOON)
+            .await
+            .unwrap();
+        let setup = told.rsplit(' ').next().unwrap().to_owned();
+        let body = json!({"token": setup, "username": "you", "password": PASSWORD});
+        let made = house.ask("POST", "/api/user/setup", None, Some(body));
+        house.token = made.data()["token"].as_str().unwrap().to_owned();
+        house
+    }
+
+    /// The process over the manifests above; nobody is logged in.
+    pub(super) async fn up(arguments: &[&str], more: &[(&str, &str)]) -> House {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("all.yaml"), MANIFESTS).unwrap();
         let path = folder.path().display().to_string();
         let here = "127.0.0.1:0";
-        let arguments = [
-            "up",
-            "--demo",
-            "-f",
-            &path,
-            "--listen",
-            here,
-            "--admin",
-            here,
-            "--console",
-            console,
+        let usual = [
+            "up", "--demo", "-f", &path, "--listen", here, "--admin", here,
         ];
         let mut command = Command::new(purser_tests::process::binary("purser").unwrap());
-        command.args(arguments).envs(more.iter().copied());
+        command.args(usual).args(arguments);
+        command.envs(more.iter().copied());
         let mut process = Process::start("purser", &mut command).unwrap();
         let serves = format!("purser {} serves http://", env!("CARGO_PKG_VERSION"));
         let serves = process.until_prints(&serves, SOON).await.unwrap();
@@ -80,22 +87,13 @@ impl House {
             .await
             .unwrap();
         let console = line.split('/').next().unwrap().parse().unwrap();
-        let told = process
-            .until_prints("          no user exists yet", SOON)
-            .await
-            .unwrap();
-        let setup = told.rsplit(' ').next().unwrap().to_owned();
-        let mut house = House {
+        House {
             process,
             console,
             gateway,
             token: String::new(),
             folder,
-        };
-        let body = json!({"token": setup, "username": "you", "password": PASSWORD});
-        let made = house.ask("POST", "/api/user/setup", None, Some(body));
-        house.token = made.data()["token"].as_str().unwrap().to_owned();
-        house
+        }
     }
 
     /// One call; `authorization`: the header as it is.

@@ -2,12 +2,12 @@
 //! `/metrics`, as Prometheus does.
 
 use super::records::up_with_admin;
-use super::setup::{KEY, SOON, Sidecar, channel, configuration, model, scaled};
-use purser_config::Channel;
+use super::setup::{SOON, Sidecar, channel, configuration, key, model, scaled};
+use purser_config::{Channel, Configuration, Name};
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
 use purser_tests::wire::Wire;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use tokio::task::JoinSet;
 
@@ -21,26 +21,68 @@ fn series(page: &str) -> BTreeSet<String> {
     names.collect()
 }
 
-/// The n-th call: a key, a model, a user and a path of its own, or some of them.
+/// The n-th valid key's value.
+fn valid(number: usize) -> String {
+    format!("sk-holder-{number:040}")
+}
+
+/// The n-th call: a key, a model, a user and a path of its own.
 fn strange(number: usize) -> Call {
-    let (key, name) = (
-        format!("sk-stranger-{number:040}"),
-        format!("model-{number}"),
-    );
-    let known = |model: &str| {
+    let (own, name) = (valid(number), format!("model-{number}"));
+    let chat = |model: &str| {
         let body = format!(
             r#"{{"model":"{model}","user":"team:{number}","messages":[{{"role":"user","content":"{number}"}}]}}"#
         );
         Call::post("/v1/chat/completions", body)
     };
     match number % 6 {
-        0 => known("m").key(&key),
-        1 => known(&name).key(KEY),
-        2 => known("m").key(KEY),
-        3 => known("nick").key(KEY),
-        4 => Call::get(&format!("/v1/models/{name}")).key(KEY),
-        _ => Call::post(&format!("/v1/{name}"), "{}").key(KEY),
+        0 => chat(&name).key(&format!("sk-stranger-{number:040}")),
+        1 => chat(&name).key(&own),
+        // Another name for `m`, which an administrator chose.
+        2 | 3 => chat(&format!("nick-{number}")).key(&own),
+        4 => Call::get(&format!("/v1/models/{name}")).key(&own),
+        _ => Call::post(&format!("/v1/{name}"), "{}").key(&own),
     }
+}
+
+/// A channel that fails before one that works, a name of their one model for each call, and a key for each call.
+fn closed(busy: &Provider, good: &Provider, calls: usize) -> Configuration {
+    let mut named = model("m");
+    named.aliases = (0..calls).map(|number| format!("nick-{number}")).collect();
+    let models = vec![named];
+    let first = Channel {
+        models: models.clone(),
+        ..channel(busy)
+    };
+    let second = Channel {
+        models,
+        priority: 1,
+        ..channel(good)
+    };
+    let mut all = configuration(&[("busy", first), ("good", second)]);
+    let channels: Vec<Name> = all.channels.keys().cloned().collect();
+    let keys = (0..calls).map(|number| {
+        let name = Name::new("shop", &format!("holder-{number}"));
+        (name, key(&valid(number), channels.clone()))
+    });
+    all.keys.extend(keys);
+    all
+}
+
+/// The values of each label of a page.
+fn labels(page: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for series in series(page) {
+        let Some((_, inner)) = series.split_once('{') else {
+            continue;
+        };
+        for pair in inner.trim_end_matches('}').split("\",") {
+            let (name, value) = pair.split_once("=\"").unwrap();
+            let value = value.trim_end_matches('"').to_owned();
+            labels.entry(name.to_owned()).or_default().insert(value);
+        }
+    }
+    labels
 }
 
 /// Calls on connections that stay open, each read to its end.
@@ -60,24 +102,12 @@ async fn ask_all(address: SocketAddr, numbers: impl Iterator<Item = usize>) {
 async fn calls_of_any_keys_and_models_grow_no_series() {
     let busy = Provider::start(Behaviour::status(503)).await.unwrap();
     let good = Provider::start(Behaviour::healthy()).await.unwrap();
-    let mut named = model("m");
-    named.aliases = vec!["nick".into()];
-    let models = vec![named];
-    let first = Channel {
-        models: models.clone(),
-        ..channel(&busy)
-    };
-    let second = Channel {
-        models,
-        priority: 1,
-        ..channel(&good)
-    };
-    let all = configuration(&[("busy", first), ("good", second)]);
+    let calls = scaled(10_000);
+    let all = closed(&busy, &good, calls);
     let sidecar = Sidecar::start(&all).await;
     let address = sidecar.address;
     ask_all(address, 0..60).await;
     let before = series(&sidecar.page("/metrics").await.1);
-    let calls = scaled(10_000);
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         callers.spawn(ask_all(address, (60 + caller..calls).step_by(CALLERS)));
@@ -89,9 +119,22 @@ async fn calls_of_any_keys_and_models_grow_no_series() {
     let after = series(&page);
     let new: Vec<_> = after.difference(&before).collect();
     assert_eq!(new, Vec::<&String>::new(), "after {calls} calls");
-    for strange in ["stranger", "model-", "nick", "team"] {
+    for strange in ["stranger", "holder", "model-", "nick", "team"] {
         assert!(!page.contains(strange), "{strange} is a label in\n{page}");
     }
+    let labels = labels(&page);
+    for (label, closed) in [
+        ("plan", &["open"][..]),
+        ("channel", &["shop/busy", "shop/good"]),
+        ("model", &["m"]),
+    ] {
+        let values: Vec<&str> = labels[label].iter().map(String::as_str).collect();
+        assert_eq!(values, closed, "{label}");
+    }
+    let named = labels
+        .keys()
+        .filter(|name| name.contains("key") || name.contains("user"));
+    assert_eq!(named.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// A metered plan, its key and a channel.

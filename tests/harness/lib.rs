@@ -14,6 +14,7 @@ pub mod promtool;
 pub mod provider;
 pub mod redis;
 pub mod rights;
+pub mod seed;
 pub mod service;
 pub mod sse_client;
 pub mod wire;

@@ -14,7 +14,7 @@ export function bounds(name, now = Date.now()) {
   return { start_timestamp: end - length, end_timestamp: end };
 }
 
-/** The beginnings of the chart's buckets, and their length in seconds: hours up to a week, local days beyond. */
+/** The beginnings of the chart's buckets, and their length in seconds: hours up to a week, days beyond. */
 export function grid(name, now = Date.now()) {
   const end = Math.floor(now / 1000);
   const step = LENGTHS[name] > 7 * DAY ? DAY : HOUR;
@@ -30,6 +30,15 @@ export function grid(name, now = Date.now()) {
   day.setDate(day.getDate() - LENGTHS[name] / DAY + 1);
   for (; day.getTime() / 1000 <= end; day.setDate(day.getDate() + 1)) times.push(day.getTime() / 1000);
   return { times, step };
+}
+
+/** What rows of a chart of this period are summed by: as its buckets. */
+export const summedBy = (name) => (LENGTHS[name] > 7 * DAY ? "day" : "hour");
+
+/** A day of UTC, as the ledger sums it, as the local day of the same date. */
+export function localDay(at) {
+  const day = new Date(at * 1000);
+  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate()).getTime() / 1000;
 }
 
 /** The place of `at` in `times`; -1: before the first. */

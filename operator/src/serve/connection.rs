@@ -223,6 +223,7 @@ impl Stream<'_> {
             }
             FromSidecar::Health(told) => self.hub.health(self.seat, told),
             FromSidecar::Refused(told) => self.hub.refused(self.seat, told),
+            FromSidecar::Inquired(told) => self.hub.inquired(self.seat, told),
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! Invariant: the authority is asked only while its tenure holds.
 
 mod fleet;
+mod inquiry;
 mod refused;
 
 use crate::clock::Clock;
@@ -81,6 +82,8 @@ pub(crate) struct Hub {
     others: Mutex<Vec<Note>>,
     /// What sidecars refused.
     refusals: Mutex<Refusals>,
+    /// What people ask of providers.
+    inquiries: Mutex<inquiry::Inquiries>,
     published: watch::Sender<u64>,
     level: Level,
     /// What is surely in the latest publication.
@@ -109,6 +112,7 @@ impl Hub {
             fleet: Mutex::default(),
             others: Mutex::default(),
             refusals: Mutex::default(),
+            inquiries: Mutex::default(),
             published: watch::Sender::new(0),
             level: Level::default(),
             reached: watch::Sender::default(),

@@ -32,6 +32,8 @@ pub(crate) struct Caller {
     pub(crate) pod: Option<String>,
     /// Whether it is the shared gateway's, which may know and ask for every namespace.
     pub(crate) gateway: bool,
+    /// Whether its sidecar said that it asks providers for people.
+    pub(crate) inquires: bool,
 }
 
 impl Caller {
@@ -120,6 +122,7 @@ pub(crate) fn judge(status: &TokenReviewStatus) -> Result<Caller, Refused> {
         service_account: service_account.to_owned(),
         pod: extra("authentication.kubernetes.io/pod-uid"),
         gateway: false,
+        inquires: false,
     })
 }
 

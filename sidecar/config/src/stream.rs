@@ -21,6 +21,9 @@ pub const REVIEW_PATH: &str = "/v1/review";
 pub const CERTIFICATE_PATH: &str = "/v1/certificate";
 /// The longest [`Review`], in bytes.
 pub const MAX_REVIEW: usize = 64 << 10;
+/// The header of the stream's request by which a sidecar says that it understands [`FromOperator::Inquire`]: who does not say so is never
+/// asked, and an operator that does not know it passes it over.
+pub const INQUIRES: &str = "purser-inquires";
 /// The audience that the sidecar's token must carry.
 pub const AUDIENCE: &str = "purser.dev/operator";
 /// Silence after which a side sends `Ping`, in milliseconds.
@@ -119,8 +122,24 @@ pub enum FromSidecar {
     /// Calls that this process refused: each key and code whole after each `Hello`, and again, whole, when one more was refused; at most
     /// once in [`PING_MS`], and at most [`MOST_TOLD`](crate::refusals::MOST_TOLD) of them.
     Refused(Vec<Refusal>),
+    /// What came of an `Inquire`.
+    Inquired(Inquired),
     /// I am here.
     Ping,
+}
+
+/// What a channel's provider answered to the question which models it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inquired {
+    /// The number of the `Inquire`.
+    pub id: u64,
+    /// Whether it answered as it should.
+    pub works: bool,
+    /// What it said, or why nothing came.
+    pub message: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// What one process found of one channel that it has called.
@@ -235,6 +254,13 @@ pub enum FromOperator {
     },
     /// Shares for the time without an authority, replacing those of the same keys.
     Shares(Vec<Share>),
+    /// A person asks whether a channel's provider answers, which an `Inquired` of the same number tells. Only for whoever said [`INQUIRES`].
+    Inquire {
+        /// Chosen by the operator.
+        id: u64,
+        /// Which channel.
+        channel: Name,
+    },
     /// I am here.
     Ping,
 }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::PATH;
+use purser_config::stream::{INQUIRES, PATH};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::convert::Infallible;
@@ -219,7 +219,8 @@ impl Endpoint {
         });
         let request = Request::post(self.at(PATH)?)
             .header(header::AUTHORIZATION, self.authorization()?)
-            .header(header::CONTENT_TYPE, "application/jsonl");
+            .header(header::CONTENT_TYPE, "application/jsonl")
+            .header(INQUIRES, "1");
         request
             .body(Outgoing::new(StreamBody::new(lines)))
             .map_err(|_| LinkError::Address(self.uri.clone()))

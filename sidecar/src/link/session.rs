@@ -4,6 +4,7 @@
 use super::batch::Batches;
 use super::connect::{Lines, LinkError};
 use super::health::{Found, survey};
+use super::inquiries::Inquiries;
 use super::{Link, Over, Question, Surroundings};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -34,24 +35,14 @@ struct Session<'a> {
     health: Option<Vec<Found>>,
     /// How many refused calls were told.
     refused: u64,
+    /// What people ask.
+    inquiries: Inquiries,
 }
 
 impl Link {
     pub(super) async fn session(&mut self, around: &Surroundings) -> Result<(), LinkError> {
         let (lines, mut body) = around.operator.open().await?;
-        let mut session = Session {
-            around,
-            lines,
-            sent: Configuration::default(),
-            seq: 0,
-            asks: Batches::default(),
-            reserves: Batches::default(),
-            usage: Batches::default(),
-            shipped: 0,
-            heard: Instant::now(),
-            health: None,
-            refused: 0,
-        };
+        let mut session = Session::new(around, lines);
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.memory.begin_anew();
         self.reach.put(true);
@@ -78,6 +69,7 @@ impl Link {
                 () = sleep_until(silent) => return Err(LinkError::Silent),
                 _ = ping.tick() => session.beat().await?,
                 Some(over) = self.over.recv() => self.tell_over(&session, Some(over)).await?,
+                told = session.inquiries.next() => session.send(&FromSidecar::Inquired(told)).await?,
                 Some(question) = self.questions.recv() => {
                     session.take(question);
                     while let Ok(question) = self.questions.try_recv() {
@@ -147,7 +139,24 @@ impl Link {
     }
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(around: &'a Surroundings, lines: Lines) -> Self {
+        Session {
+            around,
+            lines,
+            sent: Configuration::default(),
+            seq: 0,
+            asks: Batches::default(),
+            reserves: Batches::default(),
+            usage: Batches::default(),
+            shipped: 0,
+            heard: Instant::now(),
+            health: None,
+            refused: 0,
+            inquiries: Inquiries::default(),
+        }
+    }
+
     fn hello(&self, instance: &str) -> FromSidecar {
         let now = self.around.clock.now();
         let (memory, ledger) = (&self.around.memory, &self.around.gateway.ledger);
@@ -232,6 +241,9 @@ impl Session<'_> {
             }
             FromOperator::Reserved { seq, answers, .. } => self.reserved(seq, answers).await?,
             FromOperator::Kept { upto, .. } => self.kept(upto).await?,
+            FromOperator::Inquire { id, channel } => {
+                self.inquiries.begin(self.around, (id, channel));
+            }
             FromOperator::Ping => {}
         }
         Ok(FromOperator::Ping)

@@ -1,10 +1,10 @@
 //! Rows about calls on record: the log, its sums, series, and what a key used.
 
-use super::{good, has};
+use super::{good, has, refused};
 use crate::console::setup::House;
 
 #[tokio::test]
-async fn they_list_the_log_by_their_filters_and_find_their_fields() {
+async fn they_list_the_log_and_find_their_fields() {
     let mut house = House::start().await;
     house.called(2).await;
     let viewer = house.person("viewer", 1, &["shop"]);
@@ -14,7 +14,7 @@ async fn they_list_the_log_by_their_filters_and_find_their_fields() {
         let item = &page["items"][0];
         has(
             item,
-            "id created_at type content username token_name token_id model_name quota prompt_tokens completion_tokens use_time is_stream channel group other",
+            "id user_id created_at type content username ip request_id upstream_request_id token_name token_id model_name quota prompt_tokens completion_tokens use_time is_stream channel group other",
         );
         assert_eq!(
             (&item["type"], &item["model_name"]),
@@ -23,6 +23,12 @@ async fn they_list_the_log_by_their_filters_and_find_their_fields() {
         let seen = good(&house.ask("GET", path, Some(&viewer), None));
         assert_eq!(seen["total"], 0, "each person sees what they may");
     }
+}
+
+#[tokio::test]
+async fn they_narrow_the_log_and_its_sums_by_filters() {
+    let mut house = House::start().await;
+    house.called(2).await;
     let now = house.get("/api/log/")["items"][0]["created_at"]
         .as_u64()
         .unwrap();
@@ -39,13 +45,28 @@ async fn they_list_the_log_by_their_filters_and_find_their_fields() {
         ),
         (format!("start_timestamp={}", now + 60), 0),
         ("p=2&page_size=1".to_owned(), 2),
+        ("group=free".to_owned(), 2),
+        ("group=vip".to_owned(), 0),
+        ("group=free&plan=team".to_owned(), 0),
+        ("username=you".to_owned(), 0),
+        ("username=&upstream_request_id=".to_owned(), 2),
+        ("upstream_request_id=req-of-a-provider".to_owned(), 0),
+        ("type=1".to_owned(), 0),
+        ("type=3".to_owned(), 0),
+        ("type=4".to_owned(), 0),
+        ("type=6".to_owned(), 0),
     ] {
         assert_eq!(
             house.get(&format!("/api/log/?{filter}"))["total"],
             total,
             "{filter}"
         );
+        if !filter.contains("page") {
+            let stat = house.get(&format!("/api/log/stat?{filter}"));
+            assert_eq!(stat["calls"], total, "sums of {filter}");
+        }
     }
+    refused(&house.admin("GET", "/api/log/?type=7", None), 400);
 }
 
 #[tokio::test]

@@ -109,3 +109,62 @@ async fn they_ask_which_models_there_are_at_which_price_and_what_this_is() {
     let status = good(&house.ask("GET", "/api/status", None, None));
     has(&status, "version start_time system_name quota_per_unit");
 }
+
+#[tokio::test]
+async fn they_are_told_of_a_limit_that_no_key_here_can_have() {
+    let house = House::start().await;
+    let ask = |method: &str, more: Value| {
+        let mut wish = json!({"name": "bound", "namespace": "demo", "id": "demo/kept"});
+        wish.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        house.admin(method, "/api/token/", Some(wish))
+    };
+    let kept = json!({"name": "kept", "plan": "free", "allow_ips": "", "subnet": null, "group": "", "cross_group_retry": false});
+    good(&ask("POST", kept));
+    for more in [
+        json!({"allow_ips": "10.0.0.0/8"}),
+        json!({"subnet": "10.0.0.0/8"}),
+        json!({"remain_quota": 500_000}),
+        json!({"remain_quota": 500_000, "unlimited_quota": false}),
+        json!({"group": "vip"}),
+        json!({"group": "team", "plan": "free"}),
+    ] {
+        let name = more.as_object().unwrap().keys().next().unwrap();
+        let mut made = more.clone();
+        made["plan"] = more["plan"].as_str().unwrap_or("team").into();
+        for answer in [ask("POST", made), ask("PUT", more.clone())] {
+            // The other name of the plan that it is on already asks for nothing.
+            if name == "group" && answer.status == 200 {
+                assert_eq!(answer.data()["plan"], "team");
+                continue;
+            }
+            refused(&answer, 422);
+            let message = answer.message();
+            assert!(message.contains(name.as_str()), "{name}: {message}");
+        }
+    }
+    let listed = house.get("/api/token/search?keyword=bound");
+    assert_eq!(listed["total"], 0, "nothing is made by half: {listed}");
+}
+
+#[tokio::test]
+async fn they_name_models_and_the_plan_as_either_of_them_does() {
+    let house = House::start().await;
+    let wish = json!({"name": "theirs", "namespace": "demo", "group": "free", "models": "demo-chat, text-*"});
+    let made = house.post("/api/token/", wish);
+    assert_eq!(
+        (&made["plan"], &made["models"]),
+        (&"free".into(), &json!(["demo-chat", "text-*"]))
+    );
+    let put = |more: Value| {
+        let mut key = house.get("/api/token/demo%2Ftheirs");
+        key.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        good(&house.admin("PUT", "/api/token/", Some(key)))
+    };
+    assert_eq!(put(json!({"group": "team"}))["plan"], "team");
+    let narrowed = put(json!({"model_limits": "demo-chat"}));
+    assert_eq!(narrowed["models"], json!(["demo-chat"]));
+}

@@ -2,7 +2,7 @@
 
 import { h, spark } from "../dom.js";
 import { get } from "../api.js";
-import { bounds, bucket, grid } from "../period.js";
+import { bounds, bucket, grid, localDay } from "../period.js";
 import { ago, count, credits, full } from "../format.js";
 import { conditions, facts, keyState } from "../parts.js";
 import { dialog } from "../shown.js";
@@ -61,12 +61,12 @@ const models = (list) =>
     : "all that the plan allows";
 
 async function fillUsage(host, key) {
-  const asked = { ...bounds("30d"), by: "key,hour", token_name: `${key.namespace}/${key.name}` };
+  const asked = { ...bounds("30d"), by: "key,day", token_name: `${key.namespace}/${key.name}` };
   const rows = await get("api/data/", asked).catch(() => []);
   const own = rows.filter((row) => !row.key || row.key === asked.token_name);
   const { times } = grid("30d");
   const days = times.map(() => 0);
-  for (const row of own) days[Math.max(0, bucket(times, row.created_at))] += row.count;
+  for (const row of own) days[Math.max(0, bucket(times, localDay(row.created_at)))] += row.count;
   const sum = (member) => own.reduce((all, row) => all + (row[member] ?? 0), 0);
   host
     .querySelector("p")

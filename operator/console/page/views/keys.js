@@ -95,11 +95,11 @@ export function remaining(key) {
   return [credits(key.remain_quota), meter(key.remain_quota, whole, tone)];
 }
 
-/** When it ends: by its own date or its plan's. */
+/** When it ends: by its own date or its plan's, whichever comes first. */
 export function expiry(key) {
-  const own = key.expired_time > 0 ? key.expired_time : null;
-  const at = own ?? key.plan_expires ?? null;
-  return at ? h("span", { title: full(at) }, ago(at)) : h("span.muted", "never");
+  const own = key.expired_time > 0 ? key.expired_time : Infinity;
+  const at = Math.min(own, key.plan_expires ?? Infinity);
+  return at < Infinity ? h("span", { title: full(at) }, ago(at)) : h("span.muted", "never");
 }
 
 /** What can be done with a key, as entries of a menu. */

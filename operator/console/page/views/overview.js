@@ -4,7 +4,7 @@
 import { fill, h, spark } from "../dom.js";
 import { all, get } from "../api.js";
 import { chart, tint } from "../chart.js";
-import { bounds, bucket, grid, picker } from "../period.js";
+import { bounds, bucket, grid, localDay, picker, summedBy } from "../period.js";
 import { compact, count, credits, creditsShort, many, percent, span } from "../format.js";
 import { choice, empty, heading, keyState, liveSwitch, load, path, table } from "../parts.js";
 import { recentRefusals } from "./refusals.js";
@@ -43,15 +43,16 @@ function add(sum, row) {
   return sum;
 }
 
-/** Rows by hour → for each name its sums by bucket and in all, the largest first. */
-function read(rows, by, { times }) {
+/** Rows by hour or day → for each name its sums by bucket and in all; what the server added up of many is a group `others`. */
+function read(rows, by, { times }, byDay) {
   const groups = new Map();
   const whole = { sum: nothing(), buckets: times.map(nothing) };
   for (const row of rows) {
-    const at = bucket(times, row.created_at);
+    const at = bucket(times, byDay ? localDay(row.created_at) : row.created_at);
     if (at < 0) continue;
-    const name = row[MEMBER[by]] || "none";
-    if (!groups.has(name)) groups.set(name, { name, sum: nothing(), buckets: times.map(nothing) });
+    const { others } = row;
+    const name = others ? `${others} others` : row[MEMBER[by]] || "none";
+    if (!groups.has(name)) groups.set(name, { name, others, sum: nothing(), buckets: times.map(nothing) });
     for (const part of [groups.get(name), whole]) {
       add(part.sum, row);
       add(part.buckets[at], row);
@@ -63,15 +64,18 @@ function read(rows, by, { times }) {
 /** At most eight series: the seven largest, and the rest as one. */
 function series(groups, figure) {
   const { of, lines } = FIGURES[figure];
-  const sorted = [...groups].sort((a, b) => (of(b.sum) ?? 0) - (of(a.sum) ?? 0));
+  const single = groups.filter((group) => !group.others);
+  const merged = groups.filter((group) => group.others);
+  single.sort((a, b) => (of(b.sum) ?? 0) - (of(a.sum) ?? 0));
   const one = (group) => ({ name: group.name, values: group.buckets.map(of) });
-  const shown = sorted.slice(0, 7).map(one);
-  const rest = sorted.slice(7);
+  const shown = single.slice(0, 7).map(one);
+  const rest = [...single.slice(7), ...merged];
   if (rest.length && !lines) {
     const values = rest[0].buckets.map((_, at) => rest.reduce((sum, group) => sum + (of(group.buckets[at]) ?? 0), 0));
-    shown.push({ name: `${rest.length} others`, values, tint: "s7" });
+    const others = rest.reduce((sum, group) => sum + (group.others || 1), 0);
+    shown.push({ name: `${others} others`, values, tint: "s7" });
   }
-  return { sorted, shown };
+  return { sorted: [...single, ...merged], shown };
 }
 
 /** Shows the view. */
@@ -129,14 +133,14 @@ export async function show(main, life) {
 
 async function refresh(state, life, parts) {
   const { period, by } = state;
-  const asked = { ...bounds(period), by: `${by},hour` };
+  const asked = { ...bounds(period), by: `${by},${summedBy(period)}` };
   const [rows, stat] = await Promise.all([
     get("api/data/", asked, life.signal),
     get("api/log/stat", bounds("1h"), life.signal),
   ]);
   if (state.period !== period || state.by !== by) return;
   const time = grid(period);
-  state.read = { ...read(rows, by, time), time };
+  state.read = { ...read(rows, by, time, summedBy(period) === "day"), time };
   fill(parts.now, `Now ${many(stat.rpm, "request")} and ${compact(stat.tpm)} tokens a minute`);
   draw(state, life, parts);
 }
@@ -191,11 +195,13 @@ function breakdown(sorted, whole, state, life) {
     h(
       "div.named",
       h("i.swatch", { color: `var(--${tint(at)})` }),
-      h(
-        "a",
-        { href: `#/log?${new URLSearchParams({ [FILTER[state.by]]: group.name })}`, title: "Show its calls" },
-        path(group.name),
-      ),
+      group.others
+        ? h("span.muted", group.name)
+        : h(
+            "a",
+            { href: `#/log?${new URLSearchParams({ [FILTER[state.by]]: group.name })}`, title: "Show its calls" },
+            path(group.name),
+          ),
     );
   const share = (group) =>
     h(

@@ -54,7 +54,7 @@ pub(crate) async fn subscription(ask: Ask) -> Outcome {
         soft_limit_usd: limit,
         hard_limit_usd: limit,
         system_hard_limit_usd: limit,
-        access_until: token.expires().max(0),
+        access_until: token.expires(),
     })
 }
 

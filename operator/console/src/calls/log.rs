@@ -3,6 +3,7 @@
 mod item;
 
 pub(crate) use item::Item;
+use item::USERNAME;
 
 use crate::answer::{Failure, Outcome, Page, Reply};
 use crate::ask::Ask;
@@ -22,7 +23,7 @@ const MINUTE_MS: u64 = 60_000;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Filter {
-    /// 2: that succeeded; 5: that failed; 0: all.
+    /// 2: that succeeded; 5: that failed; 0: all. 1, 3, 4 and 6 of new-api are no calls: none.
     #[serde(rename = "type")]
     kind: Option<u8>,
     /// Unix seconds, from and with.
@@ -39,6 +40,12 @@ pub(crate) struct Filter {
     namespace: Option<String>,
     /// A plan.
     plan: Option<String>,
+    /// As plan.
+    group: Option<String>,
+    /// Calls have a key, and no user: none are another one's.
+    username: Option<String>,
+    /// Providers' ids are not kept: none.
+    upstream_request_id: Option<String>,
     /// The status that was answered.
     status: Option<u16>,
     /// One call.
@@ -89,9 +96,21 @@ pub(crate) struct Stat {
 }
 
 impl Filter {
+    /// Whether it asks for what no call here is, or has.
+    fn is_of_none(&self) -> bool {
+        let two = self.plan.as_ref().zip(self.group.as_ref());
+        matches!(self.kind, Some(1 | 3 | 4 | 6))
+            || self
+                .username
+                .as_deref()
+                .is_some_and(|name| name != USERNAME)
+            || self.upstream_request_id.is_some()
+            || two.is_some_and(|(plan, group)| plan != group)
+    }
+
     pub(crate) fn query(self, scope: Scope, seen: &Seen) -> Result<Query, Failure> {
         let outcome = match self.kind {
-            None | Some(0) => None,
+            None | Some(0 | 1 | 3 | 4 | 6) => None,
             Some(2) => Some(Ended::Ok),
             Some(5) => Some(Ended::Failed),
             Some(_) => {
@@ -100,6 +119,11 @@ impl Filter {
                     "type is 0 (all), 2 (succeeded) or 5 (failed)",
                 ));
             }
+        };
+        let scope = if self.is_of_none() {
+            Scope::Namespaces(Vec::new())
+        } else {
+            scope
         };
         let ms = |seconds: u64| seconds.saturating_mul(1000);
         Ok(Query {
@@ -112,7 +136,7 @@ impl Filter {
             model: self.model_name,
             channel: self.channel.map(|channel| named(channel, seen)),
             namespace: self.namespace,
-            plan: self.plan,
+            plan: self.plan.or(self.group),
             outcome,
             status: self.status,
             id: self.request_id,

@@ -4,6 +4,7 @@
 mod change;
 mod top_up;
 mod view;
+mod wish;
 
 pub(crate) use change::{
     Batch, Changed, Id, NewToken, Rotate, Suspend, create, delete, delete_many, rotate, suspend,

@@ -12,6 +12,7 @@ fn caller(pod: &str) -> Caller {
         service_account: "search".into(),
         pod: Some(pod.into()),
         gateway: false,
+        inquires: false,
     }
 }
 

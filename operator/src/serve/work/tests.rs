@@ -14,6 +14,7 @@ fn caller() -> Caller {
         service_account: "search".into(),
         pod: None,
         gateway: false,
+        inquires: false,
     }
 }
 

@@ -1,10 +1,14 @@
 //! One call, as the log shows it. Pure.
 
 use crate::ids;
+use purser_config::price::Tokens;
 use purser_config::usage::{End, Failure, Record};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// Whose a call is, of users.
+pub(super) const USERNAME: &str = "";
 
 /// One call.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -12,6 +16,8 @@ pub(crate) struct Item {
     /// x-request-id.
     id: String,
     request_id: String,
+    /// Empty: providers' ids are not kept.
+    upstream_request_id: &'static str,
     /// Unix seconds.
     created_at: u64,
     /// RFC 3339.
@@ -21,6 +27,8 @@ pub(crate) struct Item {
     kind: u8,
     /// Why it failed; empty: it did not.
     content: String,
+    /// 0, as username is empty: a call has a key, and no user.
+    user_id: u64,
     username: &'static str,
     namespace: String,
     /// namespace/name of its key.
@@ -38,6 +46,8 @@ pub(crate) struct Item {
     /// namespace/name of the channel, or nothing.
     channel_name: String,
     endpoint: String,
+    /// Empty: callers' addresses are not kept.
+    ip: &'static str,
     is_stream: bool,
     /// The answer's status; 0: none was given.
     status: u16,
@@ -118,11 +128,13 @@ impl Item {
         Item {
             id: record.id.clone(),
             request_id: record.id.clone(),
+            upstream_request_id: "",
             created_at: record.began_ms / 1000,
             timestamp: purser_config::calendar::moment(record.began_ms),
             kind: if content.is_empty() { 2 } else { 5 },
             content,
-            username: "",
+            user_id: 0,
+            username: USERNAME,
             namespace: record.key.namespace().to_owned(),
             token_name: record.key.to_string(),
             token_id: ids::number("ApiKey", record.key.as_str()),
@@ -133,6 +145,7 @@ impl Item {
             channel: channel.map_or(0, |name| ids::number("ProviderChannel", name.as_str())),
             channel_name: channel.map(name).unwrap_or_default(),
             endpoint: format!("{:?}", record.endpoint),
+            ip: "",
             is_stream: record.stream,
             status: record.status,
             end: end(record.end),
@@ -149,11 +162,7 @@ impl Item {
             cached_tokens: tokens.cached,
             completion_tokens: tokens.output,
             estimated: record.estimated,
-            usage: Usage {
-                prompt_tokens: tokens.input,
-                completion_tokens: tokens.output,
-                total_tokens: tokens.total(),
-            },
+            usage: usage(tokens),
             use_time: record.latency_ms / 1000,
             latency_ms: record.latency_ms,
             first_ms: record.first_ms,
@@ -161,6 +170,14 @@ impl Item {
             pod: record.pod.clone(),
             other: "{}",
         }
+    }
+}
+
+fn usage(tokens: &Tokens) -> Usage {
+    Usage {
+        prompt_tokens: tokens.input,
+        completion_tokens: tokens.output,
+        total_tokens: tokens.total(),
     }
 }
 

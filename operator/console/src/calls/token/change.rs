@@ -1,6 +1,7 @@
 //! Changes to keys. Each is a change of the object, or an entry in the ledger, and an audit record.
 
 use super::view::Eyes;
+use super::wish::Members;
 use super::{Token, found};
 use crate::answer::{Failure, Outcome, Reply};
 use crate::ask::Ask;
@@ -9,7 +10,6 @@ use crate::house::{Change, Seen};
 use crate::ids;
 use crate::rights::Right;
 use crate::who::hidden;
-use jiff::Timestamp;
 use purser_compile::ObjectRef;
 use purser_config::{Name, SecretText};
 use schemars::JsonSchema;
@@ -27,33 +27,16 @@ pub(crate) struct NewToken {
     name: String,
     /// Default: your only namespace, else default.
     namespace: Option<String>,
-    /// Default: the only plan there is.
-    plan: Option<String>,
+    /// Default plan: the only one there is.
     #[serde(flatten)]
     rest: Members,
-}
-
-/// What can be said of a key.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-pub(crate) struct Members {
-    display_name: Option<String>,
-    /// Globs that narrow the plan's models.
-    models: Option<Vec<String>>,
-    /// The same as text, separated by commas.
-    model_limits: Option<String>,
-    /// Unix seconds; -1: never.
-    expired_time: Option<i64>,
-    suspended: Option<bool>,
-    /// Pods under these ServiceAccounts are this key.
-    service_accounts: Option<Vec<String>>,
 }
 
 /// A key to be changed.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Changed {
     id: Id,
-    plan: Option<String>,
-    /// 1 on, 2 suspended.
+    /// 1 on, 2 suspended; any other as it was shown.
     status: Option<u8>,
     /// As it was read: then nothing newer is overwritten.
     version: Option<String>,
@@ -114,12 +97,10 @@ pub(crate) async fn create(ask: Ask) -> Outcome {
     });
     fits("namespace", &namespace)?;
     person.writes(&namespace)?;
-    let plan = match wanted.plan {
-        Some(plan) => plan,
-        None => only_plan(&seen)?,
-    };
-    let mut spec = spec(&wanted.rest)?;
-    spec.insert("plan".to_owned(), plan.into());
+    let mut spec = wanted.rest.spec(None, &seen)?;
+    if !spec.contains_key("plan") {
+        spec.insert("plan".to_owned(), only_plan(&seen)?.into());
+    }
     if let Some(display) = display {
         spec.entry("displayName").or_insert(display.into());
     }
@@ -169,70 +150,24 @@ fn plain(text: &str) -> Result<(String, Option<String>), Failure> {
     Ok((name, Some(text.chars().take(128).collect())))
 }
 
-/// The members of a spec; null: to be removed.
-fn spec(wanted: &Members) -> Result<Map<String, Value>, Failure> {
-    let mut spec = Map::new();
-    let mut put = |name: &str, value: Value| drop(spec.insert(name.to_owned(), value));
-    if let Some(name) = &wanted.display_name {
-        put("displayName", or_null(name.is_empty(), name.as_str()));
-    }
-    let limits = wanted.model_limits.as_deref().map(|text| {
-        let models = text
-            .split(',')
-            .map(str::trim)
-            .filter(|model| !model.is_empty());
-        models.map(str::to_owned).collect()
-    });
-    if let Some(models) = wanted.models.clone().or(limits) {
-        put("models", or_null(models.is_empty(), models));
-    }
-    if let Some(seconds) = wanted.expired_time {
-        put(
-            "expiresAt",
-            match seconds {
-                -1 | 0 => Value::Null,
-                seconds => moment(seconds)?.into(),
-            },
-        );
-    }
-    if let Some(suspended) = wanted.suspended {
-        put("suspended", suspended.into());
-    }
-    if let Some(accounts) = wanted.service_accounts.clone() {
-        put("serviceAccounts", or_null(accounts.is_empty(), accounts));
-    }
-    Ok(spec)
-}
-
-/// What is empty is removed.
-fn or_null(is_empty: bool, value: impl Into<Value>) -> Value {
-    match is_empty {
-        true => Value::Null,
-        false => value.into(),
-    }
-}
-
-fn moment(seconds: i64) -> Result<String, Failure> {
-    let moment = Timestamp::from_second(seconds).ok().filter(|_| seconds > 0);
-    moment
-        .map(|moment| moment.to_string())
-        .ok_or_else(|| Failure::new(422, "expired_time is in unix seconds; -1: never"))
-}
-
 /// Changes one; what is not named stays.
 pub(crate) async fn update(ask: Ask) -> Outcome {
     let wanted: Changed = ask.body()?;
-    let mut spec = spec(&wanted.rest)?;
-    if let Some(plan) = wanted.plan {
-        spec.insert("plan".to_owned(), plan.into());
-    }
+    let name = writable(&ask, &wanted.id.text(), "patch").await?;
+    let shown = token(&ask, &name).await?;
+    let mut spec = wanted.rest.spec(Some(&shown), &ask.console.house.seen())?;
     match wanted.status {
         None => {}
         Some(1) => drop(spec.insert("suspended".to_owned(), false.into())),
         Some(2) => drop(spec.insert("suspended".to_owned(), true.into())),
-        Some(_) => return Err(Failure::new(422, "status is 1 (on) or 2 (suspended)")),
+        Some(status) if status == shown.status => {}
+        Some(_) => {
+            return Err(Failure::new(
+                422,
+                "status is set to 1 (on) or 2 (suspended); any other follows from the key, and is given back only as it is now",
+            ));
+        }
     }
-    let name = writable(&ask, &wanted.id.text(), "patch").await?;
     patched(&ask, &name, (spec, wanted.version, "change key")).await
 }
 
@@ -341,14 +276,25 @@ pub(super) async fn noted(
     Ok(())
 }
 
-/// The key as it is now, and its value where it is new.
-pub(super) async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
+/// The key as it is now.
+async fn token(ask: &Ask, name: &Name) -> Result<Token, Failure> {
     let seen = ask.console.house.seen();
     let mut keys = seen.keys.iter();
     let key = keys.find(|key| ids::name_of(&key.metadata) == *name);
     let key = key.ok_or_else(|| hidden("key any more"))?;
-    let eyes = Eyes::open(&ask.console, &seen).await?;
-    let mut token: Token = eyes.token(key);
+    Ok(Eyes::open(&ask.console, &seen).await?.token(key))
+}
+
+/// The same, and its value where it is new.
+async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
+    let mut token = token(ask, name).await?;
+    token.key = value.map(|value| value.reveal().to_owned());
+    Reply::data(&token)
+}
+
+/// The same, and its value where it is new.
+pub(super) async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
+    let mut token = token(ask, name).await?;
     token.key = value.map(|value| value.reveal().to_owned());
     Reply::data(&token)
 }

@@ -22,27 +22,27 @@ pub(crate) struct Token {
     pub(super) id: u64,
     pub(super) namespace: String,
     pub(super) name: String,
-    display_name: String,
-    plan: String,
+    pub(super) display_name: String,
+    pub(super) plan: String,
     /// 1 on, 2 suspended, 3 expired, 4 exhausted, 5 refused.
-    status: u8,
+    pub(super) status: u8,
     /// Why it is not on, in a sentence.
     why: String,
     /// The first characters of its value, fit to be shown; empty: unknown here.
     key_prefix: String,
     /// Globs that narrow the plan's models; empty: all of the plan's.
-    models: Vec<String>,
+    pub(super) models: Vec<String>,
     /// Unix seconds; 0: unknown.
     created_time: i64,
     /// Unix seconds; 0: never.
     accessed_time: u64,
-    /// Unix seconds; -1: never.
-    expired_time: i64,
+    /// When its own time ends, in unix seconds; -1: never. Its plan's may end before: plan_expires.
+    pub(super) expired_time: i64,
     /// Micro-credits; null: unmetered.
-    remain_quota: Option<u64>,
+    pub(super) remain_quota: Option<u64>,
     /// Micro-credits.
-    used_quota: u64,
-    unlimited_quota: bool,
+    pub(super) used_quota: u64,
+    pub(super) unlimited_quota: bool,
     used_requests: u64,
     /// When its time on its plan began, in unix seconds; 0: not yet.
     activated_time: u64,
@@ -91,7 +91,7 @@ impl Token {
                 .map(|model| (model.clone(), true))
                 .collect(),
             model_limits_enabled: !self.models.is_empty(),
-            expires_at: self.expired_time.max(0),
+            expires_at: self.expires(),
         }
     }
 
@@ -103,9 +103,11 @@ impl Token {
         (granted, self.used_quota)
     }
 
-    /// Unix seconds; -1: never.
+    /// The earlier of its own end and its plan's, in unix seconds; 0: never.
     pub(crate) fn expires(&self) -> i64 {
-        self.expired_time
+        let own = Some(self.expired_time).filter(|seconds| *seconds >= 0);
+        let plan = self.plan_expires.and_then(|at| i64::try_from(at).ok());
+        own.into_iter().chain(plan).min().unwrap_or(0)
     }
 }
 
@@ -160,7 +162,7 @@ impl<'a> Eyes<'a> {
                 .as_ref()
                 .map_or(0, |time| time.0.as_second()),
             accessed_time: facts.last_used_ms / 1000,
-            expired_time: ends_ms(spec, plan_expires_ms).map_or(-1, |ms| ms / 1000),
+            expired_time: ends_ms(spec, None).map_or(-1, |ms| ms / 1000),
             remain_quota: left,
             used_quota: facts.credits_used,
             unlimited_quota: left.is_none(),
