@@ -64,7 +64,7 @@ async fn tokens_are_counted_by_another_api_that_can() {
     assert_eq!(seen.path, "/v1beta/models/m:countTokens");
 }
 
-/// Claude's question about an image at an address, before a provider that takes only bytes.
+/// Claude's question about an image at an address.
 fn with_image(url: &str) -> Value {
     let image = json!({"type": "image", "source": {"type": "url", "url": url}});
     json!({"model": "m", "messages": [{"role": "user", "content": [image]}]})
@@ -72,19 +72,19 @@ fn with_image(url: &str) -> Value {
 
 #[tokio::test]
 async fn what_cannot_be_told_to_a_provider_that_counts_is_estimated() {
-    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
-    let mut pro = speaking(Api::Gemini, &provider);
-    pro.models[0].upstream_name = Some("gemini-2.5-pro".into());
-    let sidecar = Sidecar::start(&configuration(&[("one", pro)])).await;
     let unthinking = json!({"model": "m", "thinking": {"type": "disabled"}, "messages": [{"role": "user", "content": "hello"}]});
     // Nobody serves that name, so that its bytes cannot be had.
     let image = with_image("https://images.invalid.example/a.png");
-    for body in [unthinking, image] {
+    for (upstream, body) in [("gemini-2.5-pro", unthinking), ("gemini-2.0-flash", image)] {
+        let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+        let mut one = speaking(Api::Gemini, &provider);
+        one.models[0].upstream_name = Some(upstream.into());
+        let sidecar = Sidecar::start(&configuration(&[("one", one)])).await;
         let counted = asked(&sidecar, "/v1/messages/count_tokens", &body).await;
         let counted = counted["input_tokens"].as_u64().unwrap();
-        assert!(counted > 0 && counted != 7, "{counted}");
+        assert!(counted > 0 && counted != 7, "{counted} before {upstream}");
+        assert_eq!(provider.calls(), 0, "{upstream}");
     }
-    assert_eq!(provider.calls(), 0);
 }
 
 #[tokio::test]
