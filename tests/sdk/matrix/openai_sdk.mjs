@@ -102,18 +102,21 @@ async function responseSchema(model) {
 
 async function completions() {
   const seen = {};
+  // A model that goes on with what is said, and answers nothing, needs a beginning.
+  const prompt = `${hello} Once upon a time there was`;
   for (const model of completes) {
-    const whole = (await client.completions.create({ model, prompt: hello, max_tokens: 100 })).choices[0];
+    const whole = (await client.completions.create({ model, prompt, max_tokens: 100 })).choices[0];
     let streamed = "";
-    for await (const chunk of await client.completions.create({ model, prompt: hello, max_tokens: 100, stream: true })) for (const choice of chunk.choices) streamed += choice.text;
+    for await (const chunk of await client.completions.create({ model, prompt, max_tokens: 100, stream: true })) for (const choice of chunk.choices) streamed += choice.text;
     seen[model] = { text: whole.text, finish: whole.finish_reason, streamed };
   }
   return seen;
 }
 
 async function embeddings() {
-  const of = async (model) => (await client.embeddings.create({ model, input: ["one", "two"] })).data.map((one) => one.embedding);
-  return [await of("embed"), await of("embed-gemini")];
+  const of = async (model, more) => (await client.embeddings.create({ model, input: ["one", "two"], ...more })).data.map((one) => one.embedding);
+  // What stands for OpenAI there writes numbers alone; unless told otherwise the SDK asks for base64.
+  return [await of("embed", { encoding_format: "float" }), await of("embed-gemini")];
 }
 
 async function models() {

@@ -106,10 +106,11 @@ def response_schema(model):
 
 
 def completions():
-    seen = {}
+    # A model that goes on with what is said, and answers nothing, needs a beginning.
+    seen, begun = {}, f"{HELLO} Once upon a time there was"
     for model in ASKED["completes"]:
-        whole = client.completions.create(model=model, prompt=HELLO, max_tokens=100).choices[0]
-        stream = client.completions.create(model=model, prompt=HELLO, max_tokens=100, stream=True)
+        whole = client.completions.create(model=model, prompt=begun, max_tokens=100).choices[0]
+        stream = client.completions.create(model=model, prompt=begun, max_tokens=100, stream=True)
         seen[model] = {"text": whole.text, "finish": whole.finish_reason, "streamed": "".join(choice.text for chunk in stream for choice in chunk.choices)}
     return seen
 
