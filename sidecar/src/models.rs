@@ -5,6 +5,7 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod openrouter;
 
 use crate::failover::gone;
 use crate::reject::Reject;

@@ -2,7 +2,7 @@
 //! images at private addresses; and a channel whose model cannot is passed over.
 
 use super::setup::{KEY, Sidecar, channel, configuration};
-use purser_config::{Capability, Configuration};
+use purser_config::{Capability, Configuration, Endpoint};
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
 use serde_json::{Value, json};
@@ -205,6 +205,54 @@ async fn an_image_at_a_private_address_is_refused_and_one_that_is_sent_passes() 
 }
 
 #[tokio::test]
+async fn an_address_in_a_body_that_is_no_conversation_is_looked_at_too() {
+    let provider = provider().await;
+    let mut only = channel(&provider);
+    only.models[0].endpoints = vec![
+        Endpoint::Chat,
+        Endpoint::Responses,
+        Endpoint::Moderations,
+        Endpoint::Embeddings,
+    ];
+    let sidecar = Sidecar::start(&configuration(&[("one", only)])).await;
+    for url in [
+        "http://169.254.169.254/",
+        "http://localhost/a.png",
+        // What no name server knows, a server of the cluster's may complete to a Service's name.
+        "http://grafana.monitoring/a.png",
+    ] {
+        let part = json!({"type": "image_url", "image_url": {"url": url}});
+        let shown = json!([{"content": [{"type": "input_image", "image_url": url}]}]);
+        for (path, input, param) in [
+            (
+                "/v1/moderations",
+                json!([part.clone()]),
+                "input[0].image_url.url",
+            ),
+            ("/v1/embeddings", json!([part]), "input[0].image_url.url"),
+            (
+                "/v1/responses/input_tokens",
+                shown,
+                "input[0].content[0].image_url",
+            ),
+        ] {
+            let (status, error) =
+                refused(&sidecar, path, json!({"model": "m", "input": input})).await;
+            assert_eq!(
+                (status, &error["code"], &error["param"]),
+                (400, &json!("invalid_image_url"), &json!(param)),
+                "{path} {url}"
+            );
+        }
+    }
+    assert_eq!(provider.calls(), 0);
+    let here = json!({"model": "m", "input": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]});
+    let call = Call::post("/v1/moderations", here.to_string()).key(KEY);
+    assert_eq!(sidecar.ask(call).await.status(), 200);
+    assert_eq!(provider.last().unwrap().json(), here);
+}
+
+#[tokio::test]
 async fn a_list_of_models_tells_what_each_can_in_the_shape_of_the_caller_s_api() {
     let (sidecar, ..) = world(Some(vec![Capability::Tools])).await;
     let list = |call: Call| async { sidecar.ask(call.key(KEY)).await.json().await.unwrap() };
@@ -222,4 +270,18 @@ async fn a_list_of_models_tells_what_each_can_in_the_shape_of_the_caller_s_api()
     );
     let gemini = list(Call::get("/v1beta/models")).await;
     assert_eq!(gemini["models"][0]["name"], "models/m");
+    for member in [
+        "owned_by",
+        "architecture",
+        "top_provider",
+        "supported_parameters",
+    ] {
+        let openai = &openai["data"][0][member];
+        assert!(!openai.is_null(), "{member}");
+        assert_eq!(&anthropic["data"][0][member], openai, "{member}");
+        assert_eq!(&gemini["models"][0][member], openai, "{member}");
+    }
+    assert_eq!(gemini["models"][0]["capabilities"]["tools"], false);
+    let can = &anthropic["data"][0]["capabilities"];
+    assert_eq!(can["image_input"], json!({"supported": false}));
 }

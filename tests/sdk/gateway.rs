@@ -3,6 +3,7 @@
 
 use purser_tests::process::Process;
 use purser_tests::provider::Provider;
+use purser_tests::sse_client::Call;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub(super) struct Gateway {
     /// What an SDK is told.
     pub(super) base_url: String,
     process: Process,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Gateway {
@@ -118,8 +119,24 @@ impl Gateway {
         Gateway {
             base_url,
             process,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The status of `GET /v1/models` with this key, once it is this one.
+    pub(super) async fn until_answers(&mut self, key: &str, status: u16) {
+        let address = self.root().trim_start_matches("http://").parse().unwrap();
+        let answers = async |_: &Process| {
+            let answer = Call::get("/v1/models").key(key).send(address).await;
+            (answer.ok()?.status() == status).then_some(())
+        };
+        let what = format!("{status} for {key}");
+        self.process.until(&what, SOON, answers).await.unwrap();
+    }
+
+    /// Where its manifests lie.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What the SDKs of Anthropic and Google are told: they add the whole path.

@@ -7,7 +7,7 @@ pub(super) mod expected;
 
 use super::caller::tool;
 use super::gateway::{Gateway, KEY};
-use expected::{Dialect, expected};
+use expected::{Dialect, NUMBERS, expected};
 use purser_tests::process::Process;
 use purser_tests::provider::{Behaviour, Provider};
 use purser_tests::sse_client::Call;
@@ -46,7 +46,11 @@ const GOOGLE: [(&str, Dialect); 2] = [
     ("google_sdk.mjs", Dialect::Gemini),
 ];
 /// Those of which another channel is asked what it refuses as busy.
-const BUSY: [&str; 3] = ["gpt", "claude", "gemini"];
+const BUSY: [&str; 8] = [
+    "gpt", "claude", "gemini", "azure", "mistral", "deepseek", "grok", "qwen",
+];
+/// Those that are asked for completions: they have none of their own, and are asked for a chat.
+const COMPLETES: [&str; 3] = ["claude", "gemini", "worded"];
 
 /// The mock as a process.
 pub(super) struct Mock {
@@ -132,8 +136,6 @@ pub(super) fn family(name: &str, provider: &str, url: &str, model: &str) -> Stri
 pub(super) const ACCOUNT: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: account, namespace: shop, labels: {purser.dev/credential: \"true\"}}\n\
      stringData: {apiKey: sk-provider-11111111111111111111}\n";
 
-const NUMBERS: [f64; 3] = [0.25, -0.5, 0.125];
-
 /// Two vectors each with everything that any SDK wants to read there; ours, because the mock leaves out the `id` that Mistral's demands, and
 /// has no batches of Google's.
 async fn embedders() -> [Provider; 2] {
@@ -178,6 +180,8 @@ async fn world() -> (Mock, [Provider; 2], Gateway) {
     ] {
         channels.push(family(name, provider, &url, &embeds(name)));
     }
+    let chats = "{name: worded, upstreamName: gpt-4o, endpoints: [Chat]}";
+    channels.push(family("worded", "OpenAI", &mock.at("/v1"), chats));
     channels.push(ACCOUNT.to_owned());
     let gateway = Gateway::start(&channels).await;
     (mock, embedders, gateway)
@@ -247,7 +251,8 @@ enum Major {
 async fn check(major: Major, programs: &[(&str, Dialect)]) {
     let (mock, _embedders, gateway) = world().await;
     let models = PROVIDERS.map(|(name, ..)| name);
-    let argument = json!({"base": gateway.root(), "key": KEY, "models": models, "earlier": major == Major::Earlier});
+    let argument = json!({"base": gateway.root(), "key": KEY, "models": models, "earlier": major == Major::Earlier,
+        "busy": BUSY.map(|name| format!("{name}-busy")), "completes": COMPLETES});
     let mut wrong = Vec::new();
     let mut pictures = 0;
     for (program, dialect) in programs {

@@ -105,7 +105,8 @@ pub(super) async fn call_a_real_model(promise: Promise<'_>) {
         .for_each(|came| check_over_rate(came, promise.rate));
 }
 
-fn is_speech(text: &serde_json::Value) -> bool {
+/// Whether it has a few letters at least.
+pub(super) fn is_speech(text: &serde_json::Value) -> bool {
     text.as_str()
         .is_some_and(|text| text.chars().filter(|letter| letter.is_alphabetic()).count() > 5)
 }

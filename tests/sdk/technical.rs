@@ -5,6 +5,20 @@ use super::matrix::{ACCOUNT, Mock, family, run};
 use purser_tests::provider::{Behaviour, Provider, Script};
 use serde_json::{Value, json};
 
+/// A key that leaves.
+const LEFT: &str = "sk-leaver00-0123456789abcdefghijklmnopqrstuv";
+const LEAVER: &str = "apiVersion: purser.dev/v1alpha1\nkind: ApiKey\nmetadata: {name: leaver, namespace: shop}\nspec: {plan: open}\n---\n\
+     apiVersion: v1\nkind: Secret\nmetadata: {name: leaver-key, namespace: shop}\nstringData: {apiKey: sk-leaver00-0123456789abcdefghijklmnopqrstuv}\n";
+
+/// The key works, and then its manifest is deleted.
+async fn leave(gateway: &mut Gateway) {
+    let file = gateway.folder().join("leaver.yaml");
+    std::fs::write(&file, LEAVER).unwrap();
+    gateway.until_answers(LEFT, 200).await;
+    std::fs::remove_file(&file).unwrap();
+    gateway.until_answers(LEFT, 401).await;
+}
+
 async fn seen() -> Vec<Value> {
     let mock = Mock::start().await;
     let able = "{name: able, aliases: [able-latest], upstreamName: gpt-4o, capabilities: [Tools, Vision, JsonSchema]}";
@@ -18,8 +32,10 @@ async fn seen() -> Vec<Value> {
     let busy = Provider::start(script).await.unwrap();
     channels.push(family("busy", "OpenAI", &busy.url(), "{name: busy}"));
     channels.push(ACCOUNT.to_owned());
-    let gateway = Gateway::start_on(&channels, "allow: [\"*\"], deny: [premium]").await;
-    let argument = json!({"base": gateway.root(), "key": KEY, "slow": SLOW, "models": []});
+    let mut gateway = Gateway::start_on(&channels, "allow: [\"*\"], deny: [premium]").await;
+    leave(&mut gateway).await;
+    let argument =
+        json!({"base": gateway.root(), "key": KEY, "slow": SLOW, "deleted": LEFT, "models": []});
     let lines = run("technical.py", &argument).await;
     gateway.end().await;
     lines

@@ -60,7 +60,7 @@ pub use gemini::name_within;
 pub use gemini::path::{Named, Verb};
 pub use marks::is_plain;
 pub use multipart::{boundary, scan_multipart};
-pub use needs::{Medium, Needs, Sense, check_tools, needs};
+pub use needs::{Medium, Needs, Sense, check_tools, media_beside, needs};
 pub use openai::chat::suited::{Suited, is_strict, suited, takes_mistrals_words};
 pub use openai::endpoint::{is_multipart, upstream_path};
 pub use openai::output_limit::{

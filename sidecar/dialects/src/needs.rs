@@ -5,9 +5,11 @@
 //! looked at as one that is translated; what asks for nothing costs one search of its bytes and no memory.
 //! Must never refuse what only a provider can judge.
 
+mod beside;
 mod media;
 mod tools;
 
+pub use beside::media_beside;
 pub(crate) use media::names;
 pub use media::{Medium, Sense};
 pub use tools::check_tools;

@@ -90,7 +90,7 @@ impl Trip {
                     bill,
                 }))
             }
-            Err(Lost { attempts, .. }) if could_not_count(&call, attempts) => {
+            Err(Lost { reject, attempts }) if could_not_count(&call, &reject, attempts) => {
                 let told = told(attempts);
                 respond::counted(&call, &told).map_err(|reject| Refused { reject, told })
             }
@@ -127,9 +127,10 @@ impl Trip {
     }
 }
 
-/// Then an estimate is given, as where a provider's API has no counting.
-fn could_not_count(call: &Call, attempts: u32) -> bool {
-    attempts > 0 && call.endpoint == Endpoint::CountTokens
+/// Then an estimate is given, as where a provider's API has no counting: those who can count did not, or cannot be told the call.
+fn could_not_count(call: &Call, reject: &Reject, attempts: u32) -> bool {
+    let untold = matches!(reject, Reject::Invalid { .. });
+    call.endpoint == Endpoint::CountTokens && (attempts > 0 || untold)
 }
 
 fn lost(reject: Reject, mut told: Told, call: &Call) -> Refused {

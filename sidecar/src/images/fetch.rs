@@ -1,5 +1,5 @@
-//! Gets one image from an address that was checked. Part of `images`, which alone calls it and bounds its time. Must never look up a
-//! name: it connects to the very address that it is given.
+//! Gets one image from addresses that were checked. Part of `images`, which alone calls it and bounds its time. Must never look up a
+//! name: it connects to the very addresses that it is given.
 
 use super::name::Place;
 use super::{MOST_BYTES, Why};
@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// An image's bytes, and what they are by their own saying.
@@ -27,9 +28,17 @@ pub struct Fetched {
 /// The largest head of an answer.
 const HEAD: usize = 32 << 10;
 
-pub(super) async fn get(place: &Place, to: SocketAddr, room: &AtomicUsize) -> Result<Fetched, Why> {
-    let unreachable = |_| "its server cannot be reached".to_owned();
-    let stream = TcpStream::connect(to).await.map_err(unreachable)?;
+/// The most addresses of one server that are tried.
+const MOST_TRIED: usize = 4;
+/// How long one of them may take while there are others.
+const CONNECT: Duration = Duration::from_secs(1);
+
+pub(super) async fn get(
+    place: &Place,
+    to: &[SocketAddr],
+    room: &AtomicUsize,
+) -> Result<Fetched, Why> {
+    let stream = connect(to).await.ok_or("its server cannot be reached")?;
     let bytes = if place.tls {
         let name = rustls_pki_types::ServerName::try_from(place.host_text.clone())
             .map_err(|_| "its host is not the name of one")?;
@@ -43,6 +52,27 @@ pub(super) async fn get(place: &Place, to: SocketAddr, room: &AtomicUsize) -> Re
     let media_type =
         kind(&bytes).ok_or("it is neither a PNG, JPEG, GIF, WebP, HEIC or HEIF image nor a PDF")?;
     Ok(Fetched { media_type, bytes })
+}
+
+/// To the first that answers. IPv6 and IPv4 take turns: where one of them leads nowhere, all of its addresses do.
+async fn connect(to: &[SocketAddr]) -> Option<TcpStream> {
+    let of = |v6: bool| to.iter().filter(move |to| to.is_ipv6() == v6);
+    let first = to.first()?.is_ipv6();
+    let (mut first, mut second) = (of(first), of(!first));
+    let mut order: Vec<&SocketAddr> = Vec::new();
+    while order.len() < to.len() {
+        order.extend(first.next());
+        order.extend(second.next());
+    }
+    order.truncate(MOST_TRIED);
+    let last = order.pop()?;
+    for to in order {
+        let tried = tokio::time::timeout(CONNECT, TcpStream::connect(to)).await;
+        if let Ok(Ok(stream)) = tried {
+            return Some(stream);
+        }
+    }
+    TcpStream::connect(last).await.ok()
 }
 
 async fn over<S>(stream: S, place: &Place, room: &AtomicUsize) -> Result<Bytes, Why>

@@ -42,12 +42,13 @@ fn names(names: &[(&str, &[&str])]) -> Images {
     };
     Images::with(Seam {
         names: names.iter().map(read).collect(),
+        search: vec!["svc.cluster.local".into(), "cluster.local".into()],
         open: vec![],
     })
 }
 
 async fn refused(images: &Images, url: &str) -> Option<Reject> {
-    images.check(&[medium(url)]).await.err()
+    images.check(&[medium(url)], Unknown::Passes).await.err()
 }
 
 #[tokio::test]
@@ -90,6 +91,30 @@ async fn a_name_that_leads_inside_is_refused_however_many_public_addresses_it_ha
 }
 
 #[tokio::test]
+async fn a_name_that_only_the_cluster_knows_is_refused() {
+    let images = names(&[
+        ("good.example.com", &["93.184.215.14"]),
+        ("grafana.monitoring.svc.cluster.local", &["10.96.0.7"]),
+        ("good.dev", &["93.184.215.15"]),
+        ("good.dev.svc.cluster.local", &["10.96.0.8"]),
+    ]);
+    for url in ["http://grafana.monitoring/", "http://good.dev:8080/"] {
+        let told = refused(&images, url).await.unwrap().message();
+        assert!(told.contains("leads to a private"), "{url}: {told}");
+    }
+    // A server in another namespace may know names that this pod does not.
+    let check = |url: &str| [medium(url)];
+    let (one, other) = (
+        check("http://pod-0.db/"),
+        check("https://good.example.com/"),
+    );
+    assert_eq!(images.check(&one, Unknown::Passes).await, Ok(()));
+    let told = images.check(&one, Unknown::Refused).await.unwrap_err();
+    assert!(told.message().contains("does not exist"));
+    assert_eq!(images.check(&other, Unknown::Refused).await, Ok(()));
+}
+
+#[tokio::test]
 async fn what_is_refused_is_called_what_it_is() {
     let images = names(&[]);
     let told = refused(&images, "http://127.0.0.1/").await.unwrap();
@@ -98,7 +123,11 @@ async fn what_is_refused_is_called_what_it_is() {
         sense: Sense::Document,
         ..medium("http://127.0.0.1/a.pdf")
     };
-    let told = images.check(&[pdf]).await.unwrap_err().message();
+    let told = images
+        .check(&[pdf], Unknown::Passes)
+        .await
+        .unwrap_err()
+        .message();
     assert!(
         told.starts_with("The address of a document ")
             && told.ends_with("send the document itself as data:application/pdf;base64,…"),
@@ -126,6 +155,7 @@ async fn server(answer: Vec<u8>) -> (SocketAddr, tokio::task::JoinHandle<String>
 fn seam(address: SocketAddr) -> Images {
     Images::with(Seam {
         names: vec![("images.example.com".into(), vec![address.ip()])],
+        search: vec![],
         open: vec![address],
     })
 }
@@ -174,6 +204,26 @@ async fn bytes_take_the_place_of_an_address_and_say_themselves_what_they_are() {
         !asked.contains("authorization") && !asked.contains("cookie"),
         "{asked}"
     );
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_passed_over() {
+    let (address, asked) = server(ok(PNG)).await;
+    // Nobody listens at the first two of them.
+    let first = ["::1", "127.0.0.2"].map(|text| text.parse().unwrap());
+    let at = |ip: IpAddr| SocketAddr::new(ip, address.port());
+    let images = Images::with(Seam {
+        names: vec![(
+            "images.example.com".into(),
+            [first.as_slice(), &[address.ip()]].concat(),
+        )],
+        search: vec![],
+        open: vec![at(first[0]), at(first[1]), address],
+    });
+    let url = format!("http://images.example.com:{}/a.png", address.port());
+    let mut one = ask(&[&url]);
+    images.inline(&mut one, &[medium(&url)]).await.unwrap();
+    assert!(asked.await.unwrap().starts_with("GET /a.png "));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
-//! Gemini's list of models (Google's API reference, `models.list`): one page, however many there are. Part of `models`.
+//! Gemini's list of models (Google's API reference, `models.list`): one page, however many there are, with OpenRouter's fields
+//! beside Google's. Part of `models`.
 
+use super::openrouter::{Fields, capabilities};
 use super::{Shown, json};
 use purser_config::Endpoint;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -23,6 +26,9 @@ struct Entry<'a> {
     supported_generation_methods: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<bool>,
+    #[serde(flatten)]
+    fields: Fields<'a>,
+    capabilities: BTreeMap<&'static str, bool>,
 }
 
 pub(super) fn list(shown: &[Shown<'_>]) -> Vec<u8> {
@@ -52,5 +58,7 @@ fn entry<'a>(shown: &'a Shown<'a>) -> Entry<'a> {
         output_token_limit: shown.output,
         supported_generation_methods: methods,
         thinking: shown.can.is_some().then(|| shown.can("reasoning")),
+        fields: Fields::of(shown),
+        capabilities: capabilities(shown),
     }
 }

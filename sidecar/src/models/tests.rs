@@ -76,20 +76,39 @@ fn shown(dialect: Dialect, model: Option<&str>) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-#[test]
-fn openai_s_list_has_openrouter_s_fields() {
-    let list = shown(Dialect::OpenAI, None);
-    assert_eq!(list["object"], "list");
-    let chat = json!({
-        "id": "chat", "object": "model", "created": 1_700_000_000, "owned_by": "one", "name": "chat",
+/// OpenRouter's fields, as every list has them.
+fn fields() -> Value {
+    json!({
+        "owned_by": "one",
         "context_length": 32_000,
         "architecture": {"modality": "text->text", "input_modalities": ["text"], "output_modalities": ["text"]},
         "pricing": {"prompt": "0.00000015", "completion": "0.0000006", "request": "0.5", "input_cache_read": "0.000000075", "input_cache_write": "0.00000015"},
         "top_provider": {"context_length": 32_000, "max_completion_tokens": 1_000},
         "supported_parameters": ["max_tokens", "temperature", "top_p", "stop", "response_format", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "reasoning_effort", "include_reasoning"],
+    })
+}
+
+fn can() -> Value {
+    json!({"audio": false, "completion_chat": true, "function_calling": true, "json_schema": false, "reasoning": true, "tools": true, "vision": false})
+}
+
+fn with(mut entry: Value, more: &[Value]) -> Value {
+    for more in more {
+        let more = more.as_object().unwrap().clone();
+        entry.as_object_mut().unwrap().extend(more);
+    }
+    entry
+}
+
+#[test]
+fn openai_s_list_has_openrouter_s_fields() {
+    let list = shown(Dialect::OpenAI, None);
+    assert_eq!(list["object"], "list");
+    let chat = json!({
+        "id": "chat", "object": "model", "created": 1_700_000_000, "name": "chat",
         "type": "base",
-        "capabilities": {"audio": false, "completion_chat": true, "function_calling": true, "json_schema": false, "reasoning": true, "tools": true, "vision": false},
     });
+    let chat = with(chat, &[fields(), json!({"capabilities": can()})]);
     assert_eq!(list["data"][0], chat);
     assert_eq!(shown(Dialect::OpenAI, Some("chat")), chat);
     let embed = &list["data"][1];
@@ -104,7 +123,11 @@ fn openai_s_list_has_openrouter_s_fields() {
 #[test]
 fn anthropic_s_and_gemini_s_lists_have_their_shapes() {
     let list = shown(Dialect::Anthropic, None);
-    let chat = json!({"type": "model", "id": "chat", "display_name": "chat", "created_at": "2023-11-14T22:13:20Z", "max_input_tokens": 32_000, "max_tokens": 1_000});
+    let chat = json!({"type": "model", "id": "chat", "display_name": "chat", "created_at": "2023-11-14T22:13:20Z", "max_input_tokens": 32_000, "max_tokens": 1_000, "lifecycle": "active"});
+    let (yes, no) = (json!({"supported": true}), json!({"supported": false}));
+    let can_do = json!({"batch": no, "image_input": no, "structured_outputs": no, "tools": yes, "audio": no,
+        "thinking": {"supported": true, "types": {"adaptive": yes, "enabled": yes}}});
+    let chat = with(chat, &[fields(), json!({"capabilities": can_do})]);
     assert_eq!(list["data"][0], chat);
     assert_eq!(
         (&list["first_id"], &list["last_id"], &list["has_more"]),
@@ -113,6 +136,7 @@ fn anthropic_s_and_gemini_s_lists_have_their_shapes() {
     let list = shown(Dialect::Gemini, None);
     let chat = json!({"name": "models/chat", "baseModelId": "chat", "version": "1", "displayName": "chat", "inputTokenLimit": 32_000,
         "outputTokenLimit": 1_000, "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"], "thinking": true});
+    let chat = with(chat, &[fields(), json!({"capabilities": can()})]);
     assert_eq!(list["models"][0], chat);
     assert_eq!(shown(Dialect::Gemini, Some("chat")), chat);
     assert_eq!(

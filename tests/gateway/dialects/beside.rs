@@ -64,6 +64,46 @@ async fn tokens_are_counted_by_another_api_that_can() {
     assert_eq!(seen.path, "/v1beta/models/m:countTokens");
 }
 
+/// Claude's question about an image at an address.
+fn with_image(url: &str) -> Value {
+    let image = json!({"type": "image", "source": {"type": "url", "url": url}});
+    json!({"model": "m", "messages": [{"role": "user", "content": [image]}]})
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_to_a_provider_that_counts_is_estimated() {
+    let unthinking = json!({"model": "m", "thinking": {"type": "disabled"}, "messages": [{"role": "user", "content": "hello"}]});
+    // Nobody serves that name, so that its bytes cannot be had.
+    let image = with_image("https://images.invalid.example/a.png");
+    for (upstream, body) in [("gemini-2.5-pro", unthinking), ("gemini-2.0-flash", image)] {
+        let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+        let mut one = speaking(Api::Gemini, &provider);
+        one.models[0].upstream_name = Some(upstream.into());
+        let sidecar = Sidecar::start(&configuration(&[("one", one)])).await;
+        let counted = asked(&sidecar, "/v1/messages/count_tokens", &body).await;
+        let counted = counted["input_tokens"].as_u64().unwrap();
+        assert!(counted > 0 && counted != 7, "{counted} before {upstream}");
+        assert_eq!(provider.calls(), 0, "{upstream}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_may_not_lie_at_a_private_address() {
+    for api in [Api::Anthropic, Api::Gemini] {
+        let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+        let channels = [("one", speaking(api, &provider))];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        let body = with_image("http://169.254.169.254/latest/meta-data/");
+        let call = Call::post("/v1/messages/count_tokens", body.to_string()).key(KEY);
+        let answer = sidecar.ask(call).await;
+        assert_eq!(answer.status(), 400, "{api:?}");
+        let told = answer.json().await.unwrap();
+        let told = told["error"]["message"].as_str().unwrap();
+        assert!(told.contains("leads to a private"), "{told}");
+        assert_eq!(provider.calls(), 0);
+    }
+}
+
 #[tokio::test]
 async fn thoughts_that_another_provider_sealed_stay_here_and_a_header_says_so() {
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();

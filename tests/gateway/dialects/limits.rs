@@ -3,9 +3,10 @@
 
 use super::speech::{ALL, Speech};
 use super::{WORDS, says, speaking};
-use crate::gateway::setup::{Sidecar, configuration, model, plan};
+use crate::gateway::setup::{KEY, Sidecar, configuration, model, plan};
 use purser_config::{Channel, Provider as Api};
 use purser_tests::provider::{Behaviour, Provider};
+use purser_tests::sse_client::Call;
 
 #[tokio::test]
 async fn a_translated_answer_of_64_mib_is_refused_and_not_held() {
@@ -69,6 +70,41 @@ async fn a_translated_stream_without_end_takes_constant_memory() {
         assert!(body.len() > 32 << 20, "{speech:?}: {} bytes", body.len());
         let peak = sidecar.memory("VmHWM");
         assert!(peak < 40 << 10, "{speech:?}: {peak} KiB");
+    }
+}
+
+/// The caller's own API behind, whose bytes pass as they are: usage that is asked for by the sidecar, usage that comes by itself, and events
+/// that become one JSON array.
+#[tokio::test]
+async fn a_stream_without_end_that_is_not_translated_takes_constant_memory_too() {
+    let array = Call::post(
+        "/v1beta/models/m:streamGenerateContent",
+        r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}]}"#,
+    );
+    for (api, call) in [
+        (Api::OpenAICompatible, Speech::Chat.call(true)),
+        (Api::Anthropic, Speech::Messages.call(true)),
+        (Api::Gemini, Speech::Generate.call(true)),
+        (Api::Gemini, array.header("x-goog-api-key", KEY)),
+    ] {
+        let provider = Provider::start(long_stream(api, 64)).await.unwrap();
+        let channels = [("one", speaking(api, &provider))];
+        let sidecar = Sidecar::start(&configuration(&channels)).await;
+        let answer = sidecar.ask(call).await;
+        let is_array = answer.header("content-type") == Some("application/json");
+        let body = answer.body().await.unwrap();
+        assert!(body.len() > 32 << 20, "{api:?}: {} bytes", body.len());
+        assert_eq!(
+            is_array,
+            body.starts_with(b"[") && body.trim_ascii().ends_with(b"]")
+        );
+        let asked = provider.last().unwrap();
+        if api == Api::OpenAICompatible {
+            let usage = &asked.json()["stream_options"]["include_usage"];
+            assert_eq!(*usage, true, "asked for by the sidecar");
+        }
+        let peak = sidecar.memory("VmHWM");
+        assert!(peak < 40 << 10, "{api:?}, array: {is_array}: {peak} KiB");
     }
 }
 

@@ -1,6 +1,6 @@
 // The official Node SDK of Anthropic, as a caller of the matrix. Judges nothing.
 
-import { base, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
+import { base, busy, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
 
 const { Anthropic } = sdk("@anthropic-ai/sdk");
 const client = new Anthropic({ baseURL: base, apiKey: key, maxRetries: 0, timeout: 60_000 });
@@ -64,7 +64,8 @@ async function count(model) {
 async function models() {
   const ids = [];
   for await (const model of client.models.list()) ids.push(model.id);
-  return { ids: ids.sort(), context: (await client.models.retrieve("gpt")).max_input_tokens };
+  const one = await client.models.retrieve("gpt");
+  return { ids: ids.sort(), context: one.max_input_tokens, sees: one.capabilities.image_input.supported, owner: one.owned_by };
 }
 
 async function errors() {
@@ -73,7 +74,7 @@ async function errors() {
     await provoke(() => ask("claude", "hello", {}, client.withOptions({ apiKey: "sk-nobody" }))),
     await provoke(() => ask("nowhere", "hello")),
     await provoke(() => ask("claude", "hello", { tools: bad })),
-    ...(await Promise.all(["gpt-busy", "claude-busy", "gemini-busy"].map((model) => provoke(() => ask(model, "Please be busy."))))),
+    ...(await Promise.all(busy.map((model) => provoke(() => ask(model, "Please be busy."))))),
   ];
 }
 

@@ -3,7 +3,7 @@
 import json
 
 import anthropic
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 client = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0, timeout=60)
 TOOLS = [{"name": "get_weather", "description": "The weather.", "input_schema": WEATHER}]
@@ -70,7 +70,8 @@ def count(model):
 
 def models():
     listed = list(client.models.list())
-    return {"ids": sorted(model.id for model in listed), "context": client.models.retrieve("gpt").max_input_tokens}
+    one = client.models.retrieve("gpt").model_dump()
+    return {"ids": sorted(model.id for model in listed), "context": one["max_input_tokens"], "sees": one["capabilities"]["image_input"]["supported"], "owner": one["owned_by"]}
 
 
 def errors():
@@ -80,7 +81,7 @@ def errors():
         provoke(lambda: nobody.messages.create(model="claude", max_tokens=1, messages=WEATHER_ASKED)),
         provoke(lambda: ask("nowhere", "hello")),
         provoke(lambda: ask("claude", "hello", tools=bad)),
-        *(provoke(lambda: ask(model, "Please be busy.")) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: ask(model, "Please be busy.")) for model in ASKED["busy"]),
     ]
 
 

@@ -12,12 +12,16 @@ pub(in crate::sdk) enum Dialect {
 }
 
 const HELLO: &str = "Hello from the mock, which no one here wrote.";
+/// What is embedded.
+pub(super) const NUMBERS: [f64; 3] = [0.25, -0.5, 0.125];
 /// Every model that the key can call, in order.
-const IDS: [&str; 14] = [
+const IDS: [&str; 20] = [
     "azure",
+    "azure-busy",
     "claude",
     "claude-busy",
     "deepseek",
+    "deepseek-busy",
     "embed",
     "embed-gemini",
     "gemini",
@@ -25,9 +29,13 @@ const IDS: [&str; 14] = [
     "gpt",
     "gpt-busy",
     "grok",
+    "grok-busy",
     "local",
     "mistral",
+    "mistral-busy",
     "qwen",
+    "qwen-busy",
+    "worded",
 ];
 
 /// Why an answer ended, in the dialect's word: by itself, and for tools.
@@ -57,7 +65,7 @@ pub(in crate::sdk) fn expected(program: &str, dialect: Dialect, check: &str, mod
         }
         "stream" => json!({"text": HELLO, "many": true, "finish": stop, "usage": usage}),
         // The channel says that DeepSeek has neither: that is told before it is asked.
-        "vision" | "schema" if model == "deepseek" => {
+        "vision" | "schema" | "response schema" if model == "deepseek" => {
             json!({"raised": errors(program)[2]})
         }
         // The mock ends Gemini's calls with a word that its API does not have.
@@ -71,15 +79,30 @@ pub(in crate::sdk) fn expected(program: &str, dialect: Dialect, check: &str, mod
         }),
         "given back" => json!(HELLO),
         "vision" => json!("A red square."),
-        "schema" => json!({"city": "Paris", "degrees": 18}),
+        "schema" | "response schema" => json!({"city": "Paris", "degrees": 18}),
         "response" => json!({"text": HELLO, "finish": "completed", "usage": [11, 7]}),
         "response streamed" => json!({"text": HELLO, "last": "response.completed"}),
         "count" => json!(true),
+        "response tools" => json!({
+            "calls": [["get_weather", {"city": "Paris"}], ["get_weather", {"city": "Rome"}]],
+            "ids": 2, "after": "18 in Paris and 25 in Rome.",
+        }),
+        "completions" => {
+            json!({"claude": completed(), "gemini": completed(), "worded": completed()})
+        }
+        // Of OpenAI's channel and of Gemini's, for the SDKs of both.
+        "embeddings" if program.starts_with("openai") || dialect == Dialect::Gemini => {
+            json!([[NUMBERS, NUMBERS], [NUMBERS, NUMBERS]])
+        }
         "embeddings" => json!([2, true]),
         "models" => models(program, dialect),
         "errors" => errors(program),
         other => json!(format!("there is no check {other}")),
     }
+}
+
+fn completed() -> Value {
+    json!({"text": HELLO, "finish": "stop", "streamed": HELLO})
 }
 
 /// What was read and written. xAI and Gemini count what was thought beside what was written, Anthropic what a cache held beside what was
@@ -104,19 +127,24 @@ fn is_same(dialect: Dialect, model: &str) -> bool {
 fn models(program: &str, dialect: Dialect) -> Value {
     match dialect {
         Dialect::OpenAI if program.starts_with("mistral") => json!({"ids": IDS, "tools": true}),
+        Dialect::OpenAI if program.starts_with("litellm") => json!({"ids": IDS}),
         Dialect::OpenAI => {
             json!({"ids": IDS, "context": 128_000, "modalities": ["text", "image", "audio"]})
         }
-        Dialect::Anthropic => json!({"ids": IDS, "context": 128_000}),
+        Dialect::Anthropic => {
+            json!({"ids": IDS, "context": 128_000, "sees": true, "owner": "gpt"})
+        }
         Dialect::Gemini => json!({"ids": IDS.map(|id| format!("models/{id}")), "context": 128_000}),
     }
 }
 
-/// A wrong key, an unknown model, a tool whose parameters are no schema, and a provider that is busy, for three families.
+/// A wrong key, an unknown model, a tool whose parameters are no schema, and a provider that is busy, for the eight families that say so in words of their own.
 fn errors(program: &str) -> Value {
     let of = |classes: [&str; 4]| {
         let [key, model, schema, busy] = classes;
-        json!([key, model, schema, busy, busy, busy])
+        json!([
+            key, model, schema, busy, busy, busy, busy, busy, busy, busy, busy
+        ])
     };
     let openai = || {
         of([

@@ -1,6 +1,6 @@
 // The official Node SDK of Google, as a caller of the matrix. Judges nothing.
 
-import { base, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
+import { base, busy, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
 
 const { GoogleGenAI } = sdk("@google/genai");
 const clientOf = (apiKey) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: base, timeout: 60_000 } });
@@ -68,8 +68,8 @@ async function count(model) {
 }
 
 async function embeddings() {
-  const answer = await client.models.embedContent({ model: "embed-gemini", contents: ["one", "two"] });
-  return [answer.embeddings.length, answer.embeddings.every((one) => one.values.every(Number.isFinite))];
+  const of = async (model) => (await client.models.embedContent({ model, contents: ["one", "two"] })).embeddings.map((one) => one.values);
+  return [await of("embed"), await of("embed-gemini")];
 }
 
 async function models() {
@@ -85,7 +85,7 @@ async function errors() {
     await provoke(() => ask(clientOf("sk-nobody"), "gemini")),
     await provoke(() => ask(client, "nowhere")),
     await provoke(() => ask(client, "gemini", "hello", { tools: bad })),
-    ...(await Promise.all(["gpt-busy", "claude-busy", "gemini-busy"].map((model) => provoke(() => ask(client, model, "Please be busy."))))),
+    ...(await Promise.all(busy.map((model) => provoke(() => ask(client, model, "Please be busy."))))),
   ];
 }
 

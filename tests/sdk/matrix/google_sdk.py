@@ -5,7 +5,7 @@ import json
 
 from google import genai
 from google.genai import types
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 
 def client_of(key):
@@ -79,8 +79,8 @@ def count(model):
 
 
 def embeddings():
-    answer = client.models.embed_content(model="embed-gemini", contents=["one", "two"])
-    return [len(answer.embeddings), all(isinstance(number, float) for one in answer.embeddings for number in one.values)]
+    answers = [client.models.embed_content(model=model, contents=["one", "two"]).embeddings for model in ("embed", "embed-gemini")]
+    return [[one.values for one in answer] for answer in answers]
 
 
 def models():
@@ -96,7 +96,7 @@ def errors():
         provoke(lambda: ask(client_of("sk-nobody"), "gemini")),
         provoke(lambda: ask(client, "nowhere")),
         provoke(lambda: ask(client, "gemini", config=bad)),
-        *(provoke(lambda: ask(client, model, "Please be busy.")) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: ask(client, model, "Please be busy.")) for model in ASKED["busy"]),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 TOOL = {"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": WEATHER}}
 QUESTION = HumanMessage("What is the weather in Paris and Rome?")
@@ -68,7 +68,7 @@ def errors():
         provoke(lambda: model_of("gpt", key="sk-nobody").invoke("hello")),
         provoke(lambda: model_of("nowhere").invoke("hello")),
         provoke(lambda: model_of("gpt").bind(tools=[bad]).invoke("hello")),
-        *(provoke(lambda: model_of(model).invoke("Please be busy.")) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: model_of(model).invoke("Please be busy.")) for model in ASKED["busy"]),
     ]
 
 

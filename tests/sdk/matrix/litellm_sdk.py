@@ -5,7 +5,7 @@ import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no download at its start
 import litellm
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 litellm.suppress_debug_info = True
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": WEATHER}}]
@@ -73,17 +73,22 @@ def embeddings():
     return [len(answer.data), all(isinstance(number, float) for one in answer.data for number in one["embedding"])]
 
 
+def models():
+    """Which it asks for at its own path, with its own client."""
+    return {"ids": sorted(litellm.get_valid_models(check_provider_endpoint=True, custom_llm_provider="openai", api_key=KEY, api_base=f"{BASE}/v1"))}
+
+
 def errors():
     bad = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "str"}}}}}]
     return [
         provoke(lambda: ask("gpt", said("hello"), key="sk-nobody")),
         provoke(lambda: ask("nowhere", said("hello"))),
         provoke(lambda: ask("gpt", said("hello"), tools=bad)),
-        *(provoke(lambda: ask(model, said("Please be busy."))) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: ask(model, said("Please be busy."))) for model in ASKED["busy"]),
     ]
 
 
 run(
     {"chat": chat, "chat by anthropic": chat_by_anthropic, "stream": stream, "tools": tools, "vision": vision, "schema": schema},
-    {"embeddings": embeddings, "errors": errors},
+    {"embeddings": embeddings, "models": models, "errors": errors},
 )

@@ -3,7 +3,7 @@
 import json
 
 from mistralai.client import Mistral
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 client = Mistral(api_key=KEY, server_url=BASE, timeout_ms=60_000)
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": WEATHER}}]
@@ -78,7 +78,7 @@ def errors():
         provoke(lambda: ask(Mistral(api_key="sk-nobody", server_url=BASE), "gpt")),
         provoke(lambda: ask(client, "nowhere")),
         provoke(lambda: ask(client, "gpt", tools=bad)),
-        *(provoke(lambda: ask(client, model, "Please be busy.")) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: ask(client, model, "Please be busy.")) for model in ASKED["busy"]),
     ]
 
 

@@ -1,6 +1,6 @@
 // The official Node SDK of OpenAI, as a caller of the matrix. Judges nothing.
 
-import { base, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
+import { base, busy, completes, degrees, hello, key, place, png, provoke, run, sdk, weather } from "./report.mjs";
 
 const { OpenAI } = sdk("openai");
 const clientOf = (apiKey) => new OpenAI({ baseURL: `${base}/v1`, apiKey, maxRetries: 0, timeout: 60_000 });
@@ -84,9 +84,39 @@ async function responseStreamed(model) {
   return { text, last: last.type };
 }
 
+async function responseTools(model) {
+  const declared = [{ type: "function", strict: true, ...tools[0].function }];
+  const input = [{ role: "user", content: "What is the weather in Paris and Rome?" }];
+  const first = await client.responses.create({ model, input, tools: declared, store: false });
+  const calls = first.output.filter((item) => item.type === "function_call");
+  const read = calls.map((call) => [call.name, JSON.parse(call.arguments)]);
+  const results = calls.map((call, at) => ({ type: "function_call_output", call_id: call.call_id, output: degrees[read[at][1].city] }));
+  const last = await client.responses.create({ model, input: [...input, ...first.output, ...results], tools: declared, store: false });
+  return { calls: read, ids: new Set(calls.map((call) => call.call_id)).size, after: last.output_text };
+}
+
+async function responseSchema(model) {
+  const text = { format: { type: "json_schema", name: "place", schema: place, strict: true } };
+  return JSON.parse((await client.responses.create({ model, input: "Where is it how warm? Answer as JSON.", text, store: false })).output_text);
+}
+
+async function completions() {
+  const seen = {};
+  // A model that goes on with what is said, and answers nothing, needs a beginning.
+  const prompt = `${hello} Once upon a time there was`;
+  for (const model of completes) {
+    const whole = (await client.completions.create({ model, prompt, max_tokens: 100 })).choices[0];
+    let streamed = "";
+    for await (const chunk of await client.completions.create({ model, prompt, max_tokens: 100, stream: true })) for (const choice of chunk.choices) streamed += choice.text;
+    seen[model] = { text: whole.text, finish: whole.finish_reason, streamed };
+  }
+  return seen;
+}
+
 async function embeddings() {
-  const answer = await client.embeddings.create({ model: "embed", input: ["one", "two"] });
-  return [answer.data.length, answer.data.every((one) => one.embedding.every(Number.isFinite))];
+  const of = async (model, more) => (await client.embeddings.create({ model, input: ["one", "two"], ...more })).data.map((one) => one.embedding);
+  // What stands for OpenAI there writes numbers alone; unless told otherwise the SDK asks for base64.
+  return [await of("embed", { encoding_format: "float" }), await of("embed-gemini")];
 }
 
 async function models() {
@@ -102,11 +132,11 @@ async function errors() {
     await provoke(() => ask(clientOf("sk-nobody"), "gpt")),
     await provoke(() => ask(client, "nowhere")),
     await provoke(() => ask(client, "gpt", "hello", { tools: bad })),
-    ...(await Promise.all(["gpt-busy", "claude-busy", "gemini-busy"].map((model) => provoke(() => ask(client, model, "Please be busy."))))),
+    ...(await Promise.all(busy.map((model) => provoke(() => ask(client, model, "Please be busy."))))),
   ];
 }
 
 await run(
-  { chat, stream, "given back": givenBack, tools: toolsWhole, "tools streamed": toolsStreamed, vision, schema, response, "response streamed": responseStreamed },
-  { embeddings, models, errors },
+  { chat, stream, "given back": givenBack, tools: toolsWhole, "tools streamed": toolsStreamed, vision, schema, response, "response streamed": responseStreamed, "response tools": responseTools, "response schema": responseSchema },
+  { completions, embeddings, models, errors },
 );

@@ -3,7 +3,7 @@
 import json
 
 from openai import OpenAI
-from report import BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
+from report import ASKED, BASE, DEGREES, HELLO, KEY, PLACE, PNG, WEATHER, provoke, run
 
 client = OpenAI(base_url=f"{BASE}/v1", api_key=KEY, max_retries=0, timeout=60)
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": WEATHER, "strict": True}}]
@@ -89,9 +89,35 @@ def response_streamed(model):
     return {"text": text, "last": last.type, "whole": last.response.output_text}
 
 
+def response_tools(model):
+    declared = [{"type": "function", **TOOLS[0]["function"]}]
+    asked = [{"role": "user", "content": "What is the weather in Paris and Rome?"}]
+    first = client.responses.create(model=model, input=asked, tools=declared, store=False)
+    calls = [item for item in first.output if item.type == "function_call"]
+    read = [[call.name, json.loads(call.arguments)] for call in calls]
+    results = [{"type": "function_call_output", "call_id": call.call_id, "output": DEGREES[city["city"]]} for call, (_, city) in zip(calls, read)]
+    last = client.responses.create(model=model, input=[*asked, *first.output, *results], tools=declared, store=False)
+    return {"calls": read, "ids": len({call.call_id for call in calls}), "after": last.output_text}
+
+
+def response_schema(model):
+    shape = {"format": {"type": "json_schema", "name": "place", "schema": PLACE, "strict": True}}
+    return json.loads(client.responses.create(model=model, input="Where is it how warm? Answer as JSON.", text=shape, store=False).output_text)
+
+
+def completions():
+    # A model that goes on with what is said, and answers nothing, needs a beginning.
+    seen, begun = {}, f"{HELLO} Once upon a time there was"
+    for model in ASKED["completes"]:
+        whole = client.completions.create(model=model, prompt=begun, max_tokens=100).choices[0]
+        stream = client.completions.create(model=model, prompt=begun, max_tokens=100, stream=True)
+        seen[model] = {"text": whole.text, "finish": whole.finish_reason, "streamed": "".join(choice.text for chunk in stream for choice in chunk.choices)}
+    return seen
+
+
 def embeddings():
-    answer = client.embeddings.create(model="embed", input=["one", "two"])
-    return [len(answer.data), all(isinstance(number, float) for one in answer.data for number in one.embedding)]
+    answers = [client.embeddings.create(model=model, input=["one", "two"]).data for model in ("embed", "embed-gemini")]
+    return [[one.embedding for one in answer] for answer in answers]
 
 
 def models():
@@ -107,11 +133,11 @@ def errors():
         provoke(lambda: ask(client.with_options(api_key="sk-nobody"), "gpt")),
         provoke(lambda: ask(client, "nowhere")),
         provoke(lambda: ask(client, "gpt", tools=bad)),
-        *(provoke(lambda: ask(client, model, text="Please be busy.")) for model in ("gpt-busy", "claude-busy", "gemini-busy")),
+        *(provoke(lambda: ask(client, model, text="Please be busy.")) for model in ASKED["busy"]),
     ]
 
 
 run(
-    {"chat": chat, "stream": stream, "given back": given_back, "tools": tools, "tools streamed": tools_streamed, "vision": vision, "schema": schema, "response": response, "response streamed": response_streamed},
-    {"embeddings": embeddings, "models": models, "errors": errors},
+    {"chat": chat, "stream": stream, "given back": given_back, "tools": tools, "tools streamed": tools_streamed, "vision": vision, "schema": schema, "response": response, "response streamed": response_streamed, "response tools": response_tools, "response schema": response_schema},
+    {"completions": completions, "embeddings": embeddings, "models": models, "errors": errors},
 )

@@ -11,6 +11,8 @@ const assistants = (body) => body.messages?.filter((message) => message.role ===
 const safe = { hate: { filtered: false, severity: "safe" }, violence: { filtered: false, severity: "safe" } };
 const choices = (answer, change) => ({ ...answer, choices: answer.choices?.map(change) });
 
+const busy = (status, body) => ({ status, body, headers: { "retry-after": "1" } });
+
 // https://learn.microsoft.com/azure/ai-services/openai/reference: `api-key`, the deployment in the path, `api-version` always.
 // A frame without choices comes first: microsoft/autogen#6465; learn.microsoft.com/azure/ai-services/openai/concepts/content-streaming. Its
 // asynchronous filter, which must be switched on, writes choices without a delta too; SDKs break on these before Azure itself as well, so
@@ -23,6 +25,8 @@ const azure = {
     }
     if (url.searchParams.get("api-version") !== "2024-10-21") return { status: 404, body: { error: { code: "404", message: "Resource not found" } } };
   },
+  // https://learn.microsoft.com/azure/ai-services/openai/how-to/quota.
+  busy: busy(429, { error: { code: "429", message: "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have exceeded call rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second." } }),
   whole: (answer) => (answer.choices ? { ...choices(answer, (one) => ({ ...one, content_filter_results: safe })), prompt_filter_results: [{ prompt_index: 0, content_filter_results: safe }] } : answer),
   stream: (chunks) =>
     chunks[0]?.choices
@@ -47,6 +51,8 @@ const deepseek = {
     const thinks = body.thinking?.type !== "disabled";
     if (thinks && assistants(body).some((turn) => typeof turn.reasoning_content !== "string")) return wrong(400, { message: "The reasoning_content in the thinking mode must be passed back to the API." });
   },
+  // https://api-docs.deepseek.com/quick_start/error_codes: its names of them, in OpenAI's shape.
+  busy: busy(429, { error: { message: "Rate Limit Reached", type: "rate_limit_reached", param: null, code: "rate_limit_reached" } }),
   usage: (usage) => ({ ...usage, prompt_cache_hit_tokens: 4, prompt_cache_miss_tokens: usage.prompt_tokens - 4, completion_tokens_details: { reasoning_tokens: 3 } }),
   whole: (answer) => choices(answer, (one) => ({ ...one, message: { ...one.message, reasoning_content: THOUGHT } })),
   stream: (chunks) => [thinking(chunks[0], { role: "assistant", content: null, reasoning_content: THOUGHT.slice(0, 9) }), thinking(chunks[0], { content: null, reasoning_content: THOUGHT.slice(9) }), ...chunks],
@@ -65,6 +71,8 @@ const xai = {
     const refused = ["presence_penalty", "frequency_penalty", "stop", "reasoning_effort"].find((name) => body[name] !== undefined);
     if (refused) return { status: 400, body: { code: "Client specified an invalid argument", error: `Argument not supported on this model: ${refused}` } };
   },
+  // The error is a string, as of all that it refuses.
+  busy: busy(429, { code: "Some resource has been exhausted", error: "Too many requests for team 0000 and model grok-4. Your team's rate limit is 1 request per second." }),
   usage: (usage) => (usage.prompt_tokens === undefined ? usage : { ...usage, completion_tokens: usage.completion_tokens - 3, completion_tokens_details: { reasoning_tokens: 3 }, num_sources_used: 0 }),
   whole: (answer) => choices(answer, (one) => ({ ...one, message: { ...one.message, reasoning_content: THOUGHT, refusal: null } })),
   stream: (chunks) => (chunks[0]?.choices ? [thinking(chunks[0], { role: "assistant", reasoning_content: THOUGHT }), ...chunks] : chunks),
@@ -78,6 +86,8 @@ const dashscope = {
     if (!bearer(request)) return { ...wrong(401, { message: "Incorrect API key provided.", code: "invalid_api_key" }) };
     if (/^(qwen3-\d|qwq)/.test(body.model) && body.enable_thinking !== false && !body.stream) return wrong(400, { message: "<400> InternalError.Algo.InvalidParameter: parameter.enable_thinking must be set to false for non-streaming calls", code: "invalid_parameter_error" });
   },
+  // https://help.aliyun.com/zh/model-studio/error-code: `limit_requests` in the mode that is compatible with OpenAI's.
+  busy: busy(429, { error: { message: "You exceeded your current requests list.", type: "limit_requests", param: null, code: "limit_requests" }, request_id: "r-1" }),
   stream: (chunks) => chunks.map((chunk) => choices(chunk, (one) => ({ ...one, delta: { content: null, function_call: null, refusal: null, role: null, tool_calls: null, ...one.delta, ...later(one.delta) } }))),
 };
 
@@ -132,6 +142,8 @@ const mistral = {
     const after = body.messages.some((message, at) => message.role === "user" && body.messages[at - 1]?.role === "tool");
     if (after) return flat(400, "Unexpected role 'user' after role 'tool'", { type: "invalid_request_message_order", code: "3230" });
   },
+  // docs.mistral.ai/deployment/laplateforme/tier: without `error` around it.
+  busy: busy(429, { object: "error", message: "Service tier capacity exceeded for this model.", type: "service_tier_capacity_exceeded", param: null, code: "3505" }),
   always: true,
   whole: (answer) => choices(answer, (one) => ({ ...one, message: renamed(one.message) })),
   stream(chunks) {
@@ -172,6 +184,7 @@ async function answer(mock, request) {
   const body = JSON.parse(text);
   const refused = quirk.refuses(request, url, body);
   if (refused) return refused;
+  if (JSON.stringify(body.messages ?? body.input).includes("be busy")) return quirk.busy;
   const place = found[0].endsWith("responses") ? "responses" : "chat/completions";
   const asked = { ...body, ...(quirk.always && body.stream ? { stream_options: { include_usage: true } } : {}) };
   const headers = { "content-type": "application/json", authorization: "Bearer sk-mock" };
@@ -184,8 +197,8 @@ async function answer(mock, request) {
 // Starts before this mock; its address.
 export function start(mock) {
   const server = createServer(async (request, response) => {
-    const { status, body, text } = await answer(mock, request).catch((error) => ({ status: 599, body: { error: { message: String(error.stack) } } }));
-    response.writeHead(status, { "content-type": text ? "text/event-stream" : "application/json" });
+    const { status, body, text, headers } = await answer(mock, request).catch((error) => ({ status: 599, body: { error: { message: String(error.stack) } } }));
+    response.writeHead(status, { "content-type": text ? "text/event-stream" : "application/json", ...headers });
     response.end(text ?? JSON.stringify(body));
   });
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}`)));

@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 
 const asked = JSON.parse(process.argv[2]);
-export const { base, key, prompt: hello = "Say hello." } = asked;
+export const { base, key, busy, breaks, completes, suspended, prompt: hello = "Say hello." } = asked;
 const installed = createRequire(`${process.argv[3]}/package.json`);
 // The majors that many programs still use, beside the newest.
 const earlier = { openai: "openai-4", "@anthropic-ai/sdk": "anthropic-0", "@google/genai": "google-genai-1" };
@@ -48,8 +48,9 @@ async function perform(check, model, ask) {
 }
 
 export async function run(checks, once) {
-  const skip = asked.skip ?? [];
+  const { skip = [], only } = asked;
+  const isAsked = (name) => !skip.includes(name) && (only?.includes(name) ?? true);
   for (const model of asked.models)
-    for (const [name, ask] of Object.entries(checks)) if (!skip.includes(name)) await perform(name, model, ask);
-  for (const [name, ask] of Object.entries(once)) if (!skip.includes(name)) await perform(name, "", ask);
+    for (const [name, ask] of Object.entries(checks)) if (isAsked(name)) await perform(name, model, ask);
+  for (const [name, ask] of Object.entries(once)) if (isAsked(name)) await perform(name, "", ask);
 }

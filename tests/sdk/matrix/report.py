@@ -50,10 +50,14 @@ def provoke(ask):
         return raised(error)
 
 
+def is_asked(name):
+    return name not in ASKED.get("skip", []) and name in ASKED.get("only", [name])
+
+
 def run(checks, once):
     """Each of `checks` on each model, and each of `once` a single time."""
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(perform, name, model, ask) for model in ASKED["models"] for name, ask in checks.items() if name not in ASKED.get("skip", [])]
-        jobs += [pool.submit(perform, name, "", lambda _, ask=ask: ask()) for name, ask in once.items() if name not in ASKED.get("skip", [])]
+        jobs = [pool.submit(perform, name, model, ask) for model in ASKED["models"] for name, ask in checks.items() if is_asked(name)]
+        jobs += [pool.submit(perform, name, "", lambda _, ask=ask: ask()) for name, ask in once.items() if is_asked(name)]
         for job in jobs:
             print(json.dumps(job.result()), flush=True)

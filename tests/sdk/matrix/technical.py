@@ -54,7 +54,7 @@ def unauthorized():
         "right": plain("/v1/models", f"Bearer {KEY}")["status"],
         "with a space": plain("/v1/models", f"Bearer sk- {KEY[3:]}"),
         "with a slash": chat("able", with_slash).choices[0].message.content,
-        "deleted": told(lambda: chat("able", client.with_options(api_key="sk-deleted0-0123456789abcdefghijklmnopqrstuv"))),
+        "deleted": told(lambda: chat("able", client.with_options(api_key=ASKED["deleted"]))),
     }
 
 

@@ -104,7 +104,7 @@ pub(super) fn find(wire: Wire, text: &str) -> Vec<Medium> {
 }
 
 /// Where a chat's parts have what stands at an address; the last three are of Mistral, DashScope and those who follow them.
-const PLACES: [(&str, Sense); 6] = [
+pub(super) const PLACES: [(&str, Sense); 6] = [
     ("image_url", Sense::Image),
     ("audio_url", Sense::Sound),
     ("video_url", Sense::Film),
@@ -113,9 +113,9 @@ const PLACES: [(&str, Sense); 6] = [
     ("file_url", Sense::Document),
 ];
 
-struct Looking<'a> {
-    wire: Wire,
-    found: &'a mut Vec<Medium>,
+pub(super) struct Looking<'a> {
+    pub(super) wire: Wire,
+    pub(super) found: &'a mut Vec<Medium>,
 }
 
 impl Looking<'_> {
@@ -268,7 +268,7 @@ impl Looking<'_> {
     }
 
     /// What is to be bytes, in base64 or in a data URL. A server may read what is neither as an address.
-    fn bytes(&mut self, sense: Sense, value: Option<&str>, path: &str) {
+    pub(super) fn bytes(&mut self, sense: Sense, value: Option<&str>, path: &str) {
         let Some(spelt) = value.filter(|spelt| spelt.starts_with('"')) else {
             return;
         };
@@ -283,7 +283,7 @@ impl Looking<'_> {
     }
 
     /// What stands at an address: the address itself, or an object with a `url`.
-    fn at(&mut self, sense: Sense, value: Option<&str>, path: &str) {
+    pub(super) fn at(&mut self, sense: Sense, value: Option<&str>, path: &str) {
         let Some(value) = value else { return };
         let (spelt, path) = if value.starts_with('{') {
             let url = members(value, ["url"]).and_then(|[url]| url);
@@ -338,7 +338,7 @@ fn starts_data(text: &str) -> bool {
 }
 
 /// Each element. An object that stands where a list belongs is one of one: Google reads it so.
-fn each<'a>(list: &'a str, mut look: impl FnMut(usize, &'a str)) {
+pub(super) fn each<'a>(list: &'a str, mut look: impl FnMut(usize, &'a str)) {
     if list.starts_with('{') {
         return look(0, list);
     }

@@ -1,7 +1,8 @@
 //! Requests as SDKs write them, and what each asks for.
 
 use super::*;
-use crate::scan_json;
+use crate::{Dialect, scan_json};
+use purser_config::Endpoint;
 use serde_json::{Value, json};
 
 fn of(wire: Wire, body: Value) -> Needs {
@@ -216,6 +217,36 @@ fn what_a_tool_was_called_with_and_what_stands_in_a_text_is_no_address() {
     ] {
         assert_eq!(urls(wire, body.clone()), vec![], "{body}");
     }
+}
+
+#[test]
+fn what_is_no_conversation_shows_its_addresses_too() {
+    let part = json!({"type": "image_url", "image_url": {"url": INSIDE}});
+    let file = json!({"parts": [{"file_data": {"file_uri": INSIDE}}]});
+    let (openai, gemini) = (Dialect::OpenAI, Dialect::Gemini);
+    let (count, embed) = (Endpoint::CountTokens, Endpoint::Embeddings);
+    #[rustfmt::skip]
+    let cases = [
+        (openai, Endpoint::Moderations, json!({"input": [{"type": "text", "text": "hi"}, part]}), "input[1].image_url.url"),
+        (openai, embed, json!({"input": [{"image": INSIDE}]}), "input[0].image"),
+        (openai, embed, json!({"messages": [{"content": [part]}]}), "messages[0].content[0].image_url.url"),
+        (openai, Endpoint::Images, json!({"prompt": "a cat", "image": ["data:image/png;base64,QQ==", INSIDE]}), "image[1]"),
+        (gemini, embed, json!({"requests": [{"content": file}]}), "requests[0].content.parts[0].file_data.file_uri"),
+        (openai, count, json!({"input": [{"content": [{"type": "input_image", "image_url": INSIDE}]}]}), "input[0].content[0].image_url"),
+        (Dialect::Anthropic, count, chat(json!({"type": "image", "source": {"type": "url", "url": INSIDE}})), "messages[0].content[0].source.url"),
+        (gemini, count, json!({"contents": [file]}), "contents[0].parts[0].fileData.fileUri"),
+        (gemini, count, json!({"generateContentRequest": {"contents": file}}), "generateContentRequest.contents[0].parts[0].fileData.fileUri"),
+    ];
+    for (dialect, endpoint, body, path) in cases {
+        let mut found = media_beside(dialect, endpoint, body.to_string().as_bytes());
+        found.retain(|one| one.url.is_some());
+        let found: Vec<_> = found.into_iter().map(|one| (one.path, one.url)).collect();
+        let expected = vec![(path.to_owned(), Some(INSIDE.to_owned()))];
+        assert_eq!(found, expected, "{body}");
+    }
+    let bytes = json!({"input": ["\"image\"", {"image": "iVBORw0KGgo="}, {"image": "data:image/png;base64,QQ=="}]});
+    let found = media_beside(openai, embed, bytes.to_string().as_bytes());
+    assert!(found.iter().all(|one| one.url.is_none()), "{found:?}");
 }
 
 #[test]
