@@ -286,13 +286,6 @@ async fn token(ask: &Ask, name: &Name) -> Result<Token, Failure> {
 }
 
 /// The same, and its value where it is new.
-async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
-    let mut token = token(ask, name).await?;
-    token.key = value.map(|value| value.reveal().to_owned());
-    Reply::data(&token)
-}
-
-/// The same, and its value where it is new.
 pub(super) async fn told(ask: &Ask, name: &Name, value: Option<SecretText>) -> Outcome {
     let mut token = token(ask, name).await?;
     token.key = value.map(|value| value.reveal().to_owned());
