@@ -19,7 +19,7 @@ mod said;
 use proptest::prelude::*;
 use purser_config::Provider;
 use purser_dialects::Wire;
-use purser_dialects::translate::{Asked, Interpreter, read_reply, write_reply};
+use purser_dialects::translate::{Asked, Interpreter, LONGEST_EVENT, read_reply, write_reply};
 use said::{arguments, name, request, sent, text, words};
 use serde_json::{Value, json};
 
@@ -187,7 +187,9 @@ fn a_long_stream_takes_no_more_memory_than_a_short_one() {
                 &json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"tool_calls": [{"id": id, "function": {"name": "f", "arguments": "{"}}]}}]}),
             )
         }),
-        ("a line", 8, Wire::Chat, |_| "x".repeat(LONG)),
+        ("a line", LONGEST_EVENT / LONG + 1, Wire::Chat, |_| {
+            "x".repeat(LONG)
+        }),
         ("thoughts of Anthropic's", 8, Wire::Messages, |index| {
             let start = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}});
             let thought = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "x".repeat(LONG)}});
