@@ -2,6 +2,7 @@
 //! nothing is left. Called by `gateway`; ends at the commit point. It must never send anything to the caller.
 
 pub mod judge;
+mod lost;
 mod order;
 mod pay;
 
@@ -18,10 +19,11 @@ use crate::metrics::Metrics;
 use crate::reject::Reject;
 use crate::snapshot::Serving;
 use crate::upstream::{Answer, Attempted, attempt};
-use judge::{Action, Outcome, Position, Ruling, Scope, conclude, judge};
+use judge::{Action, Outcome, Position, Ruling, Scope, judge};
 use order::{claim, wait_of};
 use purser_config::usage::{End, Failure, Fault};
 use purser_config::{Endpoint, Name};
+use purser_dialects::Usage;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -157,31 +159,6 @@ impl Trial<'_> {
         }
     }
 
-    /// What the caller is told where nobody answered.
-    fn lost(&self, now: Duration) -> Reject {
-        if let Some(reject) = self.unfit() {
-            return reject;
-        }
-        let retry = self.soonest();
-        if self.attempts == 0 && self.bill.as_ref().is_some_and(Bill::is_kept_out) {
-            return Reject::UpstreamBusy { retry };
-        }
-        if gone(self.serving.iter().copied(), now).is_some() {
-            return Reject::ModelOut {
-                model: self.call.model().to_owned(),
-                retry,
-            };
-        }
-        if self.outcomes.is_empty() && self.serving.iter().all(|one| one.reach.lane.is_busy()) {
-            return Reject::UpstreamBusy { retry };
-        }
-        let lacks = |one: &&Serving| one.reach.lane.lacks(one.upstream_name(), now);
-        if self.outcomes.is_empty() && self.serving.iter().all(lacks) {
-            return judge::model_unknown(self.call.model());
-        }
-        conclude(&self.outcomes, self.call.model(), retry)
-    }
-
     fn look_at_clock(&mut self) -> Duration {
         self.now = self.failover.clock.now();
         self.now
@@ -221,7 +198,11 @@ impl Trial<'_> {
             self.attempts += 1;
             let sending = self.sending(serving, claim.credential);
             let attempt = attempt(self.call, serving, sending, (&self.failover.clock, now));
-            let Attempted { outcome, answer } = Box::pin(attempt).await;
+            let Attempted {
+                outcome,
+                answer,
+                used: spent,
+            } = Box::pin(attempt).await;
             self.look_at_clock();
             let used = claim.credential;
             let place = Place {
@@ -232,7 +213,7 @@ impl Trial<'_> {
             };
             let ruling = self.rule(&outcome, place);
             self.note(serving, claim, ruling, &outcome);
-            self.remember(serving, &outcome, now);
+            self.remember(serving, &outcome, (now, spent));
             match ruling.action {
                 Action::Answer | Action::Stop => return self.answered(answer),
                 Action::Next
@@ -261,16 +242,6 @@ impl Trial<'_> {
         if let Some(answer) = answer.filter(|_| unsaid && self.refused.is_none()) {
             self.refused = Some((answer, serving.clone()));
         }
-    }
-
-    /// Why none of the channels can be told the call, if none can.
-    fn unfit(&self) -> Option<Reject> {
-        let mut first = None;
-        for one in &self.serving {
-            let unfit = self.call.fits(one).err()?;
-            first.get_or_insert_with(|| unfit.reject(self.call, one));
-        }
-        first
     }
 
     /// What is left to try after an attempt that was made there.
@@ -342,11 +313,19 @@ impl Trial<'_> {
         }
     }
 
-    /// An attempt that began at `sent` and gave nothing, for the call's record.
-    fn remember(&mut self, serving: &Serving, outcome: &Outcome, sent: Duration) {
+    /// An attempt that began at `sent` and gave nothing, though its provider may have reported what it used, for the call's record.
+    fn remember(
+        &mut self,
+        serving: &Serving,
+        outcome: &Outcome,
+        (sent, spent): (Duration, Option<Usage>),
+    ) {
         let (Some(fault), Some(bill)) = (outcome.fault(), &mut self.bill) else {
             return;
         };
+        if let Some(spent) = spent {
+            bill.wasted(spent.tokens());
+        }
         bill.failed(Failure {
             channel: serving.reach.lane.name.clone(),
             fault,
@@ -362,16 +341,6 @@ impl Trial<'_> {
     ) -> Result<Option<(Box<Answer>, Bill)>, Reject> {
         let answer = answer.ok_or_else(|| Reject::BadUpstream("it had no body".into()))?;
         Ok(self.bill.take().map(|bill| (answer, bill)))
-    }
-
-    /// The shortest wait until a channel may be asked again, at least one second.
-    fn soonest(&self) -> Duration {
-        let now = self.failover.clock.now();
-        let waits = self
-            .serving
-            .iter()
-            .map(|one| wait_of(&one.reach, one.upstream_name(), now));
-        waits.min().unwrap_or_default().max(Duration::from_secs(1))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::way::Way;
 use build::{Sent, build};
 use http::Response;
 use purser_config::Endpoint;
+use purser_dialects::Usage;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -31,6 +32,8 @@ pub struct Attempted {
     pub outcome: Outcome,
     /// For the caller, if the judge says so.
     pub answer: Option<Box<Answer>>,
+    /// What the provider reported of an attempt that gave nothing.
+    pub used: Option<Usage>,
 }
 
 impl Attempted {
@@ -38,6 +41,15 @@ impl Attempted {
         Attempted {
             outcome,
             answer: None,
+            used: None,
+        }
+    }
+
+    fn answered(answer: Answer) -> Self {
+        Attempted {
+            outcome: Outcome::Answered,
+            answer: Some(Box::new(answer)),
+            used: None,
         }
     }
 }

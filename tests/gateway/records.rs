@@ -156,6 +156,30 @@ async fn a_record_has_every_field_of_its_call_and_nothing_of_its_body() {
     nowhere(data.path());
 }
 
+#[tokio::test]
+async fn what_an_attempt_used_that_gave_nothing_is_its_channels_waste_and_no_part_of_the_price() {
+    let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":0,\"total_tokens\":9}}\n\ndata: {\"error\":{\"code\":503,\"message\":\"overloaded\"}}\n\n";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close";
+    let behaviour = Behaviour::Raw(format!("{head}\r\n\r\n{events}").into_bytes());
+    let busy = Provider::start(behaviour).await.unwrap();
+    let good = Provider::start(Behaviour::healthy()).await.unwrap();
+    let [files, data] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    std::fs::write(files.path().join("shop.yaml"), manifests(&busy, &good)).unwrap();
+    let (mut process, address) = up(files.path(), data.path()).await;
+    let (id, status) = sent(address, call(true, json!({}))).await;
+    assert_eq!(status, 200);
+    assert!(process.end(SOON).await.unwrap().success());
+    let (_, records) = read(data.path()).await;
+    let one = records.iter().find(|one| one.id == id).unwrap();
+    let waste: Vec<_> = one.waste.iter().collect();
+    assert_eq!(
+        waste,
+        [(&Name::new("shop", "busy"), &9)],
+        "9 tokens at 1 a million"
+    );
+    assert_eq!((one.credits, one.cost), (PRICE, COST), "{one:?}");
+}
+
 /// An answer of a provider that knows no such option as usage.
 fn without_usage() -> Vec<u8> {
     let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";

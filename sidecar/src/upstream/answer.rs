@@ -164,10 +164,7 @@ async fn read_whole(
                 dialect: Dialect::OpenAI,
                 through: Through::Nothing,
             };
-            return Attempted {
-                outcome: Outcome::Answered,
-                answer: Some(Box::new(Answer::Flowing(flow))),
-            };
+            return Attempted::answered(Answer::Flowing(flow));
         }
     }
     whole((parts.status, parts.headers), held.join(), json)
@@ -190,10 +187,7 @@ fn whole(
         body: held,
         usage,
     };
-    Attempted {
-        outcome: Outcome::Answered,
-        answer: Some(Box::new(answer)),
-    }
+    Attempted::answered(answer)
 }
 
 /// What a whole answer says that it used; an attempt that failed where it is no JSON, or reports an error.
@@ -228,10 +222,7 @@ async fn read_opaque(response: Response<Incoming>, limits: Limits) -> Attempted 
                 dialect: Dialect::OpenAI,
                 through: Through::Nothing,
             };
-            Attempted {
-                outcome: Outcome::Answered,
-                answer: Some(Box::new(Answer::Flowing(flow))),
-            }
+            Attempted::answered(Answer::Flowing(flow))
         }
         Ok(None) => Attempted::failed(Outcome::Unusable("an empty answer".into())),
         Err(outcome) => Attempted::failed(outcome),

@@ -14,16 +14,37 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use purser_dialects::translate::{Interpreter, LONGEST_EVENT, Unfit};
 use purser_dialects::upstream_error::{self, Told};
-use purser_dialects::{Array, Dialect, End, Gate, UsageFilter, Verdict};
+use purser_dialects::{Array, Dialect, End, Gate, Tail, Usage, UsageFilter, Verdict};
 
-/// Reads events until the first content.
+/// Reads events until the first content. What a stream reported before it failed was used all the same.
 pub(super) async fn read(
+    asked: (&Call, Sent),
+    response: Response<Incoming>,
+    timed: (Limits, &Clock),
+) -> Attempted {
+    let (mut held, dialect) = (Vec::new(), asked.1.dialect);
+    let mut attempted = until_content(asked, response, timed, &mut held).await;
+    if !held.is_empty() {
+        attempted.used = reported(dialect, &held);
+    }
+    attempted
+}
+
+fn reported(dialect: Dialect, held: &[Bytes]) -> Option<Usage> {
+    let mut tail = Tail::of(dialect, false);
+    held.iter().for_each(|chunk| tail.push(chunk));
+    tail.usage()
+}
+
+/// What was read is in `held` where it failed.
+async fn until_content(
     (call, sent): (&Call, Sent),
     response: Response<Incoming>,
     (limits, clock): (Limits, &Clock),
+    held: &mut Vec<Bytes>,
 ) -> Attempted {
     let (parts, mut rest) = response.into_parts();
-    let (mut gate, mut held) = (Gate::of(sent.dialect), Vec::new());
+    let mut gate = Gate::of(sent.dialect);
     let mut size = 0;
     loop {
         let verdict = match next(&mut rest, limits).await {
@@ -42,23 +63,20 @@ pub(super) async fn read(
         match bounded(verdict, (&gate, size), sent.way) {
             Verdict::Pending => {}
             Verdict::Content => {
-                if let Some(fault) = fault(sent.way, &held) {
+                if let Some(fault) = fault(sent.way, held) {
                     return fault;
                 }
                 let flow = Flow {
                     status: parts.status,
                     headers: parts.headers,
-                    held,
+                    held: std::mem::take(held),
                     rest,
                     kind: Kind::Events,
                     idle: limits.idle,
                     dialect: sent.dialect,
                     through: through((call, sent), clock),
                 };
-                return Attempted {
-                    outcome: Outcome::Answered,
-                    answer: Some(Box::new(Answer::Flowing(flow))),
-                };
+                return Attempted::answered(Answer::Flowing(flow));
             }
             other => return refused(other),
         }
@@ -137,6 +155,7 @@ fn refused(verdict: Verdict) -> Attempted {
     Attempted {
         outcome: Outcome::Failed(failed),
         answer: answer.map(Box::new),
+        used: None,
     }
 }
 

@@ -41,7 +41,12 @@ pub(super) async fn read_whole(
     }
     let body = match rewritten((call, sent), &held, clock) {
         Ok(body) => Bytes::from(body),
-        Err(outcome) => return Attempted::failed(outcome),
+        Err(outcome) => {
+            return Attempted {
+                used: usage,
+                ..Attempted::failed(outcome)
+            };
+        }
     };
     let (status, mut headers) = (parts.status, parts.headers);
     let json = HeaderValue::from_static("application/json");
@@ -52,10 +57,7 @@ pub(super) async fn read_whole(
         body,
         usage,
     };
-    Attempted {
-        outcome: Outcome::Answered,
-        answer: Some(Box::new(answer)),
-    }
+    Attempted::answered(answer)
 }
 
 fn rewritten((call, sent): (&Call, Sent), held: &[u8], clock: &Clock) -> Result<Vec<u8>, Outcome> {

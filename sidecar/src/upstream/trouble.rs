@@ -100,6 +100,7 @@ pub(super) async fn read(response: Response<Incoming>, limits: Limits, clock: &C
     Attempted {
         outcome: Outcome::Failed(failed),
         answer: Some(Box::new(answer)),
+        used: None,
     }
 }
 
