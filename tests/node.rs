@@ -24,6 +24,7 @@ mod node {
     mod lifecycle;
     mod outage;
     mod plan;
+    mod real_model;
     mod refused;
     mod replaced;
     mod rights;

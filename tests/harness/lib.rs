@@ -6,6 +6,7 @@ pub mod admissions;
 pub mod figures;
 pub mod helm;
 pub mod load;
+pub mod model_server;
 pub mod plain;
 pub mod port;
 pub mod postgres;

@@ -12,9 +12,14 @@ static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
 /// does: every server here sets `SO_REUSEADDR`, and with that a port is free for it that is bound but not listened at. The kernel
 /// gives such a port to nobody who asks for any port, and to no connection on its way out.
 pub fn reserve() -> Result<SocketAddr> {
+    reserve_at(Ipv4Addr::LOCALHOST)
+}
+
+/// The same at another of this machine's addresses.
+pub fn reserve_at(at: Ipv4Addr) -> Result<SocketAddr> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.bind((at, 0).into())?;
     let address = socket.local_addr();
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     held.push(socket);

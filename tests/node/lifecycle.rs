@@ -1,8 +1,8 @@
 //! The release's own life: tested, upgraded, rolled back, uninstalled and installed again by Helm, with pods beside it.
 
-use super::application::{Application, served};
+use super::application::{Application, Line, served};
 use super::installed::{install, installed, run};
-use super::kubectl::{get, kubectl};
+use super::kubectl::{apply, get, kubectl, until};
 use purser_tests::helm::chart;
 use serde_json::{Value, json};
 
@@ -20,6 +20,36 @@ async fn operator_logs() -> Value {
         .unwrap_or_default()
 }
 
+/// Another key of the namespace, each of whose calls costs a credit.
+async fn paid() -> Application {
+    let api = "purser.dev/v1alpha1";
+    let plan = json!({
+        "models": {"allow": ["*"]}, "credits": {"grant": "10"}, "prices": [{"models": ["*"], "perRequest": "1"}],
+    });
+    apply(&[
+        json!({"apiVersion": api, "kind": "Plan", "metadata": {"name": "living-paid"}, "spec": plan}),
+        json!({"apiVersion": api, "kind": "ApiKey", "metadata": {"name": "paid", "namespace": "living"}, "spec": {"plan": "living-paid"}}),
+    ])
+    .await;
+    Application {
+        namespace: "living".into(),
+        name: "paid".into(),
+        key: "paid".into(),
+    }
+}
+
+/// A pod makes two calls with it, and then so much is left.
+async fn spends(paid: &Application, pod: &str, left: &str) {
+    let mut one = paid.pod(pod, "once");
+    one["spec"]["restartPolicy"] = "Never".into();
+    apply(&[one]).await;
+    let both = |printed: &[Line]| printed.len() > 1;
+    let printed = paid.until_prints(pod, "a call and a stream", both).await;
+    served(&printed, pod);
+    let tells = |key: &Value| key["status"]["creditsLeft"] == left;
+    until("its credits are told", "apikey -n living paid", tells).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webhook_does() {
     installed().await;
@@ -27,6 +57,8 @@ async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webh
     application.deploy(1, "load").await;
     let key = value().await;
     assert!(key.is_string(), "the operator made a value for the key");
+    let paid = paid().await;
+    spends(&paid, "before", "8").await;
     run(&["test", "purser"]).await;
     let chart = chart("purser");
     run(&[
@@ -55,6 +87,7 @@ async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webh
     assert!(said.good, "no webhook is in the way: {said:?}");
     run(&install()).await;
     assert_eq!(value().await, key, "the same key after all");
+    spends(&paid, "afterwards", "6").await;
     let pods = application.pods().await;
     let printed = application.printed(&pods[0], "app").await;
     // Calls went on throughout.

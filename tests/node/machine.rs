@@ -5,12 +5,15 @@ use super::installed::installed;
 use super::kubectl::{LOOK, SOON, get, kubectl, until};
 use super::replaced::operators;
 use serde_json::Value;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-// tests/cluster/node_place.go names both.
+// tests/cluster/node_place.go names all three.
+/// Where pods reach their host.
+pub(super) const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 const ORDERS: &str = "/run/purser-node/orders.sock";
 const CONTAINERD: &str = "/run/purser-node/containerd.sock";
 

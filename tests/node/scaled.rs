@@ -3,6 +3,7 @@
 
 use super::installed::{SYSTEM, installed, run};
 use super::kubectl::apply;
+use super::machine::BRIDGE;
 use super::metered::{each_call_is_charged_once, metered};
 use super::replaced::operators;
 use purser_tests::helm::chart;
@@ -15,12 +16,9 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinHandle;
 
-// tests/cluster/node_place.go names it.
-const BRIDGE: &str = "10.244.0.1:0";
-
 /// Lets pods connect to this socket of the host's, as long as the task lives.
 async fn opened(socket: PathBuf) -> (SocketAddr, JoinHandle<()>) {
-    let listener = TcpListener::bind(BRIDGE).await.unwrap();
+    let listener = TcpListener::bind((BRIDGE, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(async move {
         while let Ok((mut pod, _)) = listener.accept().await {

@@ -3,10 +3,12 @@
 
 use super::gateway::{Gateway, KEY};
 use super::matrix::{ACCOUNT, Mock, expected, family, run};
-use super::model_server::{ModelServer, is_speech};
+use super::model_server::is_speech;
 use expected::{Dialect, agrees};
+use purser_tests::model_server::ModelServer;
 use purser_tests::provider::{Behaviour, Provider};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 
 /// A channel that is tried after the others.
 fn second(channel: &str) -> String {
@@ -107,7 +109,7 @@ const PROMPT: &str = "Tell me a long story about a ship and its purser.";
 
 #[tokio::test]
 async fn every_dialect_s_sdk_talks_to_a_real_model() {
-    let model = ModelServer::start().await;
+    let model = ModelServer::start(Ipv4Addr::LOCALHOST).await.unwrap();
     let url = format!("http://{}/v1", model.address);
     let channel = family(
         "llama",

@@ -150,15 +150,7 @@ impl Sdk {
     }
 }
 
-/// What tests/toolchain.sh installs: where the variable says, else in target/toolchain.
+/// What tests/toolchain.sh installs.
 pub(super) fn tool(variable: &str, place: &str) -> PathBuf {
-    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/toolchain");
-    let path =
-        std::env::var_os(variable).map_or_else(|| Path::new(installed).join(place), PathBuf::from);
-    assert!(
-        path.exists(),
-        "{} is missing; run tests/toolchain.sh first, or set {variable}",
-        path.display()
-    );
-    path
+    purser_tests::model_server::tool(variable, place).unwrap()
 }

@@ -4,11 +4,13 @@
 
 use super::gateway::SOON;
 use super::kubectl::Kubectl;
-use super::model_server::{ModelServer, Promise, call_a_real_model};
+use super::model_server::{Promise, call_a_real_model};
+use purser_tests::model_server::ModelServer;
 use purser_tests::port::reserve;
 use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::Call;
 use serde_json::Value;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +29,7 @@ async fn objects_applied_to_a_cluster_let_the_sdk_call_a_real_model() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let model = ModelServer::start().await;
+    let model = ModelServer::start(Ipv4Addr::LOCALHOST).await.unwrap();
     apply(&kubectl, &own, &model, folder.path());
 
     let (mut operator, stream) = start_operator(&kubectl, &own).await;

@@ -1,7 +1,9 @@
 //! The README's second command: `purser up -f examples/local-model`, with a real model behind it and the Python SDK before it.
 
 use super::gateway::Gateway;
-use super::model_server::{ModelServer, Promise, call_a_real_model};
+use super::model_server::{Promise, call_a_real_model};
+use purser_tests::model_server::ModelServer;
+use std::net::Ipv4Addr;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/local-model");
 /// Where the example looks for the model server.
@@ -12,7 +14,7 @@ const RATE: usize = 10;
 
 #[tokio::test]
 async fn the_local_model_example_chats_streams_fails_over_and_keeps_the_rate() {
-    let model = ModelServer::start().await;
+    let model = ModelServer::start(Ipv4Addr::LOCALHOST).await.unwrap();
     let gateway = Gateway::serve(example(&model)).await;
     call_a_real_model(Promise {
         base_url: &gateway.base_url,

@@ -1,58 +1,9 @@
-//! A real model: llama.cpp's server with SmolLM2 as a process, and what a person does who calls it through Purser. Used by
-//! `local_model` and `kubernetes`, so that both see the same. It must never leave the server running.
+//! What a person does who calls a real model through Purser. Used by `local_model` and `kubernetes`, so that both see the same.
 
-use super::caller::{Ask, Came, Sdk, tool};
+use super::caller::{Ask, Came, Sdk};
 use super::errors::OVER_RATE;
-use purser_tests::port::reserve;
-use purser_tests::process::Process;
-use purser_tests::sse_client::Call;
+use purser_tests::model_server;
 use serde_json::json;
-use std::net::SocketAddr;
-use std::process::Command;
-use std::time::Duration;
-
-/// Loading the weights takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// The running server; dropping it ends it.
-pub(super) struct ModelServer {
-    pub(super) address: SocketAddr,
-    _process: Process,
-}
-
-impl ModelServer {
-    /// Starts it and waits until it answers.
-    pub(super) async fn start() -> Self {
-        let address = reserve().unwrap();
-        let (port, weights) = (
-            address.port().to_string(),
-            tool("PURSER_TEST_GGUF", "smollm2.gguf"),
-        );
-        let mut command = Command::new(tool("PURSER_TEST_PYTHON", "python/bin/python"));
-        command.args([
-            "-m",
-            "llama_cpp.server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            &port,
-        ]);
-        command
-            // Otherwise a stream ends, without a word, when another call comes.
-            .args(["--interrupt_requests", "False"])
-            .args(["--model_alias", "smollm2", "--n_ctx", "512", "--model"])
-            .arg(weights);
-        let mut process = Process::start("llama_cpp.server", &mut command).unwrap();
-        process
-            .until_answers(address, &Call::get("/v1/models"), PATIENCE)
-            .await
-            .unwrap();
-        ModelServer {
-            address,
-            _process: process,
-        }
-    }
-}
 
 /// What the caller is given, and what it is to find.
 pub(super) struct Promise<'a> {
@@ -107,8 +58,7 @@ pub(super) async fn call_a_real_model(promise: Promise<'_>) {
 
 /// Whether it has a few letters at least.
 pub(super) fn is_speech(text: &serde_json::Value) -> bool {
-    text.as_str()
-        .is_some_and(|text| text.chars().filter(|letter| letter.is_alphabetic()).count() > 5)
+    text.as_str().is_some_and(model_server::is_speech)
 }
 
 fn check_over_rate(came: &Came, rate: usize) {
