@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Reservation};
 use crate::metrics::Metrics;
 use crate::reject::Reject;
 use crate::snapshot::Serving;
-use crate::upstream::{Answer, Attempted, attempt};
+use crate::upstream::{Answer, attempt};
 use judge::{Action, Outcome, Position, Ruling, Scope, judge};
 use order::{claim, wait_of};
 use purser_config::usage::{End, Failure, Fault};
@@ -183,26 +183,22 @@ impl Trial<'_> {
     ) -> Result<Option<(Box<Answer>, Bill)>, Reject> {
         let (mut repeats, mut first) = (0, true);
         while self.may_try(serving) {
-            let reach = &serving.reach;
             let force = pass == Pass::Forced || repeats > 0;
             let may = (force || is_open(serving, self.now)) && self.call.fits(serving).is_ok();
             if !may || !self.admit(serving, self.now).await? {
                 return Ok(None);
             }
             let now = self.look_at_clock();
-            let Some(claim) = claim(self.call, serving, (now, force, first)) else {
+            let Some(claim) = claim(self.call, serving, (now, force, std::mem::take(&mut first)))
+            else {
                 return Ok(None);
             };
-            first = false;
             self.spend().await?;
             self.attempts += 1;
             let sending = self.sending(serving, claim.credential);
             let attempt = attempt(self.call, serving, sending, (&self.failover.clock, now));
-            let Attempted {
-                outcome,
-                answer,
-                used: spent,
-            } = Box::pin(attempt).await;
+            let attempted = Box::pin(attempt).await;
+            let (outcome, answer) = (&attempted.outcome, attempted.answer);
             self.look_at_clock();
             let used = claim.credential;
             let place = Place {
@@ -211,17 +207,17 @@ impl Trial<'_> {
                 pass,
                 repeats,
             };
-            let ruling = self.rule(&outcome, place);
-            self.note(serving, claim, ruling, &outcome);
-            self.remember(serving, &outcome, (now, spent));
+            let ruling = self.rule(outcome, place);
+            self.note(serving, claim, ruling, outcome);
+            self.remember(serving, outcome, (now, attempted.used));
             match ruling.action {
                 Action::Answer | Action::Stop => return self.answered(answer),
                 Action::Next
                     if ruling.scope == Scope::Credential
                         && self.call.pinned().is_none()
-                        && reach.lane.has_spare(used, self.now) => {}
+                        && serving.reach.lane.has_spare(used, self.now) => {}
                 Action::Next => {
-                    self.keep(&outcome, answer, serving);
+                    self.keep(outcome, answer, serving);
                     return Ok(None);
                 }
                 Action::Same { after, charged } => {

@@ -6,6 +6,7 @@ use super::judge::{self, conclude};
 use super::order::{gone, wait_of};
 use crate::bill::Bill;
 use crate::reject::Reject;
+use crate::snapshot::Serving;
 use std::time::Duration;
 
 impl Trial<'_> {
