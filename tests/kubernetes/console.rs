@@ -21,11 +21,21 @@ pub(super) struct Scene {
     token: String,
 }
 
-/// The one-time token that the operator printed last.
-fn setup_token(log: &str) -> String {
-    let setup = log.rsplit("setup-").next().unwrap();
+/// The one-time tokens that the operator printed, once there are so many; it is ready before it prints one.
+pub(super) async fn setup_tokens(world: &World, count: usize) -> Vec<String> {
+    let until = Instant::now() + Duration::from_secs(40);
     let end = |letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter));
-    format!("setup-{}", setup.split(end).next().unwrap())
+    loop {
+        let log = world.log();
+        let said = log.split("setup-").skip(1);
+        let tokens = said.map(|rest| format!("setup-{}", rest.split(end).next().unwrap()));
+        let tokens: Vec<String> = tokens.collect();
+        if tokens.len() >= count {
+            return tokens;
+        }
+        assert!(Instant::now() < until, "{log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 impl Scene {
@@ -35,7 +45,7 @@ impl Scene {
         world.cluster.says(&["create", "namespace", "shop"]).await;
         let applied = world.cluster.kubectl(&["apply", "-f", "-"], PLAN).await;
         assert!(applied.good, "{applied:?}");
-        let setup = setup_token(&world.log());
+        let setup = setup_tokens(&world, 1).await.remove(0);
         let mut scene = Scene {
             world,
             console,
@@ -249,12 +259,10 @@ async fn a_channel_moves_to_another_host_with_that_hosts_key_alone() {
 async fn the_first_administrators_token_is_every_replicas() {
     let console = reserve().unwrap();
     let world = World::own(&[&format!("--listen-console={console}")]).await;
-    let first = setup_token(&world.log());
+    let first = setup_tokens(&world, 1).await.remove(0);
     world.kill();
     world.run().await;
-    let log = world.log();
-    assert_eq!(log.matches("setup-").count(), 2, "{log}");
-    assert_eq!(setup_token(&log), first);
+    assert_eq!(setup_tokens(&world, 2).await, [&first[..], &first]);
     let scene = Scene {
         world,
         console,

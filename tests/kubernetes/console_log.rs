@@ -1,5 +1,6 @@
 //! The log at the operator's console, of calls that sidecars made: by the lines of the hosted service's FAQ, and live.
 
+use super::console::setup_tokens;
 use super::operator::World;
 use super::place::Place;
 use super::pressure::figure;
@@ -33,10 +34,7 @@ impl Scene {
     async fn set() -> Scene {
         let console = reserve().unwrap();
         let world = World::own(&[&format!("--listen-console={console}")]).await;
-        let log = world.log();
-        let setup = log.split("setup-").nth(1).unwrap();
-        let end = |letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter));
-        let setup = format!("setup-{}", setup.split(end).next().unwrap());
+        let setup = setup_tokens(&world, 1).await.remove(0);
         let body = json!({"token": setup, "username": "you", "password": PASSWORD});
         let made = send(console, "POST /api/user/setup", "", &body.to_string());
         let token = made.data()["token"].as_str().unwrap().to_owned();
