@@ -74,6 +74,15 @@ impl Call {
         }
     }
 
+    /// A `POST` of a form whose parts this boundary divides.
+    pub fn form(path: &str, boundary: &str, body: impl Into<Bytes>) -> Self {
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        Self {
+            headers: vec![("content-type".into(), kind)],
+            ..Self::post(path, body)
+        }
+    }
+
     /// A `GET`.
     pub fn get(path: &str) -> Self {
         Self {
