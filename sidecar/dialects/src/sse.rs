@@ -130,6 +130,12 @@ impl Events {
         self.lines.length()
     }
 
+    /// Whether that line is data and begins as an object does.
+    fn is_within_object(&self) -> bool {
+        let (name, value) = field(self.lines.partial());
+        name == b"data" && value.trim_ascii_start().starts_with(b"{")
+    }
+
     /// The event that the end of the stream completes. The standard would drop it; providers leave off the last
     /// line feed and mean it.
     pub fn finish(&mut self) -> Option<Event> {

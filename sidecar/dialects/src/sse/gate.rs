@@ -99,9 +99,9 @@ impl Gate {
         self.verdict.clone()
     }
 
-    /// Whether the event that has begun is longer than any error: content, as soon as it is whole.
+    /// Whether the event that has begun is an object, and longer than any error: content, as soon as it is whole.
     pub fn is_within_picture(&self) -> bool {
-        self.verdict == Verdict::TooLong || self.events.open() > LONGEST_ERROR
+        self.events.open() > LONGEST_ERROR && self.events.is_within_object()
     }
 
     /// The stream's bytes have ended.
