@@ -88,7 +88,8 @@ impl Application {
     /// A Deployment of it that does this with the model.
     pub(super) fn deployment(&self, replicas: usize, what: &str) -> Value {
         let mut spec = program(&["application.py", what, MODEL]);
-        spec["terminationGracePeriodSeconds"] = 20.into();
+        // What a sidecar holds is given back at its end, for which a busy node may take long.
+        spec["terminationGracePeriodSeconds"] = 60.into();
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": self.metadata(),
             "spec": {
