@@ -6,6 +6,7 @@ use crate::query;
 use crate::who::{Caller, Person};
 use bytes::Bytes;
 use http::HeaderMap;
+use purser_authority::ledger;
 use purser_config::Name;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -38,6 +39,14 @@ impl Paging {
     /// How many items are passed over.
     pub(crate) fn offset(self) -> u64 {
         (self.page - 1).saturating_mul(self.size)
+    }
+
+    /// The same part, as the ledger is asked for it.
+    pub(crate) fn of_ledger(self) -> ledger::Paging {
+        ledger::Paging {
+            offset: self.offset(),
+            limit: u32::try_from(self.size).unwrap_or(u32::MAX),
+        }
     }
 
     /// This part of a whole list.

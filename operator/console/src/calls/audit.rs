@@ -2,7 +2,7 @@
 
 use crate::answer::{Outcome, Reply};
 use crate::ask::Ask;
-use purser_authority::ledger::{Deed, Paging};
+use purser_authority::ledger::Deed;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,11 +20,7 @@ pub(crate) struct Done {
 /// Deeds, the last first.
 pub(crate) async fn list(ask: Ask) -> Outcome {
     let paging = ask.paging()?;
-    let part = Paging {
-        offset: paging.offset(),
-        limit: u32::try_from(paging.size).unwrap_or(u32::MAX),
-    };
-    let page = ask.console.ledger()?.deeds(part).await?;
+    let page = ask.console.ledger()?.deeds(paging.of_ledger()).await?;
     let items = page.deeds.into_iter().map(done).collect();
     Reply::data(&paging.page(items, page.total))
 }

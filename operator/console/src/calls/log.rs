@@ -172,9 +172,7 @@ pub(crate) async fn list(ask: Ask) -> Outcome {
             }
         }
         None => {
-            let limit = u32::try_from(paging.size).unwrap_or(MOST);
-            let offset = paging.offset();
-            let page = ledger.log(query, Paging { offset, limit }).await?;
+            let page = ledger.log(query, paging.of_ledger()).await?;
             let items = page.records.iter().map(Item::of).collect();
             Calls {
                 page: paging.page(items, page.total),

@@ -6,7 +6,7 @@ use crate::ask::Ask;
 use crate::bill::{self, Forged, Ignored, Unread, Window};
 use crate::house::{Change, Seen};
 use crate::ids;
-use purser_authority::ledger::{Bought, Paging, PayRefused, Payment, Received, Sale};
+use purser_authority::ledger::{Bought, PayRefused, Payment, Received, Sale};
 use purser_compile::ObjectRef;
 use purser_config::Name;
 use purser_crds::ApiKey;
@@ -203,11 +203,7 @@ pub(crate) struct PaymentView {
 /// Payments, the last first.
 pub(crate) async fn list(ask: Ask) -> Outcome {
     let paging = ask.paging()?;
-    let part = Paging {
-        offset: paging.offset(),
-        limit: u32::try_from(paging.size).unwrap_or(u32::MAX),
-    };
-    let page = ask.console.ledger()?.payments(part).await?;
+    let page = ask.console.ledger()?.payments(paging.of_ledger()).await?;
     let items = page.payments.into_iter().map(view).collect();
     Reply::data(&paging.page(items, page.total))
 }
