@@ -72,6 +72,14 @@ impl Scene {
         send(self.console, &format!("{method} {path}"), &head, &body)
     }
 
+    /// Channel `shop/one`, with a credential of its own.
+    pub(super) fn makes_a_channel(&self) {
+        let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
+            "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
+        let made = self.ask("POST", "/api/channel/", Some(channel));
+        assert_eq!(made.status, 200, "{made:?}");
+    }
+
     /// Asks until the answer's data is so.
     async fn until(&self, path: &str, so: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_secs(40);
@@ -128,10 +136,7 @@ async fn what_the_console_makes_is_an_object_and_what_kubectl_changes_it_shows()
 async fn a_channels_credential_is_a_secret_that_the_channel_owns_and_nobody_elses_is_touched() {
     let scene = Scene::set().await;
     let cluster = &scene.world.cluster;
-    let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
-        "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
-    let made = scene.ask("POST", "/api/channel/", Some(channel));
-    assert_eq!(made.status, 200, "{made:?}");
+    scene.makes_a_channel();
     let secret = cluster
         .get("/api/v1/namespaces/shop/secrets/one-credential")
         .await;

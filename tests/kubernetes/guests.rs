@@ -165,10 +165,7 @@ async fn plans_and_keys_everywhere_are_not_channels_users_credits_or_the_audit()
 async fn a_channel_is_turned_elsewhere_only_by_whoever_may_read_what_it_sends() {
     let scene = Scene::set().await;
     let cluster = &scene.world.cluster;
-    let channel = json!({"name": "one", "namespace": "shop", "provider": "OpenAICompatible", "key": "sk-provider",
-        "base_url": "http://127.0.0.1:9/v1", "models": ["m"]});
-    let made = scene.ask("POST", "/api/channel/", Some(channel));
-    assert_eq!(made.status, 200, "{made:?}");
+    scene.makes_a_channel();
     let every = "get,list,create,patch,delete";
     let editor = guest(&scene, "editor", [&[(every, CHANNELS)], &[]]).await;
     let listed = editor.asks("GET", "/api/channel/", None).data();
