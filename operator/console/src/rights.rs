@@ -125,25 +125,24 @@ fn created(object: &Value, has_secret: bool) -> Vec<Right> {
     rights
 }
 
-/// As `secret-policy.yaml` has it of whoever writes a channel: a Secret that is named anew, or sent to another address, they may get.
+/// As `secret-policy.yaml` has it of whoever writes a channel: a Secret that is named anew, sent to another address or offered to other
+/// namespaces, they may get.
 fn patched(channel: &Name, patch: &Value, has_secret: bool, seen: &Seen) -> Vec<Right> {
     let mut channels = seen.channels.iter();
     let found = channels.find(|one| name_of(&one.metadata) == *channel);
     let before = found.and_then(|found| serde_json::to_value(&found.spec).ok());
     let before = before.unwrap_or_default();
     let after = merged(&before, patch);
-    let turned = ["provider", "baseURL"]
+    let turned = ["provider", "baseURL", "namespaces"]
         .into_iter()
         .any(|member| before[member] != after[member]);
-    let known = secrets_in(&before);
-    let mut used = secrets_in(&after);
-    if !turned {
-        used.retain(|secret| !known.contains(secret));
-    }
+    let (known, named) = (references_in(&before), references_in(&after));
+    let news = named.iter().filter(|one| turned || !known.contains(one));
+    let mut used: BTreeSet<String> = news.map(|(secret, _)| (*secret).to_owned()).collect();
     let mut rights = Vec::new();
     if has_secret {
         let own = own_credential(channel);
-        let (verb, name) = match known.contains(&own) {
+        let (verb, name) = match secrets_in(&before).contains(&own) {
             true => ("patch", own.as_str()),
             false => ("create", ""),
         };
@@ -156,11 +155,24 @@ fn patched(channel: &Name, patch: &Value, has_secret: bool, seen: &Seen) -> Vec<
 
 /// The Secrets that a channel with this spec sends.
 pub(crate) fn secrets_in(spec: &Value) -> BTreeSet<String> {
+    let references = references_in(spec).into_iter();
+    references.map(|(secret, _)| secret.to_owned()).collect()
+}
+
+/// Each with what of it is sent; empty: its usual part.
+fn references_in(spec: &Value) -> BTreeSet<(&str, &str)> {
     let listed = ["credentials", "headers"].into_iter();
     let listed = listed.filter_map(|member| spec[member].as_array());
-    let named = listed.flatten().map(|one| &one["secretRef"]["name"]);
-    let named = named.chain([&spec["tls"]["caSecretRef"]["name"]]);
-    named.filter_map(Value::as_str).map(str::to_owned).collect()
+    let references = listed.flatten().map(|one| &one["secretRef"]);
+    let references = references.chain([&spec["tls"]["caSecretRef"]]);
+    references
+        .filter_map(|one| {
+            Some((
+                one["name"].as_str()?,
+                one["key"].as_str().unwrap_or_default(),
+            ))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -208,6 +220,8 @@ mod tests {
         let elsewhere = json!({"baseURL": "https://elsewhere.example"});
         assert_eq!(asked(elsewhere, None), [PATCH, OWN, ORG]);
         assert_eq!(asked(json!({"provider": "XAI"}), None), [PATCH, OWN, ORG]);
+        let offered = json!({"namespaces": {"from": "All"}});
+        assert_eq!(asked(offered, None), [PATCH, OWN, ORG]);
     }
 
     #[test]
@@ -215,6 +229,9 @@ mod tests {
         let one = |name: &str| format!("get secrets {name:?} in namespace shop");
         let headers = json!({"headers": [{"name": "a", "secretRef": {"name": "other"}}]});
         assert_eq!(asked(headers, None), [PATCH.to_owned(), one("other")]);
+        let part =
+            json!({"headers": [{"name": "x-org", "secretRef": {"name": "org", "key": "b"}}]});
+        assert_eq!(asked(part, None), [PATCH, ORG]);
         let tls = json!({"tls": {"caSecretRef": {"name": "ca"}}});
         assert_eq!(asked(tls, None), [PATCH.to_owned(), one("ca")]);
         let replaces = "patch secrets \"one-credential\" in namespace shop";
