@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! request: one request of the window, or one that a lease brought (stock)      -> Reservation
-//! hold:    tokens, a slot, credits, a channel's account (want, allowance, open) -> Bill
+//! hold:    tokens, a slot, credits, a channel's account (want, ahead, allowance, open) -> Bill
 //! memory:  what was used and granted, for the Hello and for the time alone
 //! ```
 
+mod ahead;
 mod allowance;
 mod alone;
 mod hold;
@@ -157,6 +158,12 @@ impl Ledger {
     /// What calls hold that are under way, for a Hello.
     pub fn holds(&self) -> Vec<Hold> {
         self.held().holds()
+    }
+
+    /// What an earlier connection granted is not surely held any more: to be called before the Hello of another.
+    pub fn begin_anew(&self) {
+        self.memory.begin_anew();
+        self.purses().begin_anew();
     }
 
     /// Tokens that still count, for a Hello.

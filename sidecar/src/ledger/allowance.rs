@@ -1,7 +1,9 @@
 //! Prepaid credits of active metered keys: reserved beforehand, so that an operator's restart is no outage for them (DESIGN 5). Pure:
 //! time is an argument. A key that spends has at least what fifteen seconds of it cost: an operator that is away for ten, and the longest pause
-//! before a sidecar finds it again. One that falls silent gives it back.
+//! before a sidecar finds it again. What is there beyond that pays for the calls of a busy key, so that none of them waits for the ledger's
+//! disk. One that falls silent gives it back.
 
+use super::stock::{BUSY, Rate};
 use purser_config::Name;
 use purser_config::price::Micros;
 use std::collections::HashMap;
@@ -17,8 +19,13 @@ const IDLE: Duration = Duration::from_secs(60);
 const HALF_LIFE: Duration = Duration::from_secs(5);
 /// Between two questions for one key, whatever they bring.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same after one that brought all that was asked for: of a key that has just become busy.
+const PROMPT: Duration = Duration::from_millis(200);
+/// An allowance that was left behind is given back so long after the last call that it paid for: by then that one's record is kept, or
+/// the spool says that it is behind.
+const RETIRES: Duration = Duration::from_secs(10);
 
-/// Who pays for a call while nobody can be asked.
+/// Who pays for a call that does not ask for its own credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Drawn {
     /// The allowance's reservation.
@@ -36,20 +43,40 @@ pub(super) enum Step {
     Release(String),
 }
 
+/// One allowance.
+#[derive(Debug)]
+struct Held {
+    /// Its reservation.
+    id: String,
+    /// What may be drawn of it.
+    left: Micros,
+    /// Calls under way that it pays for: whoever gives it back before their records arrive lets them go unpaid.
+    paying: u32,
+    /// When anything of it was last drawn or put back.
+    touched: Duration,
+    /// A call found too little in it.
+    passed: bool,
+    /// It was granted to an earlier connection, and may have been resolved since as that of a lost sidecar.
+    former: bool,
+}
+
 #[derive(Debug, Default)]
 struct Purse {
-    /// Reservations and what is left of each; the first is drawn from first.
-    held: Vec<Drawn>,
+    /// The first is drawn from first.
+    held: Vec<Held>,
     /// Credits a second, fading.
     weight: f64,
     spent: Duration,
+    /// Calls a second.
+    calls: Rate,
     /// When anything of it was last drawn, put back or granted.
     touched: Duration,
-    /// Calls under way that it pays for: whoever gives it back before their records arrive lets them go unpaid.
-    paying: u32,
     /// The largest estimate of late: an allowance that cannot pay one call is none.
     largest: Micros,
-    asked: Option<Duration>,
+    /// When was asked for more, and for how much.
+    asked: Option<(Duration, Micros)>,
+    /// Whether all of that was granted.
+    granted: bool,
 }
 
 /// Allowances by key.
@@ -66,9 +93,53 @@ impl Purse {
         self.weight * (-passed / HALF_LIFE.as_secs_f64()).exp2()
     }
 
+    /// What may be drawn of allowances that are surely held.
     fn left(&self) -> Micros {
-        let left = self.held.iter().map(|drawn| drawn.credits);
-        left.fold(0, Micros::saturating_add)
+        let held = self.held.iter().filter(|held| !held.former);
+        held.map(|held| held.left).fold(0, Micros::saturating_add)
+    }
+
+    /// Whether so much is too little for an outage.
+    fn is_short(&self, left: Micros, now: Duration) -> bool {
+        left.saturating_mul(ENOUGH.1) < self.target(now).saturating_mul(ENOUGH.0)
+    }
+
+    fn may_ask(&self, now: Duration) -> bool {
+        let patience = if self.granted { PROMPT } else { PATIENCE };
+        self.asked.is_none_or(|(asked, _)| now >= asked + patience)
+    }
+
+    /// Takes so much of the first allowance that has it, of those that may pay.
+    fn draw(
+        &mut self,
+        credits: Micros,
+        now: Duration,
+        may_pay: impl Fn(&Held) -> bool,
+    ) -> Option<Drawn> {
+        for held in self.held.iter_mut().filter(|held| may_pay(held)) {
+            held.passed = held.left < credits;
+            if held.passed {
+                continue;
+            }
+            held.left -= credits;
+            (held.touched, held.paying) = (now, held.paying + 1);
+            self.touched = now;
+            let id = held.id.clone();
+            return Some(Drawn { id, credits });
+        }
+        None
+    }
+
+    /// Takes out what is to be given back: all of it where the key fell silent, else what was left behind.
+    fn retire(&mut self, now: Duration) -> impl Iterator<Item = String> {
+        let paying = self.held.iter().any(|held| held.paying > 0);
+        let idle = !paying && now.saturating_sub(self.touched) >= IDLE;
+        let over = move |held: &mut Held| {
+            let behind = (held.passed || held.former) && held.paying == 0;
+            idle || behind && now.saturating_sub(held.touched) >= RETIRES
+        };
+        let over: Vec<Held> = self.held.extract_if(.., over).collect();
+        over.into_iter().map(|held| held.id)
     }
 
     fn target(&self, now: Duration) -> Micros {
@@ -87,15 +158,16 @@ impl Allowances {
         purse.spent = purse.spent.max(now);
         purse.touched = purse.touched.max(now);
         purse.largest = purse.largest.max(credits);
+        purse.calls.note(now);
         let (target, left) = (purse.target(now), purse.left());
-        let due = purse.asked.is_none_or(|asked| now >= asked + PATIENCE);
-        if !due || left.saturating_mul(ENOUGH.1) >= target.saturating_mul(ENOUGH.0) {
+        if !purse.may_ask(now) || !purse.is_short(left, now) {
             return None;
         }
-        purse.asked = Some(now);
+        let more = target - left;
+        (purse.asked, purse.granted) = (Some((now, more)), false);
         self.asking += 1;
         Some(Step::Ask {
-            credits: target - left,
+            credits: more,
             call: purse.largest,
         })
     }
@@ -115,18 +187,38 @@ impl Allowances {
         if credits > 0 {
             let purse = self.purses.entry(key.clone()).or_default();
             purse.touched = purse.touched.max(now);
-            purse.held.push(Drawn { id, credits });
+            purse.granted = purse.asked.is_some_and(|(_, more)| credits >= more);
+            purse.held.push(Held {
+                id,
+                left: credits,
+                paying: 0,
+                touched: now,
+                passed: false,
+                former: false,
+            });
         }
     }
 
     /// Pays for one call, if one allowance can.
     pub(super) fn draw(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
+        self.purses.get_mut(key)?.draw(credits, now, |_| true)
+    }
+
+    /// The same where nobody needs to: of a busy key, and only of what is there beyond an outage's need.
+    pub(super) fn ahead(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
         let purse = self.purses.get_mut(key)?;
-        let held = purse.held.iter_mut().find(|held| held.credits >= credits)?;
-        held.credits -= credits;
-        (purse.touched, purse.paying) = (now, purse.paying + 1);
-        let id = held.id.clone();
-        Some(Drawn { id, credits })
+        let spared = purse.left().saturating_sub(credits);
+        if purse.calls.per_second(now) < BUSY || purse.is_short(spared, now) {
+            return None;
+        }
+        purse.draw(credits, now, |held| !held.former)
+    }
+
+    /// Another connection begins: the authority behind it may hold nothing of what an earlier one granted.
+    pub(super) fn begin_anew(&mut self) {
+        let all = self.purses.values_mut();
+        all.flat_map(|purse| &mut purse.held)
+            .for_each(|held| held.former = true);
     }
 
     /// A call is over, and did not use so much of what it drew.
@@ -139,23 +231,21 @@ impl Allowances {
         let Some(purse) = self.purses.get_mut(key) else {
             return;
         };
-        (purse.touched, purse.paying) = (now, purse.paying.saturating_sub(1));
+        purse.touched = now;
         let held = purse.held.iter_mut().find(|held| held.id == drawn.id);
         if let Some(held) = held {
-            held.credits = held.credits.saturating_add(unused.min(drawn.credits));
+            held.left = held.left.saturating_add(unused.min(drawn.credits));
+            (held.touched, held.paying) = (now, held.paying.saturating_sub(1));
         }
     }
 
-    /// What silent keys hold, to be given back. To be called now and then.
+    /// What silent keys hold, and what busy ones left behind, to be given back. To be called now and then.
     pub(super) fn idle(&mut self, now: Duration) -> Vec<(Name, Step)> {
         let mut steps = Vec::new();
         self.purses.retain(|key, purse| {
-            let idle = purse.paying == 0 && now.saturating_sub(purse.touched) >= IDLE;
-            if idle {
-                let released = purse.held.drain(..);
-                steps.extend(released.map(|held| (key.clone(), Step::Release(held.id))));
-            }
-            !idle
+            let over = purse.retire(now);
+            steps.extend(over.map(|id| (key.clone(), Step::Release(id))));
+            !purse.held.is_empty() || now.saturating_sub(purse.touched) < IDLE
         });
         steps
     }
@@ -174,115 +264,4 @@ impl Allowances {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key() -> Name {
-        Name::new("shop", "a")
-    }
-
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn a_key_that_spends_is_given_what_eighteen_seconds_of_it_cost() {
-        let mut allowances = Allowances::default();
-        let mut asked = Vec::new();
-        for tenth in 0..600_u32 {
-            let step = allowances.spending(&key(), 100, Duration::from_millis(100) * tenth);
-            if let Some(Step::Ask { credits, .. }) = step {
-                asked.push(credits);
-            }
-        }
-        // A thousand a second; whoever gets nothing asks again, and no more often than every two seconds.
-        assert!(asked.len() <= 30, "{}", asked.len());
-        assert!(
-            asked
-                .last()
-                .is_some_and(|last| (16_500..20_000).contains(last)),
-            "{asked:?}"
-        );
-    }
-
-    #[test]
-    fn whatever_way_a_keys_spending_grew_it_lasts_fifteen_seconds_and_is_asked_for_seldom() {
-        for growth in [1.0, 1.01, 1.03, 1.1] {
-            let mut allowances = Allowances::default();
-            let (mut asked, mut held) = (0, 0);
-            for tenth in 0..1_200_u32 {
-                let now = Duration::from_millis(100) * tenth;
-                let grown = f64::powi(growth, i32::try_from(tenth.min(600) / 10).unwrap());
-                let credits = (100.0 * grown) as u64;
-                let step = allowances.spending(&key(), credits, now);
-                if let Some(Step::Ask { credits, .. }) = step {
-                    (asked, held) = (asked + 1, held + credits);
-                    allowances.granted(&key(), (format!("a-{tenth}"), credits), now);
-                }
-                // Ten of these a second; it grows for a minute, and half a minute later the rate is known.
-                let lasts = held as f64 / (credits * 10) as f64;
-                assert!(tenth < 900 || lasts > 14.5, "{growth} {tenth}: {lasts}");
-            }
-            assert!(asked <= 40, "{growth}: {asked}");
-        }
-    }
-
-    #[test]
-    fn a_single_call_is_given_enough_for_another() {
-        let mut allowances = Allowances::default();
-        assert_eq!(
-            allowances.spending(&key(), 5, at(1)),
-            Some(Step::Ask {
-                credits: 13,
-                call: 5
-            })
-        );
-        allowances.granted(&key(), ("a-1".into(), 13), at(1));
-        assert_eq!(allowances.spending(&key(), 5, at(20)), None);
-    }
-
-    #[test]
-    fn an_allowance_pays_until_it_is_empty_and_takes_back_what_was_not_used() {
-        let mut allowances = Allowances::default();
-        allowances.granted(&key(), ("a-1".into(), 10), at(1));
-        let drawn = allowances.draw(&key(), 8, at(1)).unwrap();
-        assert_eq!(allowances.draw(&key(), 8, at(1)), None);
-        allowances.put_back(&key(), (&drawn, 7), at(1));
-        assert_eq!(
-            allowances
-                .draw(&key(), 9, at(1))
-                .map(|drawn| drawn.id)
-                .as_deref(),
-            Some("a-1")
-        );
-        assert_eq!(allowances.draw(&key(), 1, at(1)), None);
-    }
-
-    #[test]
-    fn a_silent_key_gives_its_allowance_back_once() {
-        let mut allowances = Allowances::default();
-        allowances.spending(&key(), 5, at(1));
-        allowances.granted(&key(), ("a-1".into(), 9), at(1));
-        assert!(allowances.idle(at(60)).is_empty());
-        assert_eq!(
-            allowances.idle(at(61)),
-            [(key(), Step::Release("a-1".into()))]
-        );
-        assert!(allowances.idle(at(62)).is_empty());
-        assert_eq!(allowances.draw(&key(), 1, at(1)), None);
-    }
-
-    #[test]
-    fn an_allowance_that_pays_for_a_call_under_way_is_not_given_back_however_long_the_call_is() {
-        let mut allowances = Allowances::default();
-        allowances.granted(&key(), ("a-1".into(), 9), at(1));
-        let drawn = allowances.draw(&key(), 5, at(2)).unwrap();
-        assert!(allowances.idle(at(600)).is_empty());
-        allowances.put_back(&key(), (&drawn, 1), at(600));
-        assert!(
-            allowances.idle(at(659)).is_empty(),
-            "its record is on its way"
-        );
-        assert_eq!(allowances.idle(at(660)).len(), 1);
-    }
-}
+mod tests;

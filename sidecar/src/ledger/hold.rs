@@ -1,16 +1,13 @@
 //! What a call needs beyond its window: tokens, one of the key's concurrent requests, credits, a channel with a limit. Asked in one
 //! message once the call is understood; kept within this sidecar's part while nobody can be asked. Part of `Ledger`, called by `failover`.
 
-use super::allowance::{Drawn, Step};
 use super::want::{Wanted, at_most, before, part};
 use super::{ASK_AGAIN, Ledger, PATIENCE};
 use crate::bill::{Bill, Facts};
 use crate::call::Call;
-use crate::clock::draw;
 use crate::metrics::Decision;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
-use purser_config::price::Micros;
 use purser_config::quota::{Reserve, ReserveVerdict, Settle, TokensLeft};
 use purser_config::{Name, Plan, WhenQuotaUnreachable};
 use std::sync::Arc;
@@ -82,13 +79,19 @@ impl Ledger {
     }
 
     /// Asks until all is held, or this sidecar's part of it, or nobody can say for too long.
-    async fn hold(
+    pub(super) async fn hold(
         self: &Arc<Self>,
         bill: &mut Bill,
         mut reserve: Reserve,
         (wanted, plan): (&Wanted, &Plan),
     ) -> Result<Decision, Reject> {
         let began = self.clock.now();
+        if self.pays_ahead(bill, wanted, plan) {
+            reserve.credits = 0;
+            if asks_nothing(&reserve) {
+                return Ok(Decision::Held);
+            }
+        }
         loop {
             let wait = match self.try_hold(bill, &reserve, wanted).await? {
                 None => return Ok(Decision::Held),
@@ -253,80 +256,6 @@ impl Ledger {
         self.authority.settle(settle);
     }
 
-    /// What a call did not use of what it drew.
-    pub(crate) fn put_back(&self, key: &Name, drawn: &Drawn, unused: Micros) {
-        let now = self.clock.now();
-        self.purses().put_back(key, (drawn, unused), now);
-    }
-
-    /// Asks for an allowance in the background, where the authority can be lost and the key spends.
-    pub(super) fn keep_allowance(self: &Arc<Self>, key: &Name, credits: Micros) {
-        if !self.authority.is_remote() {
-            return;
-        }
-        let now = self.clock.now();
-        let step = self.purses().spending(key, credits, now);
-        if let Some(Step::Ask { credits, call }) = step {
-            let (ledger, key) = (Arc::clone(self), key.clone());
-            tokio::spawn(async move { ledger.ask_allowance(key, credits, call).await });
-        }
-    }
-
-    async fn ask_allowance(&self, key: Name, credits: Micros, call: Micros) {
-        let id = format!("allowance-{:016x}{:016x}", draw(), draw());
-        let reserve = Reserve {
-            id,
-            key,
-            tokens: 0,
-            slot: false,
-            credits,
-            allowance: Some(call),
-            channels: Vec::new(),
-            others: false,
-            spool: self.spool.life(),
-        };
-        let answer = self.authority.reserve(reserve.clone()).await;
-        let now = self.clock.now();
-        let mut purses = self.purses();
-        purses.answered();
-        match answer.map(|answer| answer.verdict) {
-            Ok(ReserveVerdict::Held { credits, .. }) => {
-                purses.granted(&reserve.key, (reserve.id, credits), now);
-            }
-            Ok(_) => {}
-            Err(_) => {
-                drop(purses);
-                // It may be held all the same, and nobody would ever draw from it.
-                self.release(reserve.key, reserve.id);
-            }
-        }
-    }
-
-    /// Gives back the allowances of keys that fell silent; all of them at the end of the process. To be called now and then.
-    pub fn tidy(&self, ends: bool) {
-        self.give_back_expired();
-        let now = self.clock.now();
-        let mut purses = self.purses();
-        let steps = match ends {
-            true => purses.all(),
-            // What its calls owe must be kept before it is given back: late records would pay nothing.
-            false if self.spool.is_behind(self.clock.wall_ms()) => Vec::new(),
-            false => purses.idle(now),
-        };
-        drop(purses);
-        for (key, step) in steps {
-            if let Step::Release(id) = step {
-                self.release(key, id);
-            }
-        }
-    }
-
-    /// Says that nobody will draw from a reservation any more.
-    fn release(&self, key: Name, id: String) {
-        let tokens = None;
-        self.authority.settle(Settle { id, key, tokens });
-    }
-
     pub(super) fn facts(&self, call: &Call) -> Facts {
         let input = call.caller.plan.as_ref().map_or(0, |_| call.reads());
         let began = (call.began, self.clock.wall_ms());
@@ -343,6 +272,11 @@ impl Ledger {
             trace: self.trace(&call.headers),
         }
     }
+}
+
+/// Whether a call needs nothing that the authority keeps.
+fn asks_nothing(reserve: &Reserve) -> bool {
+    reserve.credits == 0 && reserve.tokens == 0 && !reserve.slot && reserve.channels.is_empty()
 }
 
 /// Whether the authority surely holds nothing for the question.

@@ -292,12 +292,18 @@ impl Ledger {
     /// Whether the plan's validity is known to have begun, and is not over. A key that was not used yet begins with nobody but the
     /// authority.
     pub(super) fn is_valid(&self, caller: &Caller, plan: &Plan) -> bool {
+        self.is_valid_for(caller, plan, Duration::ZERO)
+    }
+
+    /// The same, and for so long yet.
+    pub(super) fn is_valid_for(&self, caller: &Caller, plan: &Plan, yet: Duration) -> bool {
         if plan.validity.is_none() {
             return true;
         }
         let told = self.memory.expires_at(&caller.name);
         let ends = caller.plan_expires_at_ms.or(told);
-        ends.is_some_and(|ends| self.clock.wall_ms() < ends)
+        let until = self.clock.wall_ms().saturating_add(yet.as_millis() as u64);
+        ends.is_some_and(|ends| until < ends)
     }
 
     /// A quarter of the news counts, so that one slow answer does not make every key lease.

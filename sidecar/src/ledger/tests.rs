@@ -1,5 +1,7 @@
 //! Reservations under a scripted authority: granted, denied, late, silent.
 
+mod ahead;
+
 use super::request::{DENIAL_CACHE, GRACE};
 use super::*;
 use crate::lane::Lanes;
@@ -19,6 +21,7 @@ struct Scripted {
     /// After so long it holds what is asked for.
     holds_after: Option<Duration>,
     settled: Mutex<Vec<String>>,
+    asked: Mutex<Vec<Reserve>>,
 }
 
 impl Authority for Scripted {
@@ -49,6 +52,7 @@ impl Authority for Scripted {
 
     fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
         let after = self.holds_after;
+        self.asked.lock().unwrap().push(reserve.clone());
         Box::pin(async move {
             tokio::time::sleep(after.ok_or(Unreachable)?).await;
             let (channel, credits) = (None, reserve.credits);

@@ -44,7 +44,7 @@ impl Link {
         let (lines, mut body) = around.operator.open().await?;
         let mut session = Session::new(around, lines);
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
-        around.memory.begin_anew();
+        around.gateway.ledger.begin_anew();
         self.reach.put(true);
         session.send(&session.hello(&self.instance)).await?;
         self.tell_again(&session).await?;

@@ -9,7 +9,7 @@ use purser_config::quota::Limited;
 pub enum Decision {
     /// The authority, or a lease of it, granted the request.
     Granted,
-    /// The authority holds what the call needs beyond its request.
+    /// The authority holds what the call needs beyond its request, or held it ahead.
     Held,
     /// Nobody could be asked, and the call is within this sidecar's part of the limits.
     WithoutAuthority,

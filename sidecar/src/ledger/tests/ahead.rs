@@ -1,0 +1,108 @@
+//! Credits ahead of calls, under an authority that counts what it is asked.
+
+use super::super::open::Need;
+use super::super::want::Wanted;
+use super::*;
+use crate::bill::{Bill, Facts};
+use purser_config::price::Cost;
+use purser_config::quota::Reserve;
+use purser_config::{Credits, Endpoint, Resets};
+
+const EACH: Duration = Duration::from_millis(20);
+const CALLS: u32 = 1_000;
+
+fn metered(change: impl FnOnce(&mut Plan)) -> Arc<Caller> {
+    caller_of(|plan| {
+        plan.requests_per_minute = None;
+        let (grant, resets) = (1_000_000_000, Resets::Never);
+        plan.credits = Some(Credits { grant, resets });
+        change(plan);
+    })
+}
+
+fn facts(caller: &Arc<Caller>, number: u32) -> Facts {
+    Facts {
+        id: format!("call-{number}").parse().unwrap(),
+        caller: Arc::clone(caller),
+        endpoint: Endpoint::Chat,
+        asked: "m".into(),
+        stream: false,
+        user: None,
+        began: (Duration::ZERO, NOON_MS),
+        input: 0,
+        stored: false,
+        trace: None,
+    }
+}
+
+/// So many calls, one after the other, none of them sent; how many of them asked for credits of their own.
+async fn asked(caller: &Arc<Caller>, (need, every): (Need, Duration)) -> (usize, usize) {
+    let authority = Arc::new(Scripted {
+        holds_after: Some(Duration::ZERO),
+        ..Scripted::default()
+    });
+    let ledger = Arc::new(ledger(&authority));
+    let plan = caller.plan.as_deref().unwrap();
+    let wanted = Wanted {
+        need,
+        cost: Some(Cost::default()),
+        credits: 1_000_000,
+        most_output: None,
+    };
+    for number in 0..CALLS {
+        let mut bill = Bill::new(&ledger, facts(caller, number));
+        let reserve = Reserve {
+            id: format!("call-{number}"),
+            key: caller.name.clone(),
+            tokens: need.tokens,
+            slot: need.slot,
+            credits: wanted.credits,
+            allowance: None,
+            channels: Vec::new(),
+            others: false,
+            spool: String::new(),
+        };
+        let held = ledger.hold(&mut bill, reserve, (&wanted, plan)).await;
+        assert!(held.is_ok());
+        drop(bill);
+        tokio::time::sleep(every).await;
+        ledger.tidy(false);
+    }
+    let asked = authority.asked.lock().unwrap();
+    let own: Vec<_> = asked.iter().filter(|one| one.allowance.is_none()).collect();
+    let pay = own.iter().filter(|one| one.credits > 0).count();
+    (own.len(), pay)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calls_of_a_busy_key_ask_for_no_credits_of_their_own() {
+    let busy = (Need::default(), EACH);
+    let (all, paid) = asked(&metered(|_| ()), busy).await;
+    assert!(all == paid && paid < 100, "{all} {paid}");
+    let slow = (Need::default(), 20 * EACH);
+    let (_, paid) = asked(&metered(|_| ()), slow).await;
+    assert_eq!(paid, CALLS as usize, "a slow key's do");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_else_they_need_is_asked_for_without_credits() {
+    let need = Need {
+        tokens: 0,
+        slot: true,
+    };
+    let (all, paid) = asked(&metered(|_| ()), (need, EACH)).await;
+    assert_eq!(all, CALLS as usize);
+    assert!(paid < 100, "{paid}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_may_be_over_is_asked_for() {
+    let ends = |plan: &mut Plan| {
+        plan.validity = Some(Validity {
+            length: Length::Milliseconds(3_600_000),
+            starts: Starts::FirstUse,
+        });
+    };
+    let (_, paid) = asked(&metered(ends), (Need::default(), EACH)).await;
+    assert_eq!(paid, CALLS as usize, "nobody said when it ends");
+}
