@@ -245,6 +245,15 @@ impl Drop for Process {
     }
 }
 
+/// What a process holds of the machine's memory, pages of files among it, in KiB; 0 where there is none.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    let status = status.unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let digits = line.unwrap_or_default().trim().trim_end_matches(" kB");
+    digits.parse().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use super::operator::World;
 use super::place::Place;
 use super::pressure::{figure, soak};
-use super::rate::resident_kib;
 use super::stream::Stream;
 use purser_config::stream::{FromOperator, FromSidecar};
+use purser_tests::process::resident_kib;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;

@@ -9,6 +9,7 @@ use super::place::Place;
 use super::pressure::{MINUTE, figure, soak};
 use super::sidecar::Sidecar;
 use purser_tests::admissions::{Between, LOG, heard, placed, possibly, surely};
+use purser_tests::process::resident_kib;
 use purser_tests::provider::{Behaviour, Provider};
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -257,13 +258,4 @@ fn least_part(part: &Part, admitted: &[(usize, Between)]) -> f64 {
     };
     let least = (0..count).map(of).min().unwrap_or(0);
     least as f64 / admitted.len().max(1) as f64
-}
-
-/// What a process holds of the machine's memory.
-pub(super) fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-    let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let digits = line.unwrap_or_default().trim().trim_end_matches(" kB");
-    digits.parse().unwrap_or(0)
 }

@@ -4,6 +4,7 @@ use super::application::Application;
 use super::installed::installed;
 use super::kubectl::{Direct, SOON};
 use purser_tests::figures::{figure, soak};
+use purser_tests::process::resident_kib;
 use serde_json::json;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,7 @@ async fn twenty_pods_start_at_once_and_each_change_of_their_key_is_enforced_on_a
     );
     figure("node.txt", &line).unwrap();
     seen(&application, 200, 1).await;
+    figure("node.txt", &memory()).unwrap();
     let direct = Direct::new().await;
     let mut taken = Vec::new();
     for change in 0..CHANGES {
@@ -47,6 +49,31 @@ async fn twenty_pods_start_at_once_and_each_change_of_their_key_is_enforced_on_a
         assert!(p50 <= 0.2 && p99 <= 1.0, "{taken:?}");
     }
     application.end().await;
+}
+
+/// What the sidecars that the kubelet runs hold of this machine's memory, after their first call.
+fn memory() -> String {
+    let mut held: Vec<u64> = processes("purser-sidecar").map(resident_kib).collect();
+    held.sort_unstable();
+    assert!(held.len() >= PODS, "{held:?}");
+    format!(
+        "{} sidecars of the image: {} KiB of memory each after their first call, {} at the most",
+        held.len(),
+        held[held.len() / 2],
+        held[held.len() - 1]
+    )
+}
+
+/// Those in containers that run a program of this name.
+fn processes(program: &str) -> impl Iterator<Item = u32> {
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let said = |id: u32, what: &str| {
+        std::fs::read_to_string(format!("/proc/{id}/{what}")).unwrap_or_default()
+    };
+    ids.filter(move |id| {
+        said(*id, "comm").trim() == program && said(*id, "cgroup").contains("kubepods")
+    })
 }
 
 /// When each pod saw its change of that number, which must be to this status.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use purser_tests::process::resident_kib;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A process and all that it started.
@@ -64,19 +65,8 @@ impl Tree {
 
     /// Resident memory in MiB; pages shared between its processes count in each.
     pub(crate) fn resident(self) -> f64 {
-        let kibibytes = |pid: u32| {
-            let status = read(&format!("/proc/{pid}/status"));
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:"))?
-                .trim()
-                .split(' ')
-                .next()?
-                .parse::<f64>()
-                .ok()?;
-            Some(line)
-        };
-        self.pids().into_iter().filter_map(kibibytes).sum::<f64>() / 1024.0
+        let kib: u64 = self.pids().into_iter().map(resident_kib).sum();
+        kib as f64 / 1024.0
     }
 
     pub(crate) fn stop(self) {
