@@ -3,7 +3,8 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
 #                        node stage, which is left out, and said to be, where the machine can be no node
-#   tests/run.sh soak    the same, one after the other, with release binaries and the long durations; tests write figures to tests/figures
+#   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 90 minutes when
+#                        built; tests write their figures to tests/figures
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
@@ -21,6 +22,9 @@ job='' cluster='' node='' run='' finished=''
 declare -A lanes=()
 # The suites that `cargo test --workspace` leaves to the lanes, and clippy's --all-targets with it.
 beside=(--test kill --test kubernetes --test scale --test sdk --test node)
+# What a soak is for: the tests that have a longer duration there (`figures::soak`), by their modules' names.
+long_on_node=(outage:: changed:: plan::)
+long_in_a_cluster=(certificates:: crowd:: outage:: rate::)
 
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
 
@@ -228,10 +232,14 @@ node_stage() {
     fi
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
     # One at a time: they share the node's only operator, and some of them stop it.
-    run_tests "node tests" --workspace --test node -- --test-threads=1 --skip node::rights
-    # What all of them made the operator ask for.
-    export PURSER_TEST_NODE_AUDIT="$run/node.audit"
-    run_tests "node: the operator's rights" --workspace --test node -- node::rights
+    if [[ -n ${PURSER_TEST_SOAK:-} ]]; then
+        run_tests "node, long" --workspace --test node -- --test-threads=1 "${long_on_node[@]}"
+    else
+        run_tests "node tests" --workspace --test node -- --test-threads=1 --skip node::rights
+        # What all of them made the operator ask for.
+        export PURSER_TEST_NODE_AUDIT="$run/node.audit"
+        run_tests "node: the operator's rights" --workspace --test node -- node::rights
+    fi
     if ! kill -0 "$node" 2>/dev/null; then
         cat "$run/node.err" >&2
         give_up "the node ended before the tests did; the reason stands above"
@@ -264,12 +272,10 @@ run_tests() {
 }
 
 # begin_lane NAME COMMAND...: runs it beside the others, silently. Most tests of some suites wait, for a minute's window or for a kill.
-# A soak's figures are to be quoted, so there each has the machine to itself.
 begin_lane() {
     heading "beside the others: $1"
     "${@:2}" >"$run/$1.log" 2>&1 </dev/null &
     lanes[$1]=$!
-    [[ $mode != soak ]] || end_lane "$1"
 }
 
 # end_lane NAME: waits for it, shows its output, and counts.
@@ -287,9 +293,45 @@ end_lane() {
     count "$1" "$run/$1.log" "$status"
 }
 
+all_tests() {
+    local lane
+    must "test programs" cargo test --workspace --no-run
+    must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
+    if prepare_node; then
+        begin_lane node tests/run.sh node
+    fi
+    begin_lane kill cargo test --workspace --no-fail-fast --test kill
+    # Two of these share the cluster, one after the other.
+    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
+    run_tests "all other tests" --workspace
+    for lane in cluster kill node; do
+        [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
+    done
+}
+
+# Figures are to be quoted: each suite has the machine to itself, but for the kills, whose figures are counts, and what is counted beside them.
+long_tests() {
+    must "test programs" cargo test --workspace "${beside[@]}" --test console --test gateway --no-run
+    must "test programs (release)" cargo test --release --package purser-authority --test ledger --no-run
+    run_tests "cluster, long" --workspace --test kubernetes --test scale -- --test-threads=1 "${long_in_a_cluster[@]}"
+    run_tests "a million calls in the log" --release --package purser-authority --test ledger million
+    if prepare_node; then
+        begin_lane node tests/run.sh node
+        end_lane node
+    fi
+    begin_lane kill cargo test --workspace --no-fail-fast --test kill
+    run_tests "gateway and console, long" --workspace --test gateway --test console -- failover:: metrics:: reload:: fuzz::
+    end_lane kill
+}
+
+still_up() {
+    kill -0 "$cluster" 2>/dev/null && return
+    cat "$run/cluster.err" >&2
+    give_up "the test cluster ended before the tests did; the reason stands above"
+}
+
 # Read whole before it begins: who edits this file while it runs changes the next run.
 main() {
-    local lane
     case $mode in
         default | soak | node | quick | sim) ;;
         *)
@@ -316,29 +358,17 @@ main() {
     elif [[ $mode == node ]]; then
         prepare_tools
         node_stage
+    elif [[ $mode == soak ]]; then
+        prepare_tools
+        prepare
+        long_tests
+        still_up
     else
         prepare_tools
         prepare
         lint
-        must "test programs" cargo test --workspace --no-run
-        must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
-        if prepare_node; then
-            begin_lane node tests/run.sh node
-        fi
-        begin_lane kill cargo test --workspace --no-fail-fast --test kill
-        # Two of these share the cluster, one after the other.
-        begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
-        run_tests "all other tests" --workspace
-        if [[ $mode == soak ]]; then
-            run_tests "a million calls in the log" --release --package purser-authority --test ledger million
-        fi
-        for lane in cluster kill node; do
-            [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
-        done
-        if ! kill -0 "$cluster" 2>/dev/null; then
-            cat "$run/cluster.err" >&2
-            give_up "the test cluster ended before the tests did; the reason stands above"
-        fi
+        all_tests
+        still_up
     fi
     heading "done"
     finished=yes
