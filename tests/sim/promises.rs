@@ -7,6 +7,7 @@ use super::world::{Ran, run};
 use purser_authority::checker::worst_window;
 use purser_config::WhenQuotaUnreachable;
 use purser_config::quota::occupancy_ms;
+use purser_config::usage::Record;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,6 +86,13 @@ fn add(figures: &mut Figures, ran: &Ran, worst: f64) {
     figures.refusals += ran.told.refusals.values().sum::<u64>();
     figures.faults += ran.scenario.faults.len();
     figures.records += ran.books.records.len();
+    let paid = |record: &&Record| {
+        record
+            .reservation
+            .as_ref()
+            .is_some_and(|id| *id != record.id)
+    };
+    figures.ahead += ran.books.records.iter().filter(paid).count();
     let denies = |when| when == WhenQuotaUnreachable::Deny;
     if ran.scenario.keys.iter().all(|key| denies(key.when)) {
         figures.worst_deny = figures.worst_deny.max(worst);

@@ -93,6 +93,8 @@ pub(super) struct Figures {
     pub(super) refusals: u64,
     pub(super) faults: usize,
     pub(super) records: usize,
+    /// Those of calls that an allowance paid.
+    pub(super) ahead: usize,
     pub(super) worst: f64,
     pub(super) worst_deny: f64,
 }
@@ -101,13 +103,14 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "simulation: {} seeds, {:.1} virtual hours, {} faults, {} admissions, {} refusals, {} records; worst 60 s over the limit: {:.2} under Deny, {:.2} under Share",
+            "simulation: {} seeds, {:.1} virtual hours, {} faults, {} admissions, {} refusals, {} records, {} of them paid ahead; worst 60 s over the limit: {:.2} under Deny, {:.2} under Share",
             self.seeds,
             self.lasted.as_secs_f64() / 3_600.0,
             self.faults,
             self.admissions,
             self.refusals,
             self.records,
+            self.ahead,
             self.worst_deny,
             self.worst,
         )

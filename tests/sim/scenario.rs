@@ -194,13 +194,15 @@ fn promise(dice: &mut Dice, limit: u32, troubled: Duration) -> Promise {
     } else {
         &[0.5, 1.0, 2.0]
     });
-    let metered = small && dice.one_in(2);
+    let metered = dice.one_in(2);
+    // Of a busy key they end in the middle, too, or last.
+    let most = if small { 200 } else { 6_000 };
     let at = |dice: &mut Dice| dice.millis(1_000, troubled.as_millis() as u64 + 20_000);
     Promise {
         limit,
         when: dice.one_of(&[WhenQuotaUnreachable::Share, WhenQuotaUnreachable::Deny]),
         pressure,
-        credits: metered.then(|| dice.between(5, 200) * CREDIT),
+        credits: metered.then(|| dice.between(5, most) * CREDIT),
         by_token: dice.one_in(2),
         bursts: (0..dice.below(3)).map(|_| at(dice)).collect(),
     }
