@@ -18,6 +18,7 @@ mod kubernetes {
     mod sidecar;
     mod speaker;
     mod stream;
+    mod volume;
 
     mod bare;
     mod budget;
@@ -51,6 +52,7 @@ mod kubernetes {
     mod shared;
     mod slots;
     mod some_namespaces;
+    mod spools;
     mod stale;
     mod status;
     mod suffers;
