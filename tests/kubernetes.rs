@@ -36,6 +36,7 @@ mod kubernetes {
     mod injection;
     mod isolation;
     mod metered;
+    mod no_ipv6;
     mod outage;
     mod postgres;
     mod propagation;
