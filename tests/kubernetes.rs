@@ -18,6 +18,7 @@ mod kubernetes {
     mod sidecar;
     mod speaker;
     mod stream;
+    mod volume;
 
     mod bare;
     mod budget;
@@ -35,6 +36,7 @@ mod kubernetes {
     mod injection;
     mod isolation;
     mod metered;
+    mod no_ipv6;
     mod outage;
     mod postgres;
     mod propagation;
@@ -51,6 +53,7 @@ mod kubernetes {
     mod shared;
     mod slots;
     mod some_namespaces;
+    mod spools;
     mod stale;
     mod status;
     mod suffers;

@@ -18,6 +18,8 @@ pub enum ConditionType {
     Credited,
     /// What the plan limits can be decided and kept (Plan, ApiKey); only there once it could not.
     Enforceable,
+    /// Sidecars can record the key's calls (ApiKey); only there while one cannot.
+    Recorded,
 }
 
 impl ConditionType {
@@ -31,6 +33,7 @@ impl ConditionType {
             ConditionType::PlanChanged => "PlanChanged",
             ConditionType::Credited => "Credited",
             ConditionType::Enforceable => "Enforceable",
+            ConditionType::Recorded => "Recorded",
         }
     }
 }
@@ -218,6 +221,25 @@ impl EnforceableReason {
             EnforceableReason::Enforceable => "Enforceable",
             EnforceableReason::WindowsUnavailable => "WindowsUnavailable",
             EnforceableReason::LedgerUnavailable => "LedgerUnavailable",
+        }
+    }
+}
+
+/// The reason of condition `Recorded`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordedReason {
+    /// False: a sidecar's usage spool is full or cannot be written, so that calls that cost credits are refused there.
+    SpoolRefuses,
+    /// False: records of an earlier process were damaged, and what was set aside is still there.
+    SpoolDamaged,
+}
+
+impl RecordedReason {
+    /// As it is written in `status.conditions[].reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordedReason::SpoolRefuses => "SpoolRefuses",
+            RecordedReason::SpoolDamaged => "SpoolDamaged",
         }
     }
 }

@@ -44,7 +44,7 @@ pub use channel_parts::{CaSecretRef, ChannelNamespaces, ChannelNamespacesFrom, H
 pub use channel_timing::{Health, Timeouts};
 pub use condition::{
     AcceptedReason, ConditionType, CreditedReason, EnforceableReason, HealthyReason,
-    NotYetEnforcedReason, PlanChangedReason, ProgrammedReason,
+    NotYetEnforcedReason, PlanChangedReason, ProgrammedReason, RecordedReason,
 };
 pub use definitions::{all, chart_yaml, yaml};
 pub use names::{

@@ -23,6 +23,7 @@ mod order;
 mod others;
 mod refusals;
 mod scope;
+mod spools;
 mod token;
 mod work;
 
@@ -34,6 +35,7 @@ pub(crate) use others::Note;
 #[cfg(test)]
 pub(crate) use scope::Scopes;
 pub(crate) use scope::{Scope, hex};
+pub(crate) use spools::Ailing;
 pub(crate) use token::{Caller, Reviewer};
 
 use crate::accept;
@@ -49,7 +51,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::{CERTIFICATE_PATH, INQUIRES, PATH, REVIEW_PATH};
+use purser_config::stream::{CERTIFICATE_PATH, HEARS_OF_SPOOLS, INQUIRES, PATH, REVIEW_PATH};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -157,7 +159,10 @@ impl Server {
                 .map(|line| line.map(|line| Ok(Frame::data(line))))
         });
         let body = BodyExt::boxed(StreamBody::new(lines));
-        Ok(answer_with(StatusCode::OK, "application/jsonl", body))
+        let mut response = answer_with(StatusCode::OK, "application/jsonl", body);
+        let hears = HeaderValue::from_static("1");
+        response.headers_mut().insert(HEARS_OF_SPOOLS, hears);
+        Ok(response)
     }
 
     /// Who asks, or the answer that says why it is not heard.

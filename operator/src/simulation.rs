@@ -90,6 +90,7 @@ impl Operator {
             namespace: pod.namespace,
             service_account: "sidecar".to_owned(),
             pod: Some(pod.uid),
+            pod_name: None,
             gateway: false,
             inquires: false,
         };

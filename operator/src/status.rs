@@ -12,6 +12,7 @@ mod notes;
 mod plan_change;
 mod pods;
 mod report;
+mod spool;
 mod usage;
 
 pub(crate) use budget::{Budgets, Read};
@@ -79,6 +80,7 @@ pub(crate) struct Memory {
     written: HashMap<ObjectRef, Written>,
     told: HashMap<ObjectRef, Told>,
     health: health::Memory,
+    spools: spool::Memory,
     notes: Notes,
 }
 
@@ -132,10 +134,11 @@ impl Reporter {
         self.tell_refusals(&census, &reports).await;
         let used = self.show_usage(publication, &mut reports);
         let flaps = self.tell_health(&mut reports).await;
+        let spools = self.tell_spools(&census).await;
         let now = self.clock.now();
         let (due, waits) = self.memory.due(reports, &self.definitions, now);
         let failed = self.write(due).await;
-        let again = [waits, flaps, used, stale, failed.then_some(EVERY)];
+        let again = [waits, flaps, spools, used, stale, failed.then_some(EVERY)];
         again.into_iter().flatten().min()
     }
 

@@ -7,7 +7,7 @@ mod health;
 mod inquiries;
 mod session;
 
-pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opening};
+pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opened, Opening};
 
 use crate::clock::{self, Clock};
 use crate::gateway::Gateway;

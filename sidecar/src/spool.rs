@@ -267,9 +267,11 @@ impl Spool {
             .or_else(|| full.then(|| Refused::Full.to_string()))
     }
 
-    /// Which files of an earlier process were damaged, and what to do; none: none were.
+    /// Which files of an earlier process were damaged, and what to do; none: none were, or a person has removed them since. Asks the
+    /// disk only where some were.
     pub fn damage(&self) -> Option<String> {
-        let files = self.damaged.iter().map(|file| file.display().to_string());
+        let there = self.damaged.iter().filter(|file| file.exists());
+        let files = there.map(|file| file.display().to_string());
         let files: Vec<String> = files.collect();
         (!files.is_empty()).then(|| {
             format!(

@@ -77,16 +77,15 @@ pub fn values(case: &str) -> String {
 
 /// What the chart `purser` renders for a case, as release `purser` in namespace `purser-system`.
 pub fn template(case: &str) -> anyhow::Result<String> {
-    let (chart, values) = (chart("purser"), values(case));
-    let line = [
-        "template",
-        "purser",
-        &chart,
-        "--namespace=purser-system",
-        FOR,
-    ];
-    let said = helm(&[&line[..], &["--values", &values]].concat())?;
-    anyhow::ensure!(said.good, "{case}: {}", said.err);
+    rendered("purser", &["--values", &values(case)])
+}
+
+/// What a chart renders with these arguments, as the release of its own name in namespace `purser-system`.
+pub fn rendered(name: &str, more: &[&str]) -> anyhow::Result<String> {
+    let chart = chart(name);
+    let line = ["template", name, &chart, "--namespace=purser-system", FOR];
+    let said = helm(&[&line[..], more].concat())?;
+    anyhow::ensure!(said.good, "{name} {more:?}: {}", said.err);
     Ok(said.out)
 }
 

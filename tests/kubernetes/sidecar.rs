@@ -5,12 +5,13 @@ use super::cluster::{SOON, condition};
 use super::operator::decoded;
 use super::place::{ACCOUNT, Place};
 use flate2::read::MultiGzDecoder;
-use purser_tests::process::Process;
+use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::{Answer, Call};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A running sidecar.
@@ -48,6 +49,15 @@ impl Place {
 
     /// One in a pod of this name, perhaps not connected yet.
     pub(super) async fn sidecar(&self, pod: &str, more: &[&str]) -> Sidecar {
+        self.sidecar_under(&[], (pod, more)).await
+    }
+
+    /// The same, started by another program, which must become it.
+    pub(super) async fn sidecar_under(
+        &self,
+        under: &[&str],
+        (pod, more): (&str, &[&str]),
+    ) -> Sidecar {
         let token = self.token_of_pod(pod).await;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
@@ -60,7 +70,7 @@ impl Place {
         arguments.extend((!given("--operator=")).then_some(operator));
         arguments.extend((!given("--operator-ca=")).then_some(ca));
         arguments.extend(more.iter().map(|&one| one.to_owned()));
-        Sidecar::start(&arguments, folder).await
+        Sidecar::start(under, &arguments, folder).await
     }
 
     /// A token that is bound to a pod, which is made if it is not there.
@@ -132,10 +142,14 @@ impl Place {
 }
 
 impl Sidecar {
-    async fn start(arguments: &[String], folder: tempfile::TempDir) -> Self {
+    async fn start(under: &[&str], arguments: &[String], folder: tempfile::TempDir) -> Self {
         let own = ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--linger=0"];
         let own = own.into_iter().chain(arguments.iter().map(String::as_str));
-        let mut process = Process::ours("purser-sidecar", own).unwrap();
+        let program = binary("purser-sidecar").unwrap().into_os_string();
+        let mut words = under.iter().map(Into::into).chain([program]);
+        let mut command = Command::new(words.next().unwrap());
+        let command = command.args(words).args(own);
+        let mut process = Process::start("purser-sidecar", command).unwrap();
         let addresses = process.until("the log line `serving`", SOON, async |process| {
             process.stderr().lines().find_map(addresses)
         });

@@ -10,13 +10,13 @@ use super::metered::{METERED, scene, until_status};
 use super::operator::{NAMESPACE, World};
 use super::place::Place;
 use super::speaker::{Speaker, is_held, record};
+use super::volume::{Volume, fill};
 use purser_config::Name;
 use purser_config::quota::{ReserveVerdict, Verdict};
 use purser_config::stream::FromOperator;
 use purser_tests::postgres::Postgres;
 use purser_tests::redis::Redis;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,64 +56,10 @@ pub(super) async fn until_enforceable(place: &Place, wanted: (&str, &str)) -> St
     field_of(&key, "Enforceable", "message").to_owned()
 }
 
-/// A volume that only one process sees, and what that is told at its start.
-struct Volume {
-    folder: tempfile::TempDir,
-}
-
-impl Volume {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
-        Volume { folder }
-    }
-
-    fn at(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn argument(&self) -> String {
-        format!("--data-dir={}", self.at().display())
-    }
-
-    /// Mounts it, read-only from the second start on where that is asked for, notes the process, and becomes the operator.
-    fn script(&self) -> String {
-        let folder = self.folder.path().display();
-        format!(
-            "cd {folder} && mount -t tmpfs -o size=16m none data && \
-             if [ -e read-only ]; then mount -o remount,ro data; fi && echo $$ > pid && exec \"$0\" \"$@\""
-        )
-    }
-
-    async fn operator(&self) -> Arc<World> {
-        let script = self.script();
-        let under = ["unshare", "--mount", "sh", "-c", &script];
-        World::own_under(&under, &[&self.argument(), "--usage-status-every=1s"]).await
-    }
-
-    fn pid(&self) -> String {
-        let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap();
-        pid.trim().to_owned()
-    }
-
-    /// A file of it, as the process sees it.
-    fn file(&self, name: &str) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
-        let within = self.at().join(name);
-        root.join(within.strip_prefix("/").unwrap())
-    }
-
-    fn becomes_writable(&self) {
-        let pid = format!("--target={}", self.pid());
-        let mut remount = std::process::Command::new("nsenter");
-        remount.args([&pid, "--mount", "mount", "-o", "remount,rw"]);
-        assert!(remount.arg(self.at()).status().unwrap().success());
-    }
-}
-
-fn fill(file: &Path) {
-    let full = std::fs::write(file, vec![7; 32 << 20]).unwrap_err();
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+async fn operator(volume: &Volume) -> Arc<World> {
+    let data = format!("--data-dir={}", volume.at().display());
+    let script = volume.script();
+    World::own_under(&Volume::under(&script), &[&data, "--usage-status-every=1s"]).await
 }
 
 async fn limited(world: &Arc<World>, name: &str) -> (Place, Name) {
@@ -147,7 +93,7 @@ async fn acknowledged(speaker: &mut Speaker, key: &Name, (number, id): (u64, &st
 async fn a_full_disk_is_told_with_what_to_do_and_what_was_acknowledged_is_there_when_it_has_room_again()
  {
     let volume = Volume::new();
-    let world = volume.operator().await;
+    let world = operator(&volume).await;
     let (place, key) = limited(&world, "full").await;
     let mut one = Speaker::new(&place, "one").await;
     acknowledged(&mut one, &key, (1, "full-1")).await;
@@ -191,10 +137,10 @@ async fn a_full_disk_is_told_with_what_to_do_and_what_was_acknowledged_is_there_
 #[tokio::test]
 async fn an_operator_whose_volume_is_read_only_tells_its_keys_before_it_serves_anything() {
     let volume = Volume::new();
-    let world = volume.operator().await;
+    let world = operator(&volume).await;
     let (place, _) = limited(&world, "read-only").await;
     world.kill();
-    std::fs::write(volume.folder.path().join("read-only"), "").unwrap();
+    volume.is_read_only_next();
     let mended = async {
         let told = until_enforceable(&place, ("False", "WindowsUnavailable")).await;
         assert!(

@@ -14,28 +14,33 @@ use purser_sidecar::snapshot::{Caller, Snapshot};
 use purser_sidecar::spool::Spool;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A sidecar's side of its replica.
 struct Wire {
     windows: Arc<RedisWindows>,
     sidecar: String,
+    clock: Clock,
     unheard: Arc<Unheard>,
 }
 
-/// Requests by key that were asked for and nobody heard an answer of: where they were granted all the same, they occupy the window.
-type Unheard = Mutex<BTreeMap<Name, usize>>;
+/// Requests by key that were asked for and nobody heard an answer of, with when it was given up: where they were granted all the same,
+/// they occupy the window.
+type Unheard = Mutex<BTreeMap<Name, Vec<(Duration, usize)>>>;
 
 impl Authority for Wire {
     fn ask(&self, ask: Ask) -> Answer<Grant> {
         let (windows, sidecar) = (Arc::clone(&self.windows), self.sidecar.clone());
-        let unheard = Arc::clone(&self.unheard);
+        let (clock, unheard) = (self.clock, Arc::clone(&self.unheard));
         Box::pin(async move {
             let (key, want) = (ask.key.clone(), ask.want as usize);
             if let Ok(mut answered) = windows.ask(&sidecar, &[ask]).await {
                 return answered.answers.pop().ok_or(Unreachable);
             }
-            *unheard.lock().unwrap().entry(key).or_default() += want;
+            let mut unheard = unheard.lock().unwrap();
+            unheard.entry(key).or_default().push((clock.now(), want));
             Err(Unreachable)
         })
     }
@@ -82,6 +87,7 @@ impl Fleet {
             let wire = Wire {
                 windows,
                 sidecar,
+                clock,
                 unheard: Arc::clone(&unheard),
             };
             let wire = Arc::new(wire) as Arc<dyn Authority>;
@@ -99,10 +105,13 @@ impl Fleet {
         }
     }
 
-    /// How many requests of this key may occupy its window though nobody heard of them: a machine that stands still loses answers.
-    pub(super) fn unheard(&self, key: &str) -> usize {
+    /// How many requests of this key were given up in that time and may occupy its window though nobody heard of them: a machine that
+    /// stands still loses answers.
+    pub(super) fn unheard(&self, key: &str, during: &Range<Duration>) -> usize {
         let unheard = self.unheard.lock().unwrap();
-        unheard.get(&name(key)).copied().unwrap_or(0)
+        let of_key = unheard.get(&name(key)).into_iter().flatten();
+        let within = of_key.filter(|(at, _)| during.contains(at));
+        within.map(|(_, want)| want).sum()
     }
 
     pub(super) fn caller(&self, key: &str) -> Arc<Caller> {

@@ -16,6 +16,8 @@ const SIDECARS: [usize; 2] = [10, 50];
 const BURST: usize = 300;
 const TIMES: f64 = 10.0;
 const MINUTE: Duration = Duration::from_secs(60);
+/// How long a grant that nobody heard of may occupy its window, with what its answer was waited for.
+const OCCUPIED: Duration = Duration::from_secs(65);
 /// Less than this times the limit was offered in a minute: whether all of it was given says more about the machine.
 const ENOUGH: usize = 2;
 
@@ -137,12 +139,13 @@ fn judged(offer: &Offer, made: &[Made], steady: Duration) {
         .filter_map(|one| Some(one.admitted?.as_nanos() as u64))
         .collect();
     let worst = worst_window(&mut admitted, MINUTE);
-    let given = minutes(made, Duration::from_nanos(admitted[0]), steady);
+    let given = minutes(offer, made, (Duration::from_nanos(admitted[0]), steady));
     let told: Vec<_> = given
         .iter()
-        .map(|(given, offered)| format!("{given} of {offered}"))
+        .map(|minute| format!("{} of {}", minute.given, minute.offered))
         .collect();
-    let (least, unheard) = (least(offer, made), offer.fleet.unheard(key));
+    let ever = Duration::ZERO..Duration::MAX;
+    let (least, unheard) = (least(offer, made), offer.fleet.unheard(key, &ever));
     let line = format!(
         "Redis, 3 replicas, {limit} a minute over {} sidecars: worst minute {worst} ({:.2}); given of offered, minute by minute: {}; least part of a sidecar {:.1} % of {}; answers that came too late for {unheard}",
         offer.sidecars,
@@ -155,11 +158,11 @@ fn judged(offer: &Offer, made: &[Made], steady: Duration) {
     assert!(worst <= limit, "{key}: {worst} in a minute");
     // Beyond 64 a minute entries leave Redis in grains of 250 ms.
     let percent = if limit > 64 { 98 } else { 99 };
-    for (given, offered) in given {
-        if offered >= ENOUGH * limit {
+    for minute in given {
+        if minute.offered >= ENOUGH * limit {
             assert!(
-                (given + unheard) * 100 >= limit * percent,
-                "{key}: {given} given, {offered} offered, {unheard} unheard"
+                (minute.given + minute.unheard) * 100 >= limit * percent,
+                "{key}: {minute:?} of all {unheard} unheard"
             );
         }
     }
@@ -168,15 +171,31 @@ fn judged(offer: &Offer, made: &[Made], steady: Duration) {
     }
 }
 
-/// Of each whole minute since the first admission: how many were given, and how many calls were made.
-fn minutes(made: &[Made], first: Duration, steady: Duration) -> Vec<(usize, usize)> {
+/// One whole minute.
+#[derive(Debug)]
+struct Minute {
+    given: usize,
+    /// Calls that were made.
+    offered: usize,
+    /// Requests that may have occupied its window though nobody heard of them.
+    unheard: usize,
+}
+
+/// Each whole minute since the first admission.
+fn minutes(offer: &Offer, made: &[Made], (first, steady): (Duration, Duration)) -> Vec<Minute> {
     let within = |number: u32| {
         let minute = first + MINUTE * number..first + MINUTE * (number + 1);
         let given = made
             .iter()
             .filter(|one| one.admitted.is_some_and(|at| minute.contains(&at)));
         let offered = made.iter().filter(|one| minute.contains(&one.at));
-        (given.count(), offered.count())
+        // What was granted before a minute and is not over in it takes from it, too.
+        let occupied = minute.start.saturating_sub(OCCUPIED)..minute.end;
+        Minute {
+            given: given.count(),
+            offered: offered.count(),
+            unheard: offer.fleet.unheard(&offer.key, &occupied),
+        }
     };
     (0..u32::try_from(steady.as_secs() / 60).unwrap())
         .map(within)

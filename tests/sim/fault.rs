@@ -26,6 +26,22 @@ pub(super) enum Fault {
     FreezeCenter { span: Duration },
 }
 
+impl Fault {
+    /// For how long it keeps a pod and the operator apart, where it does.
+    pub(super) fn keeps(&self, from: usize) -> Option<Duration> {
+        match self {
+            Fault::Break { pod, .. } if *pod == from => Some(Duration::ZERO),
+            Fault::Part { pod, span } | Fault::FreezePod { pod, span } if *pod == from => {
+                Some(*span)
+            }
+            Fault::KillPod { pod, down, .. } if *pod == from => Some(*down),
+            Fault::PartAll { span } | Fault::FreezeCenter { span } => Some(*span),
+            Fault::KillCenter { down, .. } => Some(*down),
+            _ => None,
+        }
+    }
+}
+
 /// What is left of the operator's volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Volume {

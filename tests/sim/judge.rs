@@ -1,7 +1,7 @@
 //! Whether a run kept what is promised, by brute force over all that happened. Knows no rule by which it was kept.
 
 use super::history::Admission;
-use super::scenario::{Promise, Scenario};
+use super::scenario::{Promise, Scenario, UNNOTICED};
 use super::world::Ran;
 use purser_config::WhenQuotaUnreachable;
 use purser_config::usage::{End, Record};
@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const WINDOW: Duration = Duration::from_secs(60);
-/// How long after a loss somebody may still not know of it.
-const UNNOTICED: Duration = Duration::from_secs(15);
 
 /// A promise that was broken, and about when.
 #[derive(Clone, Debug)]
@@ -77,9 +75,7 @@ fn most(ran: &Ran, promise: &Promise, from: Duration) -> usize {
         return limit;
     }
     let near = |at: &Duration| *at + UNNOTICED > from && *at < from + WINDOW;
-    // Nobody knows what those use whom an authority without memory has not heard of.
-    let forgot = ran.scenario.forgot(from + WINDOW);
-    match forgot || ran.told.losses.iter().any(near) {
+    match ran.scenario.is_unknown(from, WINDOW) || ran.told.losses.iter().any(near) {
         true => 2 * limit,
         false => limit,
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use purser_sidecar::link::{Connector, Incoming, LinkError, Opening};
+use purser_sidecar::link::{Connector, LinkError, Opened, Opening};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -101,10 +101,7 @@ impl Network {
         from.max(parted_until) + self.delay(pod)
     }
 
-    async fn open(
-        self: &Arc<Self>,
-        pod: usize,
-    ) -> Result<(mpsc::Sender<Bytes>, Incoming), LinkError> {
+    async fn open(self: &Arc<Self>, pod: usize) -> Result<Opened, LinkError> {
         let arrival = self.arrival(pod, Instant::now()) + self.delay(pod);
         if arrival > Instant::now() + CONNECT_WITHIN {
             sleep(CONNECT_WITHIN).await;
@@ -129,7 +126,11 @@ impl Network {
             let line = answers.recv().await?;
             Some((Ok::<_, LinkError>(Frame::data(line)), answers))
         });
-        Ok((lines, StreamBody::new(frames).boxed_unsync()))
+        Ok(Opened {
+            lines,
+            incoming: StreamBody::new(frames).boxed_unsync(),
+            hears_of_spools: true,
+        })
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) const MODEL: &str = "m";
 const CHANNEL: &str = "shop/one";
 /// A million: one credit.
 const CREDIT: u64 = 1_000_000;
+/// How long after a loss somebody may still not know of it, and how long a pod takes to be heard of again.
+pub(super) const UNNOTICED: Duration = Duration::from_secs(15);
 
 /// One key and its callers.
 #[derive(Clone, Debug)]
@@ -139,6 +141,33 @@ impl Scenario {
         self.faults
             .iter()
             .any(|(at, fault)| forgets(fault) && *at < by)
+    }
+
+    /// Whether an authority that has forgotten what was before it may not know, in a window that begins then, what somebody uses: from
+    /// the loss until it has heard of every pod.
+    pub(super) fn is_unknown(&self, from: Duration, window: Duration) -> bool {
+        let lost = self.faults.iter().filter_map(|(at, fault)| match fault {
+            Fault::KillCenter { volume, down } if *volume != Volume::Kept => Some((*at, *down)),
+            _ => None,
+        });
+        let within = |(at, down): (Duration, Duration)| {
+            let heard = (0..self.pods).map(|pod| self.heard_by(pod, at + down + UNNOTICED));
+            at < from + window && heard.max().is_some_and(|heard| from < heard)
+        };
+        lost.into_iter().any(within)
+    }
+
+    /// When a pod that is to be heard of from then on has surely been.
+    fn heard_by(&self, pod: usize, from: Duration) -> Duration {
+        // In order of their beginnings, so that one pass finds what follows on what.
+        let spans = self
+            .faults
+            .iter()
+            .map(|(at, fault)| (*at, fault.keeps(pod)));
+        spans.fold(from, |heard, (at, span)| match span {
+            Some(span) if at < heard => heard.max(at + span + UNNOTICED),
+            _ => heard,
+        })
     }
 
     /// The name of a key.

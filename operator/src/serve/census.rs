@@ -3,6 +3,7 @@
 use crate::serve::health::{Diagnosis, Health};
 use crate::serve::others::{self, Note};
 use crate::serve::scope::{EVERYONE, Scope};
+use crate::serve::spools::Ailing;
 use purser_config::{Configuration, Fault, Name, Resource};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct Member {
     pub(crate) faults: Arc<Vec<Fault>>,
     /// How it finds the channels that it has called.
     pub(crate) health: Arc<Health>,
+    /// Its usage spool, where that is not well.
+    pub(crate) ailing: Option<Arc<Ailing>>,
 }
 
 /// Sidecars that run a resource as it is now, of those that should.
@@ -44,6 +47,8 @@ struct Group {
 pub(crate) struct Census {
     namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)>,
     diagnoses: HashMap<Name, Diagnosis>,
+    /// In order.
+    ailing: Vec<Ailing>,
     total: usize,
 }
 
@@ -52,6 +57,9 @@ impl Census {
     pub(crate) fn take(scopes: HashMap<String, Arc<Scope>>, members: Vec<Member>) -> Self {
         let total = members.len();
         let diagnoses = diagnosed(&scopes, &members);
+        let ailing = members.iter().filter_map(|member| member.ailing.as_deref());
+        let mut ailing: Vec<Ailing> = ailing.cloned().collect();
+        ailing.sort();
         let mut namespaces: HashMap<String, (Arc<Scope>, Vec<Group>)> = scopes
             .into_iter()
             .map(|(namespace, scope)| (namespace, (scope, Vec::new())))
@@ -61,6 +69,7 @@ impl Census {
             holds,
             faults,
             health: _,
+            ailing: _,
         } in members
         {
             let Some((_, groups)) = namespaces.get_mut(&namespace) else {
@@ -82,6 +91,7 @@ impl Census {
         Census {
             namespaces,
             diagnoses,
+            ailing,
             total,
         }
     }
@@ -99,7 +109,7 @@ impl Census {
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by(|a, b| (&a.namespace, &a.hash).cmp(&(&b.namespace, &b.hash)));
         let diagnoses = self.diagnoses.clone().into_iter().collect();
-        Note::of(groups, diagnoses)
+        Note::of(groups, diagnoses, self.ailing.clone())
     }
 
     /// Counts in what another replica told. Whoever runs another version than ours counts as not running it: that passes.
@@ -120,6 +130,19 @@ impl Census {
             let own = self.diagnoses.entry(channel.clone()).or_default();
             own.add(told);
         }
+        self.ailing.extend(note.ailing.iter().cloned());
+        self.ailing.sort();
+    }
+
+    /// The sidecars whose usage spools are not well.
+    pub(crate) fn ailing(&self) -> &[Ailing] {
+        &self.ailing
+    }
+
+    /// Those of them that carry calls of this key.
+    pub(crate) fn ailing_of(&self, key: &Name) -> Vec<&Ailing> {
+        let carries = |one: &&Ailing| [key.namespace(), EVERYONE].contains(&one.audience.as_str());
+        self.ailing.iter().filter(carries).collect()
     }
 
     /// How many are connected.
@@ -266,6 +289,7 @@ mod tests {
             holds: holds.cloned(),
             faults: Arc::new(faults),
             health: Arc::default(),
+            ailing: None,
         };
         let members = vec![
             member(None, vec![]),
@@ -316,6 +340,7 @@ mod tests {
             holds: None,
             faults: Arc::default(),
             health: Arc::new(heard(vec![told], 0)),
+            ailing: None,
         };
         let census = Census::take([("shop".to_owned(), scope)].into(), vec![liar]);
         assert_eq!(census.diagnosis(&channel), Diagnosis::default());

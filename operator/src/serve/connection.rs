@@ -224,6 +224,7 @@ impl Stream<'_> {
             FromSidecar::Health(told) => self.hub.health(self.seat, told),
             FromSidecar::Refused(told) => self.hub.refused(self.seat, told),
             FromSidecar::Inquired(told) => self.hub.inquired(self.seat, told),
+            FromSidecar::Spool(told) => self.hub.spool_is(self.seat, told),
         }
         Ok(())
     }

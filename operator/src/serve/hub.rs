@@ -8,6 +8,7 @@
 mod fleet;
 mod inquiry;
 mod refused;
+mod spool;
 
 use crate::clock::Clock;
 use crate::lease::Tenure;

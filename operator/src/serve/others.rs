@@ -3,6 +3,7 @@
 
 use crate::serve::health::Diagnosis;
 use crate::serve::refusals::Told;
+use crate::serve::spools::Ailing;
 use purser_config::{Fault, Name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ pub(crate) struct Note {
     pub(super) groups: Vec<Group>,
     /// What they find of channels.
     pub(super) diagnoses: BTreeMap<Name, Diagnosis>,
+    /// Those whose usage spools are not well.
+    #[serde(default)]
+    pub(super) ailing: Vec<Ailing>,
     /// What they refused lately.
     #[serde(default)]
     refusals: Vec<Told>,
@@ -32,10 +36,15 @@ pub(super) struct Group {
 
 impl Note {
     /// Of these sidecars.
-    pub(super) fn of(groups: Vec<Group>, diagnoses: BTreeMap<Name, Diagnosis>) -> Self {
+    pub(super) fn of(
+        groups: Vec<Group>,
+        diagnoses: BTreeMap<Name, Diagnosis>,
+        ailing: Vec<Ailing>,
+    ) -> Self {
         Note {
             groups,
             diagnoses,
+            ailing,
             refusals: Vec::new(),
         }
     }

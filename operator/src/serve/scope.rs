@@ -237,6 +237,42 @@ mod tests {
         assert_eq!(scopes.scope("a").unwrap().configuration.keys.len(), 1);
     }
 
+    /// The line for one key that moved to another plan among so many.
+    fn line_of_one_change(among: usize) -> (Bytes, Bytes) {
+        let names: Vec<String> = (0..among).map(|number| format!("k{number:04}")).collect();
+        let names: Vec<_> = names.iter().map(|name| ("a", name.as_str())).collect();
+        let (mut scopes, before) = (Scopes::default(), keys(&names));
+        scopes.publish(Arc::clone(&before), 10);
+        let known = scopes.scope("a").unwrap();
+        let mut after = Configuration::clone(&before);
+        let one = after.keys.get_mut(&Name::new("a", "k0007")).unwrap();
+        one.plan = "team".into();
+        scopes.publish(Arc::new(after), 20);
+        let next = scopes.scope("a").unwrap();
+        // To whoever holds the version before, and to whoever holds one that is older than that.
+        let anew = line(&next.version, &known.configuration, &next.configuration);
+        (next.change_from(&known).unwrap(), anew.unwrap())
+    }
+
+    #[test]
+    fn one_changed_key_among_five_thousand_takes_as_many_bytes_as_among_fifty() {
+        let ((few, few_anew), (many, many_anew)) =
+            (line_of_one_change(50), line_of_one_change(5_000));
+        assert_eq!((few.len(), few_anew.len()), (many.len(), many_anew.len()));
+        let told: FromOperator = serde_json::from_slice(&many).unwrap();
+        let FromOperator::Change { version, set, gone } = told else {
+            panic!("a change is told as one");
+        };
+        assert_eq!((set.keys.len(), gone.len()), (1, 0));
+        let own = [
+            serde_json::to_vec(&set).unwrap(),
+            serde_json::to_vec(&version).unwrap(),
+        ];
+        let own: usize = own.iter().map(Vec::len).sum();
+        assert!(many.len() <= own + 64, "{} for {own}", many.len());
+        assert_eq!(many, many_anew);
+    }
+
     #[test]
     fn a_snapshot_reads_as_the_message_that_it_is() {
         let mut scopes = Scopes::default();

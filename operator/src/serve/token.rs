@@ -30,6 +30,8 @@ pub(crate) struct Caller {
     pub(crate) service_account: String,
     /// The uid of the pod it is bound to, if any.
     pub(crate) pod: Option<String>,
+    /// That pod's name, which its token's review tells.
+    pub(crate) pod_name: Option<String>,
     /// Whether it is the shared gateway's, which may know and ask for every namespace.
     pub(crate) gateway: bool,
     /// Whether its sidecar said that it asks providers for people.
@@ -121,6 +123,7 @@ pub(crate) fn judge(status: &TokenReviewStatus) -> Result<Caller, Refused> {
         namespace: namespace.to_owned(),
         service_account: service_account.to_owned(),
         pod: extra("authentication.kubernetes.io/pod-uid"),
+        pod_name: extra("authentication.kubernetes.io/pod-name"),
         gateway: false,
         inquires: false,
     })

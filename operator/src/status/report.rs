@@ -1,7 +1,7 @@
 //! What each object's status should be, and how that differs from what it is. Pure; `status` writes it.
 
 use super::condition::{self, Wanted};
-use super::{enforceable, health};
+use super::{enforceable, health, spool};
 use crate::reconcile::Publication;
 use crate::serve::Census;
 use crate::watch::name_of;
@@ -130,6 +130,7 @@ fn key_report(publication: &Publication, key: &Arc<ApiKey>, census: &Census) -> 
         return None;
     }
     let tally = census.tally(&Compiled::Key(name.clone()));
+    let recorded = spool::recorded(&census.ailing_of(&name), tally.should);
     let object = ObjectRef::ApiKey(name);
     let verdict = publication.verdicts.get(&object)?;
     let mut report = report(object, &**key, key.status.as_ref(), verdict);
@@ -141,6 +142,7 @@ fn key_report(publication: &Publication, key: &Arc<ApiKey>, census: &Census) -> 
     } else {
         condition::without_value(&secret)
     });
+    report.conditions.extend(recorded);
     report
         .fields
         .insert("enforced".to_owned(), json!(condition::enforced(&tally)));

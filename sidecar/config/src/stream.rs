@@ -24,6 +24,9 @@ pub const MAX_REVIEW: usize = 64 << 10;
 /// The header of the stream's request by which a sidecar says that it understands [`FromOperator::Inquire`]: who does not say so is never
 /// asked, and an operator that does not know it passes it over.
 pub const INQUIRES: &str = "purser-inquires";
+/// The header of the stream's answer by which an operator says that it understands [`FromSidecar::Spool`]: who does not say so is never
+/// told, and a sidecar that does not know it passes it over.
+pub const HEARS_OF_SPOOLS: &str = "purser-hears-of-spools";
 /// The audience that the sidecar's token must carry.
 pub const AUDIENCE: &str = "purser.dev/operator";
 /// Silence after which a side sends `Ping`, in milliseconds.
@@ -124,6 +127,9 @@ pub enum FromSidecar {
     Refused(Vec<Refusal>),
     /// What came of an `Inquire`.
     Inquired(Inquired),
+    /// How this process's usage spool is: where something is wrong with it, and again, whole, when that changed; at most once in
+    /// [`PING_MS`]. Only for whoever said [`HEARS_OF_SPOOLS`].
+    Spool(SpoolHealth),
     /// I am here.
     Ping,
 }
@@ -140,6 +146,18 @@ pub struct Inquired {
     pub message: String,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// What is wrong with a process's usage spool, and what to do; nothing, where both are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpoolHealth {
+    /// Why calls cannot be recorded now, so that those that cost credits are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses: Option<String>,
+    /// Which records of an earlier process were damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// What one process found of one channel that it has called.

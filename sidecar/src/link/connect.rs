@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::{INQUIRES, PATH};
+use purser_config::stream::{HEARS_OF_SPOOLS, INQUIRES, PATH};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::convert::Infallible;
@@ -93,9 +93,17 @@ type Outgoing = UnsyncBoxBody<Bytes, Infallible>;
 pub type Lines = mpsc::Sender<Bytes>;
 /// The answer that lines come from.
 pub type Incoming = UnsyncBoxBody<Bytes, LinkError>;
-/// A stream that is being opened: where lines go, and where they come from.
-pub type Opening<'a> =
-    Pin<Box<dyn Future<Output = Result<(Lines, Incoming), LinkError>> + Send + 'a>>;
+/// A stream that is open.
+pub struct Opened {
+    /// Where lines go.
+    pub lines: Lines,
+    /// Where they come from.
+    pub incoming: Incoming,
+    /// Whether the operator understands what is said of the usage spool.
+    pub hears_of_spools: bool,
+}
+/// A stream that is being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, LinkError>> + Send + 'a>>;
 
 /// Whoever opens streams to the operator: an endpoint, or a simulated network.
 pub trait Connector: fmt::Display + Send + Sync {
@@ -111,14 +119,20 @@ impl Connector for Endpoint {
 }
 
 impl Endpoint {
-    async fn try_open(&self) -> Result<(Lines, Incoming), LinkError> {
+    async fn try_open(&self) -> Result<Opened, LinkError> {
         let mut sender = self.http2::<Outgoing>().await?;
         let (lines, receiver) = mpsc::channel(256);
         let response = sender.send_request(self.request(receiver)?).await?;
         match response.status() {
             StatusCode::OK => {
-                let body = response.into_body().map_err(LinkError::Http);
-                Ok((lines, body.boxed_unsync()))
+                let hears_of_spools = response.headers().contains_key(HEARS_OF_SPOOLS);
+                let incoming = response.into_body().map_err(LinkError::Http);
+                let incoming = incoming.boxed_unsync();
+                Ok(Opened {
+                    lines,
+                    incoming,
+                    hears_of_spools,
+                })
             }
             status => Err(LinkError::Refused(status)),
         }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Verdict};
 use purser_config::stream::{
-    FromOperator, FromSidecar, Hello, MAX_LINE, PING_MS, SILENCE_MS, Version,
+    FromOperator, FromSidecar, Hello, MAX_LINE, PING_MS, SILENCE_MS, SpoolHealth, Version,
 };
 use purser_config::usage::Batch;
 use purser_config::{Configuration, Name, Resource};
@@ -37,12 +37,16 @@ struct Session<'a> {
     refused: u64,
     /// What people ask.
     inquiries: Inquiries,
+    /// How the usage spool was when that was last told; none: this operator understands nothing of it.
+    spool: Option<SpoolHealth>,
 }
 
 impl Link {
     pub(super) async fn session(&mut self, around: &Surroundings) -> Result<(), LinkError> {
-        let (lines, mut body) = around.operator.open().await?;
-        let mut session = Session::new(around, lines);
+        let opened = around.operator.open().await?;
+        let mut body = opened.incoming;
+        let spool = opened.hears_of_spools.then(SpoolHealth::default);
+        let mut session = Session::new(around, (opened.lines, spool));
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.gateway.ledger.begin_anew();
         self.reach.put(true);
@@ -140,7 +144,7 @@ impl Link {
 }
 
 impl<'a> Session<'a> {
-    fn new(around: &'a Surroundings, lines: Lines) -> Self {
+    fn new(around: &'a Surroundings, (lines, spool): (Lines, Option<SpoolHealth>)) -> Self {
         Session {
             around,
             lines,
@@ -154,6 +158,7 @@ impl<'a> Session<'a> {
             health: None,
             refused: 0,
             inquiries: Inquiries::default(),
+            spool,
         }
     }
 
@@ -174,7 +179,8 @@ impl<'a> Session<'a> {
     /// Once in `PING_MS`.
     async fn beat(&mut self) -> Result<(), LinkError> {
         self.tell_health().await?;
-        self.tell_refused().await
+        self.tell_refused().await?;
+        self.tell_spool().await
     }
 
     /// How the channels are, if that is news, else only that this process is here.
@@ -197,6 +203,18 @@ impl<'a> Session<'a> {
             true => Ok(()),
             false => self.send(&FromSidecar::Refused(news)).await,
         }
+    }
+
+    /// How the usage spool is, if that is news to an operator that understands it.
+    async fn tell_spool(&mut self) -> Result<(), LinkError> {
+        let spool = &self.around.gateway.ledger.spool;
+        let (refuses, damaged) = (spool.trouble(), spool.damage());
+        let now = SpoolHealth { refuses, damaged };
+        if self.spool.as_ref().is_none_or(|told| *told == now) {
+            return Ok(());
+        }
+        self.spool = Some(now.clone());
+        self.send(&FromSidecar::Spool(now)).await
     }
 
     async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {

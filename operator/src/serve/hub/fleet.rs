@@ -7,6 +7,7 @@
 use crate::serve::census::Member;
 use crate::serve::health::Health;
 use crate::serve::scope::Scope;
+use crate::serve::spools::Ailing;
 use crate::serve::token::Caller;
 use bytes::Bytes;
 use purser_config::Fault;
@@ -24,6 +25,8 @@ pub(super) struct Sidecar {
     pub(super) health: Arc<Health>,
     /// Its spool; empty: it has none.
     pub(super) spool: String,
+    /// What it said of its spool, where something is wrong with it.
+    pub(super) ailing: Option<Arc<Ailing>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +46,7 @@ impl Sidecar {
             holds: self.holds.clone(),
             faults: Arc::clone(&self.faults),
             health: Arc::clone(&self.health),
+            ailing: self.ailing.clone(),
         }
     }
 }
@@ -64,6 +68,7 @@ impl Fleet {
             faults: Arc::default(),
             health: Arc::default(),
             spool: String::new(),
+            ailing: None,
         };
         let replaced = self.connected.insert(name.to_owned(), sidecar).is_some();
         // A pod has one sidecar: another instance in the same pod means that the one before has ended.

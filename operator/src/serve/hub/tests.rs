@@ -11,6 +11,7 @@ fn caller(pod: &str) -> Caller {
         namespace: "shop".into(),
         service_account: "search".into(),
         pod: Some(pod.into()),
+        pod_name: None,
         gateway: false,
         inquires: false,
     }

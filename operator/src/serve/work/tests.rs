@@ -13,6 +13,7 @@ fn caller() -> Caller {
         namespace: "shop".into(),
         service_account: "search".into(),
         pod: None,
+        pod_name: None,
         gateway: false,
         inquires: false,
     }
