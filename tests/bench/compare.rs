@@ -10,6 +10,8 @@ mod figures;
 mod peers;
 #[path = "compare/prompt.rs"]
 mod prompt;
+#[path = "compare/sidecar.rs"]
+mod sidecar;
 #[path = "compare/tables.rs"]
 mod tables;
 #[path = "compare/tree.rs"]
@@ -41,7 +43,7 @@ struct Args {
     /// Starts of each contender; the median counts.
     #[arg(long, default_value_t = 5)]
     starts: usize,
-    /// Only these, beside direct and floor: purser, nginx, envoy, litellm, portkey.
+    /// Only these, beside direct and floor: purser, sidecar, nginx, envoy, litellm, portkey.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What Purser serves.

@@ -24,7 +24,7 @@ fi
 echo "building what ships (a minute or more when nothing is built yet)"
 cargo build --profile ship --quiet -p purser-tests --bins
 case "$*" in
-  *--only*purser* | "${*//--only/}") cargo build --profile ship --quiet -p purser ;;
+  *--only*purser* | *--only*sidecar* | "${*//--only/}") cargo build --profile ship --quiet -p purser -p purser-sidecar ;;
 esac
 
 # --quick takes the peers that are there; the full run fetches them, once.

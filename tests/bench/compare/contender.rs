@@ -14,6 +14,7 @@ use purser_tests::sse_client::Call;
 
 use crate::figures::Loaded;
 use crate::peers;
+use crate::sidecar::sidecar;
 use crate::tree::Tree;
 
 /// The port, the key and the models are those of manifests/bench.yaml.
@@ -55,6 +56,9 @@ pub(crate) fn all(only: &[String], manifests: &Path) -> anyhow::Result<Vec<Conte
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
     if wanted("purser") {
         chosen.push(purser(manifests)?);
+    }
+    if wanted("sidecar") {
+        chosen.push(sidecar()?);
     }
     for (name, make) in peers::ALL.into_iter().filter(|(name, _)| wanted(name)) {
         match peers::find(name) {

@@ -181,11 +181,20 @@ fn memory(figures: &Figures, text: &mut String) {
 }
 
 /// DESIGN 9, for Purser.
+/// Of what runs beside a pod, and of what a laptop runs.
 fn bars(figures: &Figures, text: &mut String) {
-    let Some(started) = figures.started.get("purser") else {
+    for name in ["sidecar", "purser"] {
+        if figures.started.contains_key(name) {
+            bars_of(name, figures, text);
+        }
+    }
+}
+
+fn bars_of(name: &'static str, figures: &Figures, text: &mut String) {
+    let Some(started) = figures.started.get(name) else {
         return;
     };
-    let over = |unit, load| ["purser", unit].map(|name| (name, load));
+    let over = |unit, load| [name, unit].map(|name| (name, load));
     let cpu = |load| median(&figures.over(over("floor", load), |own| own.cpu));
     let first_chunk = median(&figures.added_over(over("nginx", Loaded::Streams)));
     let rows = [
@@ -199,7 +208,8 @@ fn bars(figures: &Figures, text: &mut String) {
             median(&started.first_answer),
         ),
     ];
-    table(text, "Purser's bars", &["what", "bar", "measured", ""]);
+    let title = format!("The bars: {name}");
+    table(text, &title, &["what", "bar", "measured", ""]);
     for (what, bar, measured) in rows {
         let verdict = match measured {
             None => "not measured",
