@@ -173,10 +173,12 @@ start_cluster() {
     export PURSER_TEST_KUBECONFIG="$run/cluster/kubeconfig" PURSER_TEST_KUBECTL="$run/cluster.kubectl"
 }
 
-prepare_tools() {
-    must "toolchain" tests/toolchain.sh
-    must "test cluster's program" tests/cluster/build.sh
-    must "Helm" tests/helm/build.sh
+# All that is not Rust. It waits for the net as much as it works, so it goes on beside what is.
+fetch_tools() {
+    tests/toolchain.sh && tests/cluster/build.sh && tests/helm/build.sh
+}
+
+name_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_HELM="$root/target/helm/helm"
@@ -187,14 +189,24 @@ prepare_tools() {
 }
 
 prepare() {
-    local target profile=dev folder=debug
+    local target bad profile=dev folder=debug
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
     if [[ $mode == soak ]]; then
         profile=release folder=release
         mkdir -p tests/figures
         export PURSER_TEST_SOAK=1
     fi
+    begin_lane tools fetch_tools
     must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
+    if [[ $mode != soak ]]; then
+        lint
+        must "test programs" cargo test --workspace --no-run
+        must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
+    fi
+    bad=$failed
+    end_lane tools
+    ((failed == bad)) || give_up "without its tools no test can say anything; the reason stands above"
+    name_tools
     export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
     export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
     export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
@@ -295,8 +307,6 @@ end_lane() {
 
 all_tests() {
     local lane
-    must "test programs" cargo test --workspace --no-run
-    must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
     if prepare_node; then
         begin_lane node tests/run.sh node
     fi
@@ -356,17 +366,15 @@ main() {
         run_tests "unit and golden tests" --workspace --exclude purser-tests
         run_tests "house tests" --package purser-tests --lib --test house
     elif [[ $mode == node ]]; then
-        prepare_tools
+        must "tools" fetch_tools
+        name_tools
         node_stage
     elif [[ $mode == soak ]]; then
-        prepare_tools
         prepare
         long_tests
         still_up
     else
-        prepare_tools
         prepare
-        lint
         all_tests
         still_up
     fi
