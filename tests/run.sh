@@ -196,6 +196,8 @@ prepare() {
         mkdir -p tests/figures
         export PURSER_TEST_SOAK=1
     fi
+    # Rust links with it.
+    command -v cc >/dev/null || must "tools, a C compiler among them" fetch_tools
     begin_lane tools fetch_tools
     must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
     if [[ $mode != soak ]]; then
