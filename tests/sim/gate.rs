@@ -1,4 +1,5 @@
-//! A process that can be frozen: none of its tasks is polled meanwhile, and its clocks go on. Used by `pod` and `center`.
+//! A process that can be frozen: none of its tasks is polled meanwhile, and its clocks go on. Or killed: none ever is again. Used by `pod`
+//! and `center`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ pub(super) struct Gate(Mutex<Held>);
 #[derive(Default)]
 struct Held {
     until: Option<Instant>,
+    closed: bool,
     waiting: Vec<Waker>,
 }
 
@@ -43,6 +45,11 @@ impl Gate {
         }
     }
 
+    /// The process is killed: nothing of it is polled any more.
+    pub(super) fn close(&self) {
+        self.0.lock().unwrap().closed = true;
+    }
+
     /// The future as a part of the process.
     pub(super) fn part<F: Future>(self: &Arc<Self>, future: F) -> Part<F> {
         Part {
@@ -64,6 +71,9 @@ impl<F: Future> Future for Part<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         {
             let mut held = self.gate.0.lock().unwrap();
+            if held.closed {
+                return Poll::Pending;
+            }
             if held.until.is_some() {
                 held.waiting.push(context.waker().clone());
                 return Poll::Pending;

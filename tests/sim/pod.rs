@@ -145,6 +145,8 @@ impl Pod {
         let Some(mut life) = self.life.take() else {
             return;
         };
+        // Before its folder is looked at: what is polled after that would write there what nobody reads.
+        self.gate.close();
         self.network.end(self.index, line);
         let before = self.spool();
         self.lives += 1;
