@@ -1,5 +1,6 @@
 //! The sidecar's promises, kept by the real binary before providers that fail. Owns one process and its configuration per
-//! test; asks over sockets and reads what came. It must never look inside the sidecar's crate.
+//! test; asks over sockets and reads what came. It must never look inside the sidecar's crate. `gateway/shared.sh` runs all of it once more,
+//! through the shared gateway.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,8 +10,10 @@
 
 mod gateway {
     mod setup;
+    mod shared;
 
     mod admin;
+    mod beside;
     mod bytes;
     mod client;
     mod dialects;

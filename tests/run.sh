@@ -313,10 +313,11 @@ all_tests() {
         begin_lane node tests/run.sh node
     fi
     begin_lane kill cargo test --workspace --no-fail-fast --test kill
+    begin_lane shared tests/gateway/shared.sh
     # Two of these share the cluster, one after the other.
     begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
     run_tests "all other tests" --workspace
-    for lane in cluster kill node; do
+    for lane in shared cluster kill node; do
         [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
     done
 }

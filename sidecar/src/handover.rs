@@ -2,7 +2,7 @@
 //! `gateway` once the caller is known; it reserves and bills nothing, because the shared gateway does. It must never pass on a credential that
 //! a caller sent: there the pod's token and the key's name take its place.
 
-use crate::link::{Endpoint, LinkError, chain};
+use crate::link::{Endpoint, LinkError, Windows, chain};
 use crate::names;
 use crate::reject::Reject;
 use crate::relay::Body;
@@ -12,12 +12,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
 use purser_config::Name;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// When to come again while the gateway cannot be reached.
 const RETRY: Duration = Duration::from_secs(1);
+/// How many calls one connection carries; the gateway lets in more, so that none of them waits for another's end.
+const AT_ONCE: usize = 128;
+/// Who does not read its answer holds up nobody else: what all may hold is what each may.
+const WINDOWS: Windows = Windows {
+    each: 64 << 10,
+    all: (64 << 10) * AT_ONCE as u32,
+};
 /// What belongs to one connection, and what names the caller here.
 static KEPT_HERE: [&HeaderName; 14] = [
     &header::HOST,
@@ -36,11 +44,31 @@ static KEPT_HERE: [&HeaderName; 14] = [
     &names::KEY,
 ];
 
-/// The way to the shared gateway: one connection for all calls.
+/// The way to the shared gateway: a connection for all calls, and another one where they are too many.
 #[derive(Default)]
 pub struct Handover {
     remote: OnceLock<Endpoint>,
-    open: Mutex<Option<SendRequest<Full<Bytes>>>>,
+    way: Mutex<Way>,
+}
+
+#[derive(Default)]
+struct Way {
+    open: Vec<Carrier>,
+    /// When it could not be opened, and why.
+    failed: Option<(Instant, String)>,
+}
+
+/// A connection. Who carries a call by it holds a copy.
+#[derive(Clone)]
+struct Carrier {
+    sender: SendRequest<Full<Bytes>>,
+    calls: Arc<()>,
+}
+
+impl Carrier {
+    fn calls(&self) -> usize {
+        Arc::strong_count(&self.calls) - 1
+    }
 }
 
 impl Handover {
@@ -61,32 +89,51 @@ impl Handover {
                 "this sidecar was not told where it is (--gateway)".into(),
             ));
         };
-        let failed = |error: LinkError| away(format!("{remote}: {}", chain(&error)));
+        let failed = |why: String| away(format!("{remote}: {why}"));
         let mut again = true;
         loop {
-            let mut sender = self.sender(remote).await.map_err(failed)?;
+            let Carrier { mut sender, calls } = self.carrier(remote).await.map_err(failed)?;
             let request = request(remote, (parts, key), body.clone());
-            let request = request.map_err(failed)?;
+            let request = request.map_err(|error| failed(chain(&error)))?;
             match sender.send_request(request).await {
-                Ok(response) => return Ok(answer(response)),
+                Ok(response) => return Ok(answer(response, calls)),
                 // It was never sent: the connection was at its end.
                 Err(error) if again && error.is_canceled() => {
                     again = false;
-                    *self.open.lock().await = None;
+                    let mut way = self.way.lock().await;
+                    way.open.retain(|one| !Arc::ptr_eq(&one.calls, &calls));
                 }
-                Err(error) => return Err(failed(error.into())),
+                Err(error) => return Err(failed(chain(&LinkError::from(error)))),
             }
         }
     }
 
-    async fn sender(&self, remote: &Endpoint) -> Result<SendRequest<Full<Bytes>>, LinkError> {
-        let mut open = self.open.lock().await;
-        if let Some(sender) = open.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
+    async fn carrier(&self, remote: &Endpoint) -> Result<Carrier, String> {
+        let asked = Instant::now();
+        let mut way = self.way.lock().await;
+        way.open.retain(|one| !one.sender.is_closed());
+        if let Some(free) = way.open.iter().find(|one| one.calls() < AT_ONCE) {
+            return Ok(free.clone());
         }
-        let sender = remote.http2().await?;
-        *open = Some(sender.clone());
-        Ok(sender)
+        // Somebody tried while this call waited: one by one they would all wait as long again.
+        if let Some((_, why)) = way.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(why.clone());
+        }
+        match remote.http2(WINDOWS).await {
+            Ok(sender) => {
+                let calls = Arc::default();
+                let carrier = Carrier { sender, calls };
+                // Those that nothing goes by any more are no longer needed.
+                way.open.retain(|one| one.calls() > 0);
+                way.open.push(carrier.clone());
+                Ok(carrier)
+            }
+            Err(error) => {
+                let why = chain(&error);
+                way.failed = Some((Instant::now(), why.clone()));
+                Err(why)
+            }
+        }
     }
 }
 
@@ -140,10 +187,10 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-fn answer(response: Response<hyper::body::Incoming>) -> Response<Body> {
+fn answer(response: Response<hyper::body::Incoming>, carried: Arc<()>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     parts.version = http::Version::HTTP_11;
-    Response::from_parts(parts, Body::Handed(Box::new(body)))
+    Response::from_parts(parts, Body::Handed(Box::new((body, carried))))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod health;
 mod inquiries;
 mod session;
 
+pub(crate) use connect::Windows;
 pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opened, Opening};
 
 use crate::clock::{self, Clock};

@@ -41,8 +41,8 @@ pub enum Body {
     Relay(Box<Relay>),
     /// A stream that waits for its first content, and says so every 15 s.
     Waiting(Box<Waiting>),
-    /// The shared gateway's own answer.
-    Handed(Box<hyper::body::Incoming>),
+    /// The shared gateway's own answer, and its place among the calls that its connection carries.
+    Handed(Box<(hyper::body::Incoming, Arc<()>)>),
 }
 
 /// An answer that broke after its first content and cannot say so within itself: the connection is ended.
@@ -73,9 +73,9 @@ impl HttpBody for Body {
                         .poll(context)
                         .map(|next| next.map(|next| next.map(Frame::data)));
                 }
-                Body::Handed(body) => {
+                Body::Handed(handed) => {
                     let aborted = |error: hyper::Error| Aborted(error.to_string());
-                    let next = Pin::new(&mut **body).poll_frame(context);
+                    let next = Pin::new(&mut handed.0).poll_frame(context);
                     return next.map(|next| next.map(|next| next.map_err(aborted)));
                 }
                 Body::Waiting(waiting) => match waiting.poll(context) {
@@ -92,7 +92,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Body::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Body::Handed(body) => body.is_end_stream(),
+            Body::Handed(handed) => handed.0.is_end_stream(),
             _ => false,
         }
     }
@@ -102,7 +102,7 @@ impl HttpBody for Body {
             Body::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Body::Handed(body) => body.size_hint(),
+            Body::Handed(handed) => handed.0.size_hint(),
             _ => SizeHint::default(),
         }
     }

@@ -26,11 +26,11 @@ async fn sigterm_lets_calls_in_for_a_while_and_streams_finish() {
     running.next().await.unwrap();
     provider.set(Behaviour::healthy()).await.unwrap();
     let begun = Instant::now();
-    sidecar.process.signal(Signal::TERM).unwrap();
-    while sidecar.page("/readyz").await.0 == 200 {
+    sidecar.met().signal(Signal::TERM).unwrap();
+    while sidecar.page_of_met("/readyz").await.0 == 200 {
         assert!(begun.elapsed() < Duration::from_millis(800), "still ready");
     }
-    assert_eq!(sidecar.page("/healthz").await.0, 200);
+    assert_eq!(sidecar.page_of_met("/healthz").await.0, 200);
     let mut late = 0;
     while let Ok(answer) = super::setup::chat(late % 2 == 1)
         .send(sidecar.address)
@@ -44,7 +44,7 @@ async fn sigterm_lets_calls_in_for_a_while_and_streams_finish() {
     let rest = running.stream().await;
     assert_eq!(rest.end, End::Done);
     assert!(rest.text().ends_with("word28 word29 "));
-    let status = sidecar.process.until_ended(SOON).await.unwrap();
+    let status = sidecar.met().until_ended(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
@@ -56,8 +56,8 @@ async fn a_stream_that_never_ends_is_cut_when_the_grace_is_over() {
     let mut stuck = sidecar.chat(true).await;
     stuck.next().await.unwrap();
     let begun = Instant::now();
-    sidecar.process.signal(Signal::TERM).unwrap();
-    let status = sidecar.process.until_ended(SOON).await.unwrap();
+    sidecar.met().signal(Signal::TERM).unwrap();
+    let status = sidecar.met().until_ended(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0));
     let took = begun.elapsed();
     assert!((2_000..6_000).contains(&took.as_millis()), "{took:?}");
@@ -70,7 +70,7 @@ async fn connections_without_a_call_hold_up_nothing() {
     let silent = TcpStream::connect(sidecar.address).await.unwrap();
     let kept = sidecar.chat(false).await;
     let begun = Instant::now();
-    let status = sidecar.process.end(SOON).await.unwrap();
+    let status = sidecar.met().end(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(
         begun.elapsed() < Duration::from_secs(4),

@@ -28,7 +28,7 @@ async fn each_line_is_json_and_an_attempt_that_failed_names_its_call() {
     sidecar.write_bytes(b"{\"keys\": \"a\nline\"");
     let broken = |shown: &Value| shown["error"].is_string();
     sidecar.until_configz("the broken file", broken).await;
-    let log = sidecar.process.stderr();
+    let log = sidecar.printed();
     let read = |line: &str| -> Value {
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
     };

@@ -3,6 +3,7 @@
 //! reader, once the process has written it; it must never write there but to sweep what a killed process left.
 
 use super::setup::SOON;
+use super::shared::not_here;
 use anyhow::Context;
 use purser_authority::ledger::{Filter, Ledger};
 use purser_config::Name;
@@ -65,6 +66,7 @@ impl Shop {
             ["--admin", "127.0.0.1:0"],
         ];
         let arguments = ["up"].into_iter().chain(arguments.into_iter().flatten());
+        not_here();
         let mut process = Process::ours("purser", arguments).unwrap();
         let serves = async |process: &Process| {
             let printed = process.stdout();

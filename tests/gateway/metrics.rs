@@ -98,6 +98,12 @@ async fn ask_all(address: SocketAddr, numbers: impl Iterator<Item = usize>) {
     }
 }
 
+/// Of the process that callers meet, and of the one that asks providers.
+async fn pages(sidecar: &Sidecar) -> String {
+    let met = sidecar.page_of_met("/metrics").await.1;
+    met + &sidecar.page("/metrics").await.1
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_of_any_keys_and_models_grow_no_series() {
     let busy = Provider::start(Behaviour::status(503)).await.unwrap();
@@ -107,7 +113,7 @@ async fn calls_of_any_keys_and_models_grow_no_series() {
     let sidecar = Sidecar::start(&all).await;
     let address = sidecar.address;
     ask_all(address, 0..60).await;
-    let before = series(&sidecar.page("/metrics").await.1);
+    let before = series(&pages(&sidecar).await);
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         callers.spawn(ask_all(address, (60 + caller..calls).step_by(CALLERS)));
@@ -115,7 +121,7 @@ async fn calls_of_any_keys_and_models_grow_no_series() {
     while let Some(ended) = callers.join_next().await {
         ended.unwrap();
     }
-    let page = sidecar.page("/metrics").await.1;
+    let page = pages(&sidecar).await;
     let after = series(&page);
     let new: Vec<_> = after.difference(&before).collect();
     assert_eq!(new, Vec::<&String>::new(), "after {calls} calls");

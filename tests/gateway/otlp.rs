@@ -3,6 +3,7 @@
 
 use super::metrics::{SHOP_KEY, manifests};
 use super::setup::{CREDENTIAL, KEY, SOON, Sidecar, channel, chat, configuration};
+use super::shared::not_here;
 use purser_config::Channel;
 use purser_tests::process::Process;
 use purser_tests::provider::{Behaviour, Provider};
@@ -331,6 +332,7 @@ async fn purser_up_tells_the_same() {
     let arguments = [
         "up", "-f", path, "--listen", here, "--admin", here, "--otlp", &address,
     ];
+    not_here();
     let mut process = Process::ours("purser", arguments).unwrap();
     let version = env!("CARGO_PKG_VERSION");
     let serves = process

@@ -2,6 +2,7 @@
 //! `purser up`; read from its ledger once the process has ended.
 
 use super::setup::SOON;
+use super::shared::not_here;
 use purser_authority::ledger::{Filter, Ledger};
 use purser_config::usage::{End, Fault, Record};
 use purser_config::{Endpoint, Name};
@@ -51,6 +52,7 @@ pub(super) async fn up_with_admin(files: &Path, data: &Path) -> (Process, Socket
         ["--admin", "127.0.0.1:0"],
     ];
     let arguments = ["up"].into_iter().chain(arguments.into_iter().flatten());
+    not_here();
     let mut process = Process::ours("purser", arguments).unwrap();
     let serves = async |process: &Process| {
         let printed = process.stdout();

@@ -31,7 +31,7 @@ fn version(number: u64, providers: &[Provider; 2]) -> Configuration {
 }
 
 /// Calls without a pause until told to stop; how many there were.
-fn load(address: SocketAddr, stop: &watch::Receiver<bool>) -> JoinSet<u64> {
+pub(super) fn load(address: SocketAddr, stop: &watch::Receiver<bool>) -> JoinSet<u64> {
     let mut workers = JoinSet::new();
     for worker in 0..4 {
         let stop = stop.clone();

@@ -1,6 +1,8 @@
 //! A sidecar as a process, the configuration it obeys, and many calls at once. Used by every room of this test root; it
-//! must never assert anything about an answer beyond what it is told to.
+//! must never assert anything about an answer beyond what it is told to. In the run through the shared gateway (`shared`) it is two
+//! processes: one that callers call, and one behind it that asks the providers.
 
+use super::shared::{self, Front};
 use purser_config::{
     Channel, Configuration, Credential, Digest, Health, Key, Model, Name, Plan, Provider as Api,
     SecretText, Standing, Timeouts, WhenQuotaUnreachable,
@@ -11,7 +13,7 @@ use purser_tests::sse_client::{Answer, Call, End};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -22,11 +24,19 @@ pub(super) const CREDENTIAL: &str = "sk-canary-provider-111111111111111111111111
 /// How long anything that should be at once may take on a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
+/// What it obeys, in its folder.
+pub(super) const FILE: &str = "config.json";
+
 /// A sidecar that serves.
 pub(super) struct Sidecar {
+    /// The process that asks providers: the sidecar, or the shared gateway.
     pub(super) process: Process,
+    /// Where callers call.
     pub(super) address: SocketAddr,
+    /// Of the process that asks providers.
     pub(super) admin: SocketAddr,
+    /// The sidecar before the shared gateway.
+    pub(super) front: Option<Front>,
     folder: tempfile::TempDir,
 }
 
@@ -38,8 +48,13 @@ impl Sidecar {
     /// Starts it on a file of its own, with more arguments.
     pub(super) async fn start_with(configuration: &Configuration, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.json");
-        write(&path, &serde_json::to_vec(configuration).unwrap());
+        let bytes = serde_json::to_vec(configuration).unwrap();
+        if shared::chosen() {
+            shared::put(folder.path(), &bytes);
+            return shared::start(folder, more).await;
+        }
+        let path = folder.path().join(FILE);
+        write(&path, &bytes);
         let mut all = vec!["--config", path.to_str().unwrap()];
         all.extend_from_slice(more);
         let (process, address, admin) = serve(&all).await;
@@ -47,8 +62,46 @@ impl Sidecar {
             process,
             address,
             admin,
+            front: None,
             folder,
         }
+    }
+
+    /// The same before a shared gateway that runs already on the file in this folder.
+    pub(super) fn behind(
+        front: Front,
+        (process, admin): (Process, SocketAddr),
+        folder: tempfile::TempDir,
+    ) -> Self {
+        Sidecar {
+            process,
+            address: front.address,
+            admin,
+            front: Some(front),
+            folder,
+        }
+    }
+
+    /// The process that callers meet.
+    pub(super) fn met(&mut self) -> &mut Process {
+        match &mut self.front {
+            Some(front) => &mut front.process,
+            None => &mut self.process,
+        }
+    }
+
+    /// Status and body of a page of its admin port.
+    pub(super) async fn page_of_met(&self, path: &str) -> (u16, String) {
+        let admin = self.front.as_ref().map_or(self.admin, |front| front.admin);
+        page(admin, path).await
+    }
+
+    /// All that was printed.
+    pub(super) fn printed(&self) -> String {
+        let front = self.front.as_ref().map(|front| &front.process);
+        let all = front.into_iter().chain([&self.process]);
+        all.map(|process| process.stdout() + &process.stderr())
+            .collect()
     }
 
     /// Replaces the configuration's file in one step.
@@ -57,7 +110,10 @@ impl Sidecar {
     }
 
     pub(super) fn write_bytes(&self, bytes: &[u8]) {
-        write(&self.folder.path().join("config.json"), bytes);
+        match &self.front {
+            Some(_) => shared::put(self.folder.path(), bytes),
+            None => write(&self.folder.path().join(FILE), bytes),
+        }
     }
 
     /// Puts an old file in the configuration's place, as a backup or a checkout does.
@@ -67,7 +123,7 @@ impl Sidecar {
         let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let file = std::fs::File::options().write(true).open(&backup).unwrap();
         file.set_modified(long_ago).unwrap();
-        std::fs::rename(backup, self.folder.path().join("config.json")).unwrap();
+        std::fs::rename(backup, self.folder.path().join(FILE)).unwrap();
     }
 
     /// Sends a call on a connection of its own.
@@ -82,10 +138,7 @@ impl Sidecar {
 
     /// Status and body of a page of the admin port.
     pub(super) async fn page(&self, path: &str) -> (u16, String) {
-        let answer = Call::get(path).send(self.admin).await.unwrap();
-        let status = answer.status();
-        let body = answer.body().await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        page(self.admin, path).await
     }
 
     pub(super) async fn configz(&self) -> Value {
@@ -109,13 +162,13 @@ impl Sidecar {
         }
     }
 
-    /// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`.
+    /// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`. Of two processes, the larger one's.
     pub(super) fn memory(&self, line: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.process.pid());
-        let status = std::fs::read_to_string(path).unwrap();
-        let found = status.lines().find_map(|text| text.strip_prefix(line));
-        let digits = found.unwrap().trim_matches(|c: char| !c.is_ascii_digit());
-        digits.parse().unwrap()
+        let front = self
+            .front
+            .as_ref()
+            .map(|front| memory(&front.process, line));
+        memory(&self.process, line).max(front.unwrap_or_default())
     }
 
     /// The ids of all models that the key can call now.
@@ -130,20 +183,36 @@ impl Sidecar {
     }
 }
 
-/// Starts a sidecar with these arguments; its gateway's and its admin port's addresses.
+async fn page(admin: SocketAddr, path: &str) -> (u16, String) {
+    let answer = Call::get(path).send(admin).await.unwrap();
+    let status = answer.status();
+    let body = answer.body().await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn memory(process: &Process, line: &str) -> u64 {
+    let path = format!("/proc/{}/status", process.pid());
+    let status = std::fs::read_to_string(path).unwrap();
+    let found = status.lines().find_map(|text| text.strip_prefix(line));
+    let digits = found.unwrap().trim_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().unwrap()
+}
+
+/// Starts a sidecar with these arguments alone; its gateway's and its admin port's addresses.
 pub(super) async fn serve(arguments: &[&str]) -> (Process, SocketAddr, SocketAddr) {
-    let mut all = vec![
-        "--listen",
-        "127.0.0.1:0",
-        "--admin",
-        "127.0.0.1:0",
-        "--poll-ms",
-        "2",
-    ];
-    if !arguments.contains(&"--linger") {
-        all.extend(["--linger", "0"]);
+    shared::not_here();
+    launch(arguments.iter().map(|word| (*word).to_owned()).collect()).await
+}
+
+/// The same, in whichever run.
+pub(super) async fn launch(arguments: Vec<String>) -> (Process, SocketAddr, SocketAddr) {
+    let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let mut all: Vec<String> = ports.map(str::to_owned).into();
+    all.extend(["--poll-ms", "2"].map(str::to_owned));
+    if !arguments.iter().any(|word| word == "--linger") {
+        all.extend(["--linger", "0"].map(str::to_owned));
     }
-    all.extend_from_slice(arguments);
+    all.extend(arguments);
     let mut process = Process::ours("purser-sidecar", all).unwrap();
     let (address, admin) = process
         .until("the log line `serving`", SOON, async |process| {
@@ -160,7 +229,7 @@ fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     Some((field("callers")?, field("admin")?))
 }
 
-fn write(path: &std::path::Path, bytes: &[u8]) {
+pub(super) fn write(path: &Path, bytes: &[u8]) {
     let next: PathBuf = path.with_extension("next");
     std::fs::write(&next, bytes).unwrap();
     std::fs::rename(next, path).unwrap();
@@ -302,8 +371,10 @@ async fn good(address: SocketAddr, stream: bool, live: &str) -> Result<(), Strin
     whole.then_some(()).ok_or(format!("{body}"))
 }
 
-/// How many calls a test of `calls` makes; more under PURSER_TEST_SOAK.
+/// How many calls a test of `calls` makes; more under PURSER_TEST_SOAK. Through the shared gateway fewer: what there is to find of it
+/// shows by then, and each call costs three times as much.
 pub(super) fn scaled(calls: usize) -> usize {
+    let calls = if shared::chosen() { calls / 4 } else { calls };
     match std::env::var("PURSER_TEST_SOAK") {
         Ok(factor) => calls * factor.parse::<usize>().unwrap_or(1).max(1) * 10,
         Err(_) => calls,

@@ -27,6 +27,21 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_ANSWER: usize = 1 << 20;
 
+/// How many bytes may come before what came is taken: of one answer, and of all that a connection carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Windows {
+    /// Of one.
+    pub(crate) each: u32,
+    /// Of all together.
+    pub(crate) all: u32,
+}
+
+/// For one stream that is always read.
+const WINDOWS: Windows = Windows {
+    each: 1 << 20,
+    all: 2 << 20,
+};
+
 /// Where the operator is, and how each side is known to the other.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -120,7 +135,7 @@ impl Connector for Endpoint {
 
 impl Endpoint {
     async fn try_open(&self) -> Result<Opened, LinkError> {
-        let mut sender = self.http2::<Outgoing>().await?;
+        let mut sender = self.http2::<Outgoing>(WINDOWS).await?;
         let (lines, receiver) = mpsc::channel(256);
         let response = sender.send_request(self.request(receiver)?).await?;
         match response.status() {
@@ -139,7 +154,7 @@ impl Endpoint {
     }
 
     /// A connection for requests with such bodies, within seconds.
-    pub(crate) async fn http2<B>(&self) -> Result<SendRequest<B>, LinkError>
+    pub(crate) async fn http2<B>(&self, windows: Windows) -> Result<SendRequest<B>, LinkError>
     where
         B: http_body::Body + Send + Unpin + 'static,
         B::Data: Send,
@@ -159,8 +174,8 @@ impl Endpoint {
             .keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5));
         builder
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(2 << 20);
+            .initial_stream_window_size(windows.each)
+            .initial_connection_window_size(windows.all);
         let opening = async {
             let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(443)));
             let stream = stream.await.map_err(LinkError::Connect)?;
@@ -194,7 +209,7 @@ impl Endpoint {
             request
                 .headers_mut()
                 .insert(header::AUTHORIZATION, self.authorization()?);
-            let response = self.http2().await?.send_request(request).await?;
+            let response = self.http2(WINDOWS).await?.send_request(request).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), LONGEST_ANSWER)
                 .collect()
