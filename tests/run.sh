@@ -181,6 +181,7 @@ fetch_tools() {
 name_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
+    export PURSER_TEST_METRICS_SERVER="$root/target/cluster/metrics-server"
     export PURSER_TEST_HELM="$root/target/helm/helm"
     export PURSER_TEST_PROMTOOL="$root/target/toolchain/bin/promtool"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"

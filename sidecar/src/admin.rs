@@ -4,6 +4,7 @@
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::server::Phase;
+use crate::shared::Shared;
 use crate::spool::Spool;
 use crate::store::Store;
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Admin {
     pub clock: Clock,
     /// Where the process is in its life.
     pub phase: watch::Receiver<Phase>,
+    /// The shared gateway's door, where this process is one: without a certificate nobody comes in there.
+    pub door: Option<Arc<Shared>>,
     /// Whether this is the loopback port, with everything.
     pub whole: bool,
 }
@@ -84,6 +87,10 @@ impl Admin {
     fn ready(&self) -> Response<Full<Bytes>> {
         if *self.phase.borrow() != Phase::Serving {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        if self.door.as_ref().is_some_and(|door| !door.is_open()) {
+            let why = "not ready: the operator has made no certificate for sidecars' calls yet\n";
+            return text(StatusCode::SERVICE_UNAVAILABLE, why);
         }
         let held = self.store.held();
         if held.ready {

@@ -134,6 +134,7 @@ impl Sidecar {
             metrics: Arc::clone(&gateway.metrics),
             clock: gateway.clock,
             phase: phases.clone(),
+            door: door.clone(),
             whole: true,
         };
         let ledger = Arc::clone(&gateway.ledger);

@@ -30,6 +30,9 @@ const MOST_CONNECTIONS: usize = 4_096;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// For the first bytes of a connection, by which the protocol is known.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a sidecar's connection to the shared gateway takes new calls, at least and twice that at most: a sidecar has one for all of its
+/// calls, and without an end to it gateways that are added would get none of them.
+const AGE: Duration = Duration::from_secs(30);
 /// More than this of a head is refused with 431.
 const MOST_HEAD: usize = 64 << 10;
 
@@ -131,12 +134,19 @@ async fn pod(
     mut phase: watch::Receiver<Phase>,
 ) {
     let _ = stream.set_nodelay(true);
+    let age = age(&stream);
     let opened = tokio::select! {
         opened = tokio::time::timeout(OPENING_TIMEOUT, shared.tls(stream)) => opened,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
     };
     let Ok(Some(stream)) = opened else {
         return;
+    };
+    let (old, young) = watch::channel(*phase.borrow());
+    let aging = async {
+        let _ = tokio::time::timeout(age, phase.wait_for(|phase| *phase == Phase::Draining)).await;
+        old.send_replace(Phase::Draining);
+        std::future::pending::<()>().await;
     };
     let peer = Arc::new(Peer::new(false));
     let answer = service_fn(move |mut request: Request<Incoming>| {
@@ -147,7 +157,16 @@ async fn pod(
             Ok::<Response<Body>, Infallible>(gateway.handle(request, peer).await)
         }
     });
-    http2(stream, answer, phase).await;
+    tokio::select! {
+        () = http2(stream, answer, young) => {}
+        () = aging => {}
+    }
+}
+
+/// Those that were opened at once, when a gateway ended, are not all opened again at once: the caller's port tells them apart.
+fn age(stream: &TcpStream) -> Duration {
+    let port = stream.peer_addr().map_or(0, |peer| u32::from(peer.port()));
+    AGE + AGE * (port % 32) / 32
 }
 
 async fn http1<I, S>(stream: Guarded<I>, answer: S, phase: watch::Receiver<Phase>, head: Duration)

@@ -54,6 +54,11 @@ impl Shared {
         self.certificates.keep(&self.operator).await;
     }
 
+    /// Whether there is a certificate to present.
+    pub(crate) fn is_open(&self) -> bool {
+        self.certificates.is_there()
+    }
+
     /// The connection behind TLS; none when the other side breaks off.
     pub(crate) async fn tls(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await.ok()

@@ -135,6 +135,14 @@ func (c *cluster) startServers(known credentials) (string, error) {
 			"--advertise-address="+bridgeAddress,
 			"--endpoint-reconciler-type=lease",
 			"--kubelet-preferred-address-types=InternalIP",
+			// For a metrics-server that a test starts: it believes what the API server says of who asks.
+			"--requestheader-client-ca-file="+c.folder.pki("ca.crt"),
+			"--requestheader-allowed-names="+frontProxy,
+			"--requestheader-username-headers=X-Remote-User",
+			"--requestheader-group-headers=X-Remote-Group",
+			"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+			"--proxy-client-cert-file="+c.folder.pki(frontProxy+".crt"),
+			"--proxy-client-key-file="+c.folder.pki(frontProxy+".key"),
 		)
 	}
 	return "https://127.0.0.1:" + strconv.Itoa(port), c.start("kube-apiserver", append(flags, c.apiServerFlags...)...)
@@ -154,6 +162,7 @@ func (c *cluster) startControllerManager(server string, known credentials) error
 		"--root-ca-file="+c.folder.pki("ca.crt"),
 		"--kube-api-qps=500",
 		"--kube-api-burst=1000",
+		"--horizontal-pod-autoscaler-sync-period=2s",
 		"--profiling=false",
 	)
 }

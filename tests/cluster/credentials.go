@@ -1,5 +1,5 @@
-// This file owns what the cluster's parties know each other by: one certificate authority, the API server's certificate,
-// the key that signs service account tokens, two bearer tokens and the kubeconfigs that carry them.
+// This file owns what the cluster's parties know each other by: one certificate authority, the API server's certificate and the one
+// by which servers behind it know it, the key that signs service account tokens, bearer tokens and the kubeconfigs that carry them.
 // `up` makes them afresh for every cluster.
 // It never reads a credential from elsewhere, and writes none outside the cluster's folder.
 package main
@@ -26,6 +26,8 @@ import (
 const (
 	serviceRange   = "10.96.0.0/16"
 	serviceAddress = "10.96.0.1"
+	// As whom the API server hands a request over to one that serves a part of its API, such as metrics-server.
+	frontProxy = "front-proxy"
 )
 
 type credentials struct {
@@ -99,19 +101,26 @@ func writeCertificates(f folder) ([]byte, error) {
 			"kubernetes.default.svc.cluster.local"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(serviceAddress), net.ParseIP(bridgeAddress)},
 	}
-	caKey, err := newKey(f.pki("ca.key"))
-	if err != nil {
-		return nil, err
+	proxy := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: frontProxy},
+		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	serverKey, err := newKey(f.pki("apiserver.key"))
+	caKey, err := newKey(f.pki("ca.key"))
 	if err != nil {
 		return nil, err
 	}
 	if err := sign(f.pki("ca.crt"), authority, authority, &caKey.PublicKey, caKey); err != nil {
 		return nil, err
 	}
-	if err := sign(f.pki("apiserver.crt"), server, authority, &serverKey.PublicKey, caKey); err != nil {
-		return nil, err
+	for name, certificate := range map[string]*x509.Certificate{"apiserver": server, frontProxy: proxy} {
+		key, err := newKey(f.pki(name + ".key"))
+		if err != nil {
+			return nil, err
+		}
+		if err := sign(f.pki(name+".crt"), certificate, authority, &key.PublicKey, caKey); err != nil {
+			return nil, err
+		}
 	}
 	return os.ReadFile(f.pki("ca.crt"))
 }

@@ -104,6 +104,16 @@ async fn without_a_configuration_it_lives_is_not_ready_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_shared_gateway_without_a_certificate_is_not_ready_and_says_why() {
+    let nobody = format!("--operator=https://{}", reserve().unwrap());
+    let shared = ["--shared=127.0.0.1:0", &nobody];
+    let (sidecar, _providers) = world(Behaviour::healthy(), &shared).await;
+    let (status, why) = sidecar.page("/readyz").await;
+    assert!(status == 503 && why.contains("certificate"), "{why}");
+    assert_eq!(sidecar.chat(false).await.status(), 200);
+}
+
+#[tokio::test]
 async fn the_port_for_others_shows_health_and_numbers_and_no_configuration() {
     let port = reserve().unwrap();
     let address = port.to_string();

@@ -1,11 +1,12 @@
-//! Certificates of the operator that live for seconds, replaced while a sidecar calls and while somebody who trusts nothing but the CA that
-//! is published looks at what is presented, again and again. In a soak they live for a minute.
+//! Certificates of the operator, and of the shared gateway, that live for seconds, replaced while a sidecar calls and while somebody who
+//! trusts nothing but the CA that is published looks at what is presented, again and again. In a soak they live for a minute.
 
 use super::cluster::Cluster;
 use super::installed::{HOOK, Installed, Setup, WARNINGS};
 use super::operator::{NAMESPACE, decoded};
 use super::place::Place;
 use super::pressure::{Caller, figure, press, soak, tally};
+use super::shared::Gated;
 use base64::Engine as _;
 use purser_tests::provider::{Behaviour, Provider};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -37,8 +38,13 @@ async fn published(cluster: &Cluster) -> TlsConnector {
     let [pods, objects] =
         [pods, objects].map(|hook| decoded(&hook["webhooks"][0]["clientConfig"]["caBundle"]));
     assert_eq!(pods, objects);
+    trusting(&pods)
+}
+
+/// Who trusts these CAs alone.
+fn trusting(bundle: &[u8]) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pods) {
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
         roots.add(certificate.unwrap()).unwrap();
     }
     let tls = ClientConfig::builder().with_root_certificates(roots);
@@ -65,11 +71,11 @@ async fn presented_to(
 }
 
 /// Every certificate that each door presents for so long, and how often it was looked at.
-async fn watched(
+async fn watched<const DOORS: usize>(
     tls: &TlsConnector,
-    doors: [SocketAddr; 2],
+    doors: [SocketAddr; DOORS],
     long: Duration,
-) -> ([BTreeSet<Vec<u8>>; 2], usize) {
+) -> ([BTreeSet<Vec<u8>>; DOORS], usize) {
     let mut seen = doors.map(|_| BTreeSet::new());
     let (begun, mut looks) = (Instant::now(), 0);
     while begun.elapsed() < long {
@@ -139,6 +145,44 @@ async fn certificates_that_live_for_seconds_are_replaced_under_load_and_no_call_
         begun.elapsed().as_secs(),
         outcomes.len(),
         seen[0].len(),
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shared_gateways_certificate_is_replaced_under_load_through_it_and_no_call_fails() {
+    let life = life();
+    let gated = Gated::with(&[&format!("--leaf-life={}s", life.as_secs())]).await;
+    let provider = Provider::start(Behaviour::healthy()).await.unwrap();
+    let lender = gated.lender("turning", &provider).await;
+    let tenant = gated.tenant("turned", &lender).await;
+    let sidecar = gated.sidecar(&tenant, "pod").await;
+    let caller = Caller {
+        model: "m",
+        key: tenant.value("any"),
+        pause: Duration::from_millis(20),
+    };
+    let pressure = press(&[sidecar.address], &caller);
+
+    let tls = trusting(&std::fs::read(&gated.world.ca).unwrap());
+    let (begun, doors) = (Instant::now(), [gated.address]);
+    let ([seen], looks) = watched(&tls, doors, life * LIVES).await;
+    gated.sidecar(&tenant, "late").await;
+    let outcomes = pressure.end().await;
+
+    let good = tally(&outcomes);
+    assert_eq!(
+        good.keys().collect::<Vec<_>>(),
+        [&(200, "")],
+        "no call fails"
+    );
+    assert!(seen.len() > LIVES as usize, "{} certificates", seen.len());
+    assert!(has_one_ca(&gated.world.cluster).await, "one CA all along");
+    figure(&format!(
+        "the shared gateway's certificates of {} s for {} s: {} calls through it and {looks} handshakes, none failed; {} certificates seen",
+        life.as_secs(),
+        begun.elapsed().as_secs(),
+        outcomes.len(),
+        seen.len(),
     ));
 }
 

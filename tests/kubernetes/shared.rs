@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// An operator with a gateway, which runs as tests' pods do, in the operator's own namespace.
-struct Gated {
-    world: Arc<World>,
+pub(super) struct Gated {
+    pub(super) world: Arc<World>,
     /// Where its pods would be.
     place: Place,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     _gateway: Sidecar,
     _secret: tempfile::TempDir,
 }
@@ -43,10 +43,16 @@ impl Gated {
     }
 
     async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, of an operator with these arguments, too.
+    pub(super) async fn with(more: &[&str]) -> Self {
         let address = reserve().unwrap();
         let account = format!("--gateway-account={ACCOUNT}");
         let url = format!("--gateway-url=https://{address}");
-        let world = World::own(&[&account, &url, "--usage-status-every=1s"]).await;
+        let own = [account.as_str(), &url, "--usage-status-every=1s"];
+        let world = World::own(&[&own[..], more].concat()).await;
         let place = Place::existing(&world, NAMESPACE).await;
         // No key is there: it is written for the gateway, which has the operator's CA from it.
         let secret = tempfile::tempdir().unwrap();
@@ -65,14 +71,14 @@ impl Gated {
     }
 
     /// A namespace whose channel serves every other one through the gateway.
-    async fn lender(&self, name: &str, provider: &Provider) -> Place {
+    pub(super) async fn lender(&self, name: &str, provider: &Provider) -> Place {
         let lender = Place::new(&self.world, name).await;
         credentialed(&lender, &provider.url(), ", namespaces: {from: All}").await;
         lender
     }
 
     /// A namespace with a key `any` that may use that channel, and a key `three` that may thrice a minute.
-    async fn tenant(&self, name: &str, lender: &Place) -> Place {
+    pub(super) async fn tenant(&self, name: &str, lender: &Place) -> Place {
         let tenant = Place::new(&self.world, name).await;
         let listed = format!(
             "models: {{allow: ['*']}}, channels: {{namespaces: [{}]}}",
@@ -88,10 +94,10 @@ impl Gated {
         tenant
     }
 
-    /// A sidecar that hands over, once a call goes through.
-    async fn sidecar(&self, tenant: &Place) -> Sidecar {
+    /// A sidecar in a pod of this name that hands over, once a call goes through.
+    pub(super) async fn sidecar(&self, tenant: &Place, pod: &str) -> Sidecar {
         let gateway = format!("--gateway=https://{}", self.address);
-        let mut sidecar = tenant.sidecar("pod", &[&gateway]).await;
+        let mut sidecar = tenant.sidecar(pod, &[&gateway]).await;
         sidecar.until_connected().await;
         let begun = Instant::now();
         loop {
@@ -150,7 +156,7 @@ async fn a_tenants_calls_reach_another_namespaces_provider_and_its_credential_ne
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
     let lender = gated.lender("lender", &provider).await;
     let tenant = gated.tenant("tenant", &lender).await;
-    let sidecar = gated.sidecar(&tenant).await;
+    let sidecar = gated.sidecar(&tenant, "pod").await;
 
     let plain = sidecar.chat("m", &tenant.value("any")).await;
     let channel = format!("{}/live", lender.namespace);
@@ -189,7 +195,7 @@ async fn a_tenants_quota_holds_at_the_gateway_and_its_use_is_the_keys() {
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
     let lender = gated.lender("owner", &provider).await;
     let tenant = gated.tenant("user", &lender).await;
-    let sidecar = gated.sidecar(&tenant).await;
+    let sidecar = gated.sidecar(&tenant, "pod").await;
     let before = provider.calls();
     for call in 1..=3 {
         let judged = sidecar.judged("m", &tenant.value("three")).await;
@@ -212,7 +218,7 @@ async fn while_no_operator_answers_the_gateway_has_the_whole_rate_of_a_key_that_
     let provider = Provider::start(Behaviour::healthy()).await.unwrap();
     let lender = gated.lender("idle", &provider).await;
     let tenant = gated.tenant("cut-off", &lender).await;
-    let mut sidecar = gated.sidecar(&tenant).await;
+    let mut sidecar = gated.sidecar(&tenant, "pod").await;
     // Shares are told at once, and again after a second until they are confirmed; nothing shows when they are.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     gated.world.kill();
@@ -253,7 +259,7 @@ async fn a_pod_calls_the_gateway_for_keys_of_its_own_namespace_alone() {
     let lender = gated.lender("bank", &provider).await;
     let tenant = gated.tenant("honest", &lender).await;
     let thief = Place::new(&gated.world, "thief").await;
-    gated.sidecar(&tenant).await;
+    gated.sidecar(&tenant, "pod").await;
     let calls = provider.calls();
     let key = format!("{}/any", tenant.namespace);
     let own = tenant.token_of_pod("pod").await;

@@ -1,8 +1,10 @@
-//! What happens to a node from outside Kubernetes: its servers end and start again, a container is killed by its operating system.
+//! What happens to a node from outside Kubernetes: its servers end and start again, a container is killed, for want of memory or without a
+//! word.
 //! Servers by the orders that `purser-cluster up` takes (tests/cluster/orders.go), containers by containerd's own command.
 
 use super::installed::installed;
 use super::kubectl::{LOOK, SOON, get, kubectl, until};
+use super::memory::exhaust;
 use super::replaced::operators;
 use serde_json::Value;
 use std::net::Ipv4Addr;
@@ -42,7 +44,9 @@ pub(super) async fn until_the_api_server_is_ready() {
     }
 }
 
-/// SIGKILL to the container with this status of a pod, as for want of memory; its id.
+const OPERATOR: &str = "pods -n purser-system -l app.kubernetes.io/component=operator";
+
+/// SIGKILL to the container with this status of a pod; its id.
 pub(super) fn kill(container: &Value) -> String {
     let id = container["containerID"].as_str().unwrap();
     let bare = id.trim_start_matches("containerd://");
@@ -62,17 +66,28 @@ pub(super) async fn fresh_operator() {
 
 /// Kills the operator and waits until another container of the same pod is ready.
 pub(super) async fn kill_the_operator() {
-    const OPERATOR: &str = "pods -n purser-system -l app.kubernetes.io/component=operator";
     let pods = get(OPERATOR).await;
     let killed = kill(&pods["items"][0]["status"]["containerStatuses"][0]);
+    back(&killed).await;
+}
+
+/// Lets the operator run into the chart's limit of its memory, and waits until another container of the same pod is ready.
+pub(super) async fn starve_the_operator() {
+    let pod = get(OPERATOR).await["items"][0].take();
+    let container = &pod["status"]["containerStatuses"][0];
+    exhaust(&pod, container).await;
+    let container = back(container["containerID"].as_str().unwrap()).await;
+    let why = &container["lastState"]["terminated"]["reason"];
+    assert_eq!(why, "OOMKilled", "{container:#}");
+}
+
+/// The status of the operator's container, once it is another than this one, and ready.
+async fn back(killed: &str) -> Value {
     let other = |pods: &Value| {
         let container = &pods["items"][0]["status"]["containerStatuses"][0];
-        container["ready"] == true && container["containerID"] != killed.as_str()
+        container["ready"] == true && container["containerID"] != killed
     };
-    until(
-        "another container of the operator is ready",
-        OPERATOR,
-        other,
-    )
-    .await;
+    let what = "another container of the operator is ready";
+    let mut pods = until(what, OPERATOR, other).await;
+    pods["items"][0]["status"]["containerStatuses"][0].take()
 }

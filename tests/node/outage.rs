@@ -1,22 +1,25 @@
-//! What Purser and the pods stand on ends under load: the API server, its store, the operator's process. No call fails, and what people
-//! change afterwards is enforced.
+//! What Purser and the pods stand on ends under load: the API server, its store, the operator's process, which has no memory left or is
+//! killed without a word. No call fails, and what people change afterwards is enforced.
 
 use super::application::{Application, Line, served};
 use super::kubectl::kubectl;
-use super::machine::{fresh_operator, kill_the_operator, order, until_the_api_server_is_ready};
+use super::machine::{
+    fresh_operator, kill_the_operator, order, starve_the_operator, until_the_api_server_is_ready,
+};
 use super::metered::{each_call_is_charged_once, metered};
 use super::replaced::{loaded, operators};
 use purser_tests::figures::{figure, soak};
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-fn now() -> f64 {
+/// In seconds since 1970.
+pub(super) fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap().as_secs_f64()
 }
 
 /// Waits for calls after all that there were, and that each was served; how many were made since then, and the longest pause in a pod.
-async fn all_served(application: &Application, when: &str, since: f64) -> (usize, f64) {
+pub(super) async fn all_served(application: &Application, when: &str, since: f64) -> (usize, f64) {
     application.go_on(when).await;
     let (mut calls, mut longest) = (0, 0_f64);
     for (pod, printed) in application.all_at_work().await {
@@ -97,15 +100,16 @@ async fn when_the_api_servers_store_restarts_no_call_fails_and_afterwards_change
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_operator_is_killed_no_call_fails_and_its_successor_enforces_changes() {
+async fn when_the_operator_is_killed_for_want_of_memory_no_call_fails_and_its_successor_enforces_changes()
+ {
     fresh_operator().await;
     let application = loaded("killed").await;
     application.go_on("before").await;
     let since = now();
-    kill_the_operator().await;
+    starve_the_operator().await;
     let (calls, longest) = all_served(&application, "after the kill", since).await;
     let line = format!(
-        "operator killed under load: {calls} calls, none failed, longest pause {longest:.2} s"
+        "operator OOM-killed under load: {calls} calls, none failed, longest pause {longest:.2} s"
     );
     figure("node.txt", &line).unwrap();
     a_change_is_enforced(&application).await;

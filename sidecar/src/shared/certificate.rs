@@ -28,6 +28,11 @@ impl ResolvesServerCert for Certificates {
 }
 
 impl Certificates {
+    pub(super) fn is_there(&self) -> bool {
+        let now = self.now.read();
+        now.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn put(&self, certificate: CertifiedKey) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         *now = Some(Arc::new(certificate));
