@@ -29,6 +29,7 @@ async fn at_once(office: &Office, calls: usize) -> Vec<Reserved> {
             if answer.verdict != ReserveVerdict::Unavailable {
                 return answer;
             }
+            office.returns(sidecar).await;
         }
     };
     join_all((0..calls).map(call)).await

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// One credit.
 pub(crate) const CREDIT: u64 = 1_000_000;
 pub(crate) const DAY_MS: u64 = 86_400_000;
+/// When who was not answered asks again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Office {
     pub(crate) authority: Authority,
@@ -82,20 +84,33 @@ impl Office {
             clock,
         };
         for sidecar in ["one", "two", "three"] {
-            let hello = Hello {
-                instance: sidecar.to_owned(),
-                version: None,
-                uses: vec![],
-                shares: vec![],
-                holds: vec![],
-                tokens: vec![],
-                spool: format!("spool-{sidecar}"),
-            };
-            let scope = Some("shop");
-            let said = office.authority.hello(after(0), sidecar, &hello, scope);
-            said.await;
+            office.hello(sidecar).await;
         }
         office
+    }
+
+    async fn hello(&self, sidecar: &str) {
+        let hello = Hello {
+            instance: sidecar.to_owned(),
+            version: None,
+            uses: vec![],
+            shares: vec![],
+            holds: vec![],
+            tokens: vec![],
+            spool: format!("spool-{sidecar}"),
+        };
+        let said = self
+            .authority
+            .hello(after(0), sidecar, &hello, Some("shop"));
+        said.await;
+    }
+
+    /// As a sidecar does that was not answered in time: it is sent away until it has said Hello again.
+    pub(crate) async fn returns(&self, sidecar: &str) {
+        tokio::time::sleep(AGAIN).await;
+        if self.authority.must_return(sidecar) {
+            self.hello(sidecar).await;
+        }
     }
 
     /// Puts a plan in force; what is not said is not limited.
