@@ -160,11 +160,12 @@ fn obey_files(args: &Args, store: &Arc<Store>) {
             every,
             force: args.force,
         };
-        if let Err(error) = source.load(store) {
+        let seen = source.load(store).unwrap_or_else(|error| {
             tracing::warn!(%error, "no configuration from --config to begin with");
             store.failed(error.to_string());
-        }
-        tokio::spawn(source.watch(Arc::clone(store)));
+            None
+        });
+        tokio::spawn(source.watch(seen, Arc::clone(store)));
     }
 }
 

@@ -33,15 +33,16 @@ pub struct Source {
 
 /// What a path resolved to when it was last read: its real place, its inode, its size and its time. The time alone has
 /// the grain of the kernel's clock, several milliseconds.
-type Seen = (PathBuf, u64, u64, Option<SystemTime>);
+pub type Seen = (PathBuf, u64, u64, Option<SystemTime>);
 
 impl Source {
-    /// Reads what is there now and puts it in force when it is newer.
+    /// Reads what is there now and puts it in force when it is newer. Says what that was, for `watch`: whatever comes after it is another.
     ///
     /// # Errors
     /// What was read, and why it cannot be used.
-    pub fn load(&self, store: &Store) -> Result<(), InvalidBundle> {
-        self.take(store, false)
+    pub fn load(&self, store: &Store) -> Result<Option<Seen>, InvalidBundle> {
+        let seen = resolve(&self.path);
+        self.take(store, false).map(|()| seen)
     }
 
     /// `replaced`: somebody put a file in the place of one that was obeyed. Its time may be older (a backup, a checkout)
@@ -71,9 +72,8 @@ impl Source {
         Ok(())
     }
 
-    /// Looks for ever.
-    pub async fn watch(self, store: Arc<Store>) {
-        let mut seen = None;
+    /// Looks for ever for what is not what was seen.
+    pub async fn watch(self, mut seen: Option<Seen>, store: Arc<Store>) {
         loop {
             let now = resolve(&self.path);
             if now.is_some() && now != seen {

@@ -56,12 +56,35 @@ async fn every_swap_of_a_mounted_secret_is_seen() {
     let store = Arc::new(Store::default());
     let mut changes = store.changes();
     mount(folder.path(), &version(1), &of_keys(1));
-    let watching = tokio::spawn(source(folder.path()).watch(Arc::clone(&store)));
+    let watching = tokio::spawn(source(folder.path()).watch(None, Arc::clone(&store)));
     for number in 1..=5 {
         changes.changed().await.unwrap();
         assert_eq!(store.held().version.published_ms, number);
         mount(folder.path(), &version(number + 1), &of_keys(1));
     }
+    watching.abort();
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_before_the_first_look_is_obeyed_however_old_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("configuration.json");
+    let write = |keys| {
+        let json = serde_json::to_vec(&of_keys(keys)).unwrap();
+        std::fs::write(&path, json).unwrap();
+    };
+    write(1);
+    let store = Arc::new(Store::default());
+    let seen = source(&path).load(&store).unwrap();
+    write(2);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let mut changes = store.changes();
+    changes.mark_unchanged();
+    let watching = tokio::spawn(source(&path).watch(seen, Arc::clone(&store)));
+    let changed = tokio::time::timeout(Duration::from_secs(10), changes.changed());
+    changed.await.unwrap().unwrap();
+    assert_eq!(store.held().configuration.keys.len(), 2);
     watching.abort();
 }
 
