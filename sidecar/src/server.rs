@@ -30,8 +30,8 @@ const MOST_CONNECTIONS: usize = 4_096;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// For the first bytes of a connection, by which the protocol is known.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a sidecar's connection to the shared gateway takes new calls, at least and twice that at most: a sidecar has one for all of its
-/// calls, and without an end to it gateways that are added would get none of them.
+/// How long a sidecar's connection to the shared gateway takes new calls, at least and twice that at most: a sidecar makes
+/// many calls over one, and without an end to it gateways that are added would get none of them.
 const AGE: Duration = Duration::from_secs(30);
 /// More than this of a head is refused with 431.
 const MOST_HEAD: usize = 64 << 10;

@@ -99,11 +99,6 @@ impl Purse {
         held.map(|held| held.left).fold(0, Micros::saturating_add)
     }
 
-    /// Whether so much is too little for an outage.
-    fn is_short(&self, left: Micros, now: Duration) -> bool {
-        left.saturating_mul(ENOUGH.1) < self.target(now).saturating_mul(ENOUGH.0)
-    }
-
     fn may_ask(&self, now: Duration) -> bool {
         let patience = if self.granted { PROMPT } else { PATIENCE };
         self.asked.is_none_or(|(asked, _)| now >= asked + patience)
@@ -150,6 +145,11 @@ impl Purse {
     }
 }
 
+/// Whether so much is too little for an outage.
+fn is_short(left: Micros, target: Micros) -> bool {
+    left.saturating_mul(ENOUGH.1) < target.saturating_mul(ENOUGH.0)
+}
+
 impl Allowances {
     /// A call of this key was reserved for so many credits. Says whether to ask for an allowance now.
     pub(super) fn spending(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Step> {
@@ -160,7 +160,7 @@ impl Allowances {
         purse.largest = purse.largest.max(credits);
         purse.calls.note(now);
         let (target, left) = (purse.target(now), purse.left());
-        if !purse.may_ask(now) || !purse.is_short(left, now) {
+        if !purse.may_ask(now) || !is_short(left, target) {
             return None;
         }
         let more = target - left;
@@ -208,7 +208,7 @@ impl Allowances {
     pub(super) fn ahead(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
         let purse = self.purses.get_mut(key)?;
         let spared = purse.left().saturating_sub(credits);
-        if purse.calls.per_second(now) < BUSY || purse.is_short(spared, now) {
+        if purse.calls.per_second(now) < BUSY || is_short(spared, purse.target(now)) {
             return None;
         }
         purse.draw(credits, now, |held| !held.former)
