@@ -279,13 +279,20 @@ impl Hub {
 
     /// A sidecar runs `scope`, but for `faults`.
     pub(crate) fn holds(&self, seat: &Seat, scope: Arc<Scope>, faults: Vec<Fault>) {
+        self.heard(seat, |sidecar| {
+            sidecar.holds = Some(scope);
+            sidecar.faults = Arc::new(faults);
+        });
+    }
+
+    /// Keeps what a sidecar said, unless another connection has taken its place.
+    fn heard(&self, seat: &Seat, keep: impl FnOnce(&mut Sidecar)) {
         if let Some(sidecar) = lock(&self.fleet)
             .connected
             .get_mut(&seat.name)
             .filter(|known| known.connection == seat.connection)
         {
-            sidecar.holds = Some(scope);
-            sidecar.faults = Arc::new(faults);
+            keep(sidecar);
         }
         self.report.notify_one();
     }
@@ -293,14 +300,7 @@ impl Hub {
     /// How a sidecar finds the channels that it has called.
     pub(crate) fn health(&self, seat: &Seat, told: Vec<ChannelHealth>) {
         let health = Arc::new(health::heard(told, self.clock.unix_ms()));
-        if let Some(sidecar) = lock(&self.fleet)
-            .connected
-            .get_mut(&seat.name)
-            .filter(|known| known.connection == seat.connection)
-        {
-            sidecar.health = health;
-        }
-        self.report.notify_one();
+        self.heard(seat, |sidecar| sidecar.health = health);
     }
 
     /// Windows and ledger. Whoever asks them for an answer looks at `answers` before and after.
