@@ -7,7 +7,7 @@ use purser_config::{
     Channel, Configuration, Credential, Digest, Health, Key, Model, Name, Plan, Provider as Api,
     SecretText, Standing, Timeouts, WhenQuotaUnreachable,
 };
-use purser_tests::process::Process;
+use purser_tests::process::{Process, memory_kib};
 use purser_tests::provider::Provider;
 use purser_tests::sse_client::{Answer, Call, End};
 use serde_json::Value;
@@ -164,11 +164,11 @@ impl Sidecar {
 
     /// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`. Of two processes, the larger one's.
     pub(super) fn memory(&self, line: &str) -> u64 {
-        let front = self
-            .front
-            .as_ref()
-            .map(|front| memory(&front.process, line));
-        memory(&self.process, line).max(front.unwrap_or_default())
+        let front = self.front.as_ref().map(|front| &front.process);
+        let all = front.into_iter().chain([&self.process]);
+        all.map(|process| memory_kib(process.pid(), line).unwrap())
+            .max()
+            .unwrap()
     }
 
     /// The ids of all models that the key can call now.
@@ -188,14 +188,6 @@ async fn page(admin: SocketAddr, path: &str) -> (u16, String) {
     let status = answer.status();
     let body = answer.body().await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())
-}
-
-fn memory(process: &Process, line: &str) -> u64 {
-    let path = format!("/proc/{}/status", process.pid());
-    let status = std::fs::read_to_string(path).unwrap();
-    let found = status.lines().find_map(|text| text.strip_prefix(line));
-    let digits = found.unwrap().trim_matches(|c: char| !c.is_ascii_digit());
-    digits.parse().unwrap()
 }
 
 /// Starts a sidecar with these arguments alone; its gateway's and its admin port's addresses.

@@ -247,11 +247,15 @@ impl Drop for Process {
 
 /// What a process holds of the machine's memory, pages of files among it, in KiB; 0 where there is none.
 pub fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-    let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let digits = line.unwrap_or_default().trim().trim_end_matches(" kB");
-    digits.parse().unwrap_or(0)
+    memory_kib(pid, "VmRSS").unwrap_or(0)
+}
+
+/// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`; none where there is no such process.
+pub fn memory_kib(pid: u32, line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let found = status.lines().find_map(|text| text.strip_prefix(line))?;
+    let digits = found.trim_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().ok()
 }
 
 #[cfg(test)]

@@ -163,6 +163,12 @@ pub(super) fn arrived_in_a_minute(all: &[Admission]) -> usize {
     worst_window(&mut all.iter().map(since).collect::<Vec<_>>(), MINUTE)
 }
 
+/// Whatever was called was answered well.
+pub(super) fn none_failed(outcomes: &[Outcome], promise: &str) {
+    let seen = tally(outcomes);
+    assert_eq!(seen.keys().collect::<Vec<_>>(), [&(200, "")], "{promise}");
+}
+
 /// How often each answer was given.
 pub(super) fn tally(outcomes: &[Outcome]) -> BTreeMap<(u16, &str), usize> {
     let mut tally = BTreeMap::new();

@@ -180,13 +180,10 @@ fn memory(figures: &Figures, text: &mut String) {
     }
 }
 
-/// DESIGN 9, for Purser.
-/// Of what runs beside a pod, and of what a laptop runs.
+/// DESIGN 9, of what runs beside a pod, and of what a laptop runs.
 fn bars(figures: &Figures, text: &mut String) {
     for name in ["sidecar", "purser"] {
-        if figures.started.contains_key(name) {
-            bars_of(name, figures, text);
-        }
+        bars_of(name, figures, text);
     }
 }
 
