@@ -51,7 +51,9 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::{CERTIFICATE_PATH, HEARS_OF_SPOOLS, INQUIRES, PATH, REVIEW_PATH};
+use purser_config::stream::{
+    CERTIFICATE_PATH, HEARS_OF_SPOOLS, HEARS_OF_USES, INQUIRES, PATH, REVIEW_PATH,
+};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -160,8 +162,11 @@ impl Server {
         });
         let body = BodyExt::boxed(StreamBody::new(lines));
         let mut response = answer_with(StatusCode::OK, "application/jsonl", body);
-        let hears = HeaderValue::from_static("1");
-        response.headers_mut().insert(HEARS_OF_SPOOLS, hears);
+        for of in [HEARS_OF_SPOOLS, HEARS_OF_USES] {
+            response
+                .headers_mut()
+                .insert(of, HeaderValue::from_static("1"));
+        }
         Ok(response)
     }
 

@@ -8,7 +8,7 @@ mod inquiries;
 mod session;
 
 pub(crate) use connect::Windows;
-pub use connect::{Connector, Endpoint, Incoming, Lines, LinkError, Opened, Opening};
+pub use connect::{Connector, Endpoint, Hears, Incoming, Lines, LinkError, Opened, Opening};
 
 use crate::clock::{self, Clock};
 use crate::gateway::Gateway;

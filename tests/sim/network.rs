@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use purser_sidecar::link::{Connector, LinkError, Opened, Opening};
+use purser_sidecar::link::{Connector, Hears, LinkError, Opened, Opening};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,7 +129,10 @@ impl Network {
         Ok(Opened {
             lines,
             incoming: StreamBody::new(frames).boxed_unsync(),
-            hears_of_spools: true,
+            hears: Hears {
+                spools: true,
+                uses: true,
+            },
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::terms::{KeyTerms, Terms};
 use crate::windows::{Moment, Windows};
 use answers::{later, over, refused, too_many};
 use counting::Counting;
-use purser_config::quota::{Ask, Grant, Return, Settle, Share, Verdict};
+use purser_config::quota::{Ask, Grant, Return, Settle, Share, Use, Verdict};
 use purser_config::stream::Hello;
 use purser_config::usage::Batch;
 use purser_config::{Configuration, Name, Starts};
@@ -94,6 +94,11 @@ impl Authority {
     /// It ended; `gone`: its process too.
     pub async fn lost(&self, now: Duration, sidecar: &str, gone: bool) {
         self.counting.lost(now, sidecar, gone).await;
+    }
+
+    /// A connected sidecar used its shares beside what it was granted, because answers were late.
+    pub fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
+        self.counting.used(at, sidecar, uses);
     }
 
     /// Whether a connected sidecar must say Hello again before it is answered: its connection is to be closed.

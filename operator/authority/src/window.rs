@@ -143,7 +143,7 @@ impl Window {
         mut told: Vec<(u64, u64)>,
         limit: u64,
     ) -> Vec<Owner> {
-        let most = self.held.max(u128::from(limit));
+        let most = self.worth_keeping(limit);
         told.sort_unstable_by(|a, b| b.cmp(a));
         let known = self.of(owner);
         self.forget(owner);
@@ -181,9 +181,18 @@ impl Window {
         if self.held_by(of.owner) >= of.share {
             return Vec::new();
         }
-        let most = self.held.max(u128::from(limit));
+        let most = self.worth_keeping(limit);
         self.take(of.owner, leaves, 1);
         self.keep_newest(most, of.owner)
+    }
+
+    /// Counts uses beside what is known of their owner, by their leavings. Says whose entries are others now.
+    pub(crate) fn add(&mut self, owner: Owner, leaves: Vec<u64>, limit: u64) -> Vec<Owner> {
+        let most = self.worth_keeping(limit);
+        for leaves in leaves {
+            self.take(owner, leaves, 1);
+        }
+        self.keep_newest(most, owner)
     }
 
     /// What an owner holds: leavings and amounts, the oldest first.
@@ -203,7 +212,12 @@ impl Window {
         self.held = self.slots.iter().map(|slot| u128::from(slot.amount)).sum();
     }
 
-    /// Drops the oldest beyond `most`: while `most` newer ones are here, the limit is reached with or without them.
+    /// Twice the limit: as much as the limit may be granted and come back unused, and what stays must still reach it.
+    fn worth_keeping(&self, limit: u64) -> u128 {
+        self.held.max(2 * u128::from(limit))
+    }
+
+    /// Drops the oldest beyond what is worth keeping: while so many newer ones are here, the limit is reached with or without them.
     /// Says whose were dropped, and adds `owner`.
     fn keep_newest(&mut self, most: u128, owner: Owner) -> Vec<Owner> {
         let mut touched = vec![owner];

@@ -38,6 +38,7 @@ pub(super) fn too_much(message: &FromSidecar) -> Option<&'static str> {
     match message {
         FromSidecar::Ask { asks, .. } => over(asks.len()),
         FromSidecar::Return(returns) => over(returns.len()),
+        FromSidecar::Uses(uses) => over(uses.len()),
         FromSidecar::Reserve { reserves, .. } => {
             over(reserves.len()).or_else(|| reserves.iter().find_map(of_reserve))
         }

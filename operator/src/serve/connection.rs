@@ -215,6 +215,7 @@ impl Stream<'_> {
             | FromSidecar::Reserve { .. }
             | FromSidecar::Settle(_)
             | FromSidecar::Return(_)
+            | FromSidecar::Uses(_)
             | FromSidecar::SharesHeld(_)
             | FromSidecar::Usage(_)) => {
                 if let Some(done) = self.work.begin(message) {

@@ -17,7 +17,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use purser_authority::Answers;
 use purser_authority::ledger::{KeepRefused, Sender};
-use purser_config::quota::{Ask, Reserve, Return, Settle, Share};
+use purser_config::quota::{Ask, Reserve, Return, Settle, Share, Use};
 use purser_config::stream::{FromOperator, FromSidecar};
 use purser_config::usage::Batch;
 use std::time::Duration;
@@ -100,6 +100,7 @@ impl<'a> Work<'a> {
             FromSidecar::Return(returns) => {
                 (returns.len(), give_back(hub, sidecar, returns).boxed())
             }
+            FromSidecar::Uses(uses) => (uses.len(), used(hub, sidecar, uses).boxed()),
             FromSidecar::SharesHeld(shares) => {
                 (shares.len(), shares_held(hub, sidecar, shares).boxed())
             }
@@ -175,6 +176,12 @@ async fn give_back(hub: &Hub, sidecar: &str, returns: Vec<Return>) -> Done {
     let (authority, now) = (hub.authority(), hub.moment().now);
     let returns = returns.iter();
     join_all(returns.map(|back| authority.give_back(now, sidecar, back))).await;
+    Ok(None)
+}
+
+/// Uses of shares that nobody granted.
+async fn used(hub: &Hub, sidecar: &str, uses: Vec<Use>) -> Done {
+    hub.authority().used(hub.moment(), sidecar, &uses);
     Ok(None)
 }
 

@@ -27,6 +27,8 @@ pub const INQUIRES: &str = "purser-inquires";
 /// The header of the stream's answer by which an operator says that it understands [`FromSidecar::Spool`]: who does not say so is never
 /// told, and a sidecar that does not know it passes it over.
 pub const HEARS_OF_SPOOLS: &str = "purser-hears-of-spools";
+/// The same of [`FromSidecar::Uses`].
+pub const HEARS_OF_USES: &str = "purser-hears-of-uses";
 /// The audience that the sidecar's token must carry.
 pub const AUDIENCE: &str = "purser.dev/operator";
 /// Silence after which a side sends `Ping`, in milliseconds.
@@ -104,6 +106,9 @@ pub enum FromSidecar {
         /// At least one.
         asks: Vec<Ask>,
     },
+    /// Uses of shares, made because answers came late or not at all, on a connection that lives: to be counted beside what was granted. Each is
+    /// told once. Only for whoever said [`HEARS_OF_USES`].
+    Uses(Vec<Use>),
     /// Grants that were not used.
     Return(Vec<Return>),
     /// What calls need beyond their window, answered by a `Reserved` of the same number.

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 use purser_config::Name;
 use purser_config::quota::{Limited, Share, Use, occupancy_ms};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,21 @@ pub struct Memory {
     keys: Mutex<HashMap<Name, Remembered>>,
     /// Rises with each Hello: what was granted before it is void.
     generation: AtomicU64,
+    /// Rises whenever an authority is told of uses: one that was told is not sent later.
+    told: AtomicU64,
+    /// Whether there is a use that the authority that answers does not know.
+    untold: AtomicBool,
+}
+
+/// One use of a share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared {
+    /// When it was taken.
+    pub(super) taken: Duration,
+    /// Before which telling.
+    pub(super) told: u64,
+    /// Whether the authority counts it, because it sent the call on its share itself.
+    pub(super) assumed: bool,
 }
 
 #[derive(Default)]
@@ -49,8 +64,10 @@ struct Grain {
     first: Duration,
     latest: Duration,
     count: u32,
-    /// Of them, those of the share that no authority knows.
+    /// Of them, those of the share that no authority was told of.
     alone: u32,
+    /// Of these, those that no authority assumes either.
+    untold: u32,
 }
 
 impl Memory {
@@ -74,8 +91,13 @@ impl Memory {
     }
 
     /// Uses one of the key's share, and of the same part of its day where that is limited, if there is one left; says how many of the
-    /// minute are left after it.
-    pub fn take_share(&self, key: &Name, now: Duration, day: Daily) -> Option<u32> {
+    /// minute are left after it. `assumed`: by an authority that cannot say more.
+    pub fn take_share(
+        &self,
+        key: &Name,
+        now: Duration,
+        (day, assumed): (Daily, bool),
+    ) -> Option<u32> {
         let mut keys = self.keys();
         let remembered = keys.get_mut(key)?;
         let used = remembered.count(now);
@@ -85,24 +107,22 @@ impl Memory {
         remembered.add(now);
         if let Some(grain) = remembered.uses.back_mut() {
             grain.alone += 1;
+            grain.untold += u32::from(!assumed);
         }
+        self.untold.fetch_or(!assumed, Ordering::AcqRel);
         Some(remembered.share - used - 1)
     }
 
-    /// A use of the share that was taken then is sent now, and counts from now on; not where a Hello told of it in between, nor where
-    /// it has left and its place may be another's.
-    pub(super) fn moved(
-        &self,
-        key: &Name,
-        generation: u64,
-        (taken, now): (Duration, Duration),
-    ) -> bool {
+    /// A use of the share is sent now, and counts from now on; not where an authority was told of it in between, nor where it has left and
+    /// its place may be another's.
+    pub(super) fn moved(&self, key: &Name, shared: Shared, now: Duration) -> bool {
         let mut keys = self.keys();
         let known = keys.get_mut(key);
-        let Some(remembered) = known.filter(|_| generation == self.generation()) else {
+        let Some(remembered) = known.filter(|_| shared.told == self.told()) else {
             return false;
         };
         remembered.forget(now);
+        let taken = shared.taken;
         let holds = |grain: &&mut Grain| grain.first <= taken && taken <= grain.latest;
         let Some(grain) = remembered.uses.iter_mut().find(holds) else {
             return false;
@@ -110,9 +130,12 @@ impl Memory {
         grain.count = grain.count.saturating_sub(1);
         let alone = grain.alone.min(1);
         grain.alone -= alone;
+        let untold = grain.untold.min(u32::from(!shared.assumed));
+        grain.untold -= untold;
         remembered.add(now);
         if let Some(grain) = remembered.uses.back_mut() {
             grain.alone += alone;
+            grain.untold += untold;
         }
         true
     }
@@ -141,6 +164,7 @@ impl Memory {
     pub fn begin_anew(&self) {
         let mut keys = self.keys();
         self.generation.fetch_add(1, Ordering::AcqRel);
+        self.told.fetch_add(1, Ordering::AcqRel);
         keys.values_mut()
             .for_each(|remembered| remembered.stock.clear());
     }
@@ -148,6 +172,11 @@ impl Memory {
     /// Which Hello counts.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Which telling is the next.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
     }
 
     /// How many requests to ask for.
@@ -239,6 +268,24 @@ impl Memory {
         told
     }
 
+    /// Uses of shares that the authority that answers does not know, told by this.
+    pub fn untold(&self, now: Duration) -> Vec<Use> {
+        if !self.untold.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut keys = self.keys();
+        self.untold.store(false, Ordering::Release);
+        self.told.fetch_add(1, Ordering::AcqRel);
+        let told = keys.iter_mut().map(|(key, remembered)| Use {
+            key: key.clone(),
+            earlier: 0,
+            ages_ms: remembered.tell_untold(now),
+        });
+        let mut told: Vec<Use> = told.filter(|told| !told.ages_ms.is_empty()).collect();
+        told.sort_by(|left, right| left.key.cmp(&right.key));
+        told
+    }
+
     /// The authority has heard the last Hello.
     pub fn heard(&self) {
         self.keys()
@@ -281,6 +328,7 @@ impl Remembered {
                 latest: now,
                 count: 1,
                 alone: 0,
+                untold: 0,
             }),
         }
     }
@@ -301,18 +349,37 @@ impl Remembered {
     /// How many of the share no authority knows, beside what the ages tell; from now on this Hello tells of them all.
     fn tell_alone(&mut self, now: Duration, today: u64) -> u32 {
         self.forget(now);
-        let grains = self.uses.iter_mut();
-        let within = grains.map(|grain| std::mem::take(&mut grain.alone)).sum();
+        let grains = self.uses.iter_mut().map(|grain| {
+            grain.untold = 0;
+            std::mem::take(&mut grain.alone)
+        });
+        let within = grains.sum();
         self.alone.tell(within, today)
     }
 
-    fn ages(&self, now: Duration) -> Vec<u64> {
-        let told = self.uses.iter().rev().flat_map(|grain| {
-            let age = now.saturating_sub(grain.latest).as_millis() as u64;
-            std::iter::repeat_n(age, grain.count as usize)
+    /// The ages of those that the authority that answers does not know; it counts them in the day, too.
+    fn tell_untold(&mut self, now: Duration) -> Vec<u64> {
+        self.forget(now);
+        let told = self.uses.iter_mut().flat_map(|grain| {
+            let count = std::mem::take(&mut grain.untold);
+            grain.alone = grain.alone.saturating_sub(count);
+            std::iter::repeat_n(age(grain, now), count as usize)
         });
+        told.collect()
+    }
+
+    fn ages(&self, now: Duration) -> Vec<u64> {
+        let told = self
+            .uses
+            .iter()
+            .rev()
+            .flat_map(|grain| std::iter::repeat_n(age(grain, now), grain.count as usize));
         told.take(MOST_TOLD).collect()
     }
+}
+
+fn age(grain: &Grain, now: Duration) -> u64 {
+    now.saturating_sub(grain.latest).as_millis() as u64
 }
 
 #[cfg(test)]

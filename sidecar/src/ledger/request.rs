@@ -2,6 +2,7 @@
 //! before the send. Part of `Ledger`.
 
 use super::alone::Daily;
+use super::memory::Shared;
 use super::stock::Taken;
 use super::{ASK_AGAIN, Authority, Ledger, Memory, PATIENCE, Quota};
 use crate::metrics::Decision;
@@ -38,15 +39,14 @@ struct Held {
     generation: u64,
 }
 
-/// When a request was taken of the share, and before which Hello.
-type Shared = (Duration, u64);
-
 /// What a question came to.
 enum Asked {
     Granted(Held, Quota),
     /// Nobody can say now; perhaps after the wait.
     Unknown {
         wait: Duration,
+        /// Whether it was the authority that said so, which counts a use of the share then.
+        assumed: bool,
     },
     /// The authority does not know the key, or not that this sidecar speaks for it: one that has just begun, or another's news came first. What
     /// it would be told if that stays so.
@@ -83,7 +83,7 @@ impl Ledger {
                 Asked::Granted(held, quota) => {
                     return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
                 }
-                Asked::Unknown { wait } => match self.on_share(caller, plan) {
+                Asked::Unknown { wait, assumed } => match self.on_share(caller, plan, assumed) {
                     Some(reserved) => return Ok(reserved),
                     None => (Reject::QuotaUnavailable { retry: wait }, PATIENCE),
                 },
@@ -99,7 +99,12 @@ impl Ledger {
     }
 
     /// One of the share, where there is one left; and any of a plan that counts no requests.
-    fn on_share(&self, caller: &Caller, plan: &Plan) -> Option<(Reservation, Quota)> {
+    fn on_share(
+        &self,
+        caller: &Caller,
+        plan: &Plan,
+        assumed: bool,
+    ) -> Option<(Reservation, Quota)> {
         let may = plan.when_quota_unreachable == WhenQuotaUnreachable::Share
             && self.is_valid(caller, plan);
         if !may {
@@ -114,7 +119,7 @@ impl Ledger {
             };
             return Some((self.reservation(None), quota));
         }
-        let (remaining, shared) = self.share(caller, plan)?;
+        let (remaining, shared) = self.share(caller, plan, assumed)?;
         self.metrics.decided(Decision::WithoutAuthority);
         let quota = Quota {
             limit: plan.requests_per_minute,
@@ -165,8 +170,8 @@ impl Ledger {
         let grant = self.authority.ask(ask).await;
         drop(asking);
         let Ok(grant) = grant else {
-            let wait = Duration::from_secs(1);
-            return Ok(Asked::Unknown { wait });
+            let (wait, assumed) = (Duration::from_secs(1), false);
+            return Ok(Asked::Unknown { wait, assumed });
         };
         self.note_round_trip(self.clock.now().saturating_sub(asked));
         // Whoever knows the limit says it with each denial.
@@ -233,7 +238,8 @@ impl Ledger {
             }
             Verdict::Learning { ready_ms } => {
                 let wait = Duration::from_millis(ready_ms.max(1_000));
-                Ok(Asked::Unknown { wait })
+                let assumed = true;
+                Ok(Asked::Unknown { wait, assumed })
             }
         }
     }
@@ -256,10 +262,8 @@ impl Ledger {
                     let in_time = now <= held.of.asked + held.of.ttl + GRACE;
                     in_time && self.memory.used_of(&held.key, held.generation, now)
                 }
-                // It occupies the window from the send on, however long its body took; one that a Hello has told is not sent later.
-                (None, Some((taken, generation))) => {
-                    self.memory.moved(&caller.name, generation, (taken, now))
-                }
+                // It occupies the window from the send on, however long its body took; one that was told is not sent later.
+                (None, Some(shared)) => self.memory.moved(&caller.name, shared, now),
                 (None, None) => return Ok(None),
             };
             if good {
@@ -277,15 +281,20 @@ impl Ledger {
 
     /// A use of the share that was handed out for such times; it counts what this sidecar used before the loss too. Shares are of the minute:
     /// where only a day is limited, it is not known how much of it is left.
-    fn share(&self, caller: &Caller, plan: &Plan) -> Option<(u32, Shared)> {
+    fn share(&self, caller: &Caller, plan: &Plan, assumed: bool) -> Option<(u32, Shared)> {
         let minute = plan.requests_per_minute?;
         let daily = Daily {
             today: self.clock.today(),
             limits: plan.requests_per_day.map(|day| (day, minute)),
         };
-        // The generation first: a Hello that comes between tells of the use, and voids it.
-        let shared = (self.clock.now(), self.memory.generation());
-        let left = self.memory.take_share(&caller.name, shared.0, daily)?;
+        // Which telling is next is looked at first: one that comes between tells of the use, and voids it.
+        let shared = Shared {
+            taken: self.clock.now(),
+            told: self.memory.told(),
+            assumed,
+        };
+        let of = (daily, assumed);
+        let left = self.memory.take_share(&caller.name, shared.taken, of)?;
         Some((left, shared))
     }
 

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use purser_config::stream::{HEARS_OF_SPOOLS, INQUIRES, PATH};
+use purser_config::stream::{HEARS_OF_SPOOLS, HEARS_OF_USES, INQUIRES, PATH};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::convert::Infallible;
@@ -114,9 +114,19 @@ pub struct Opened {
     pub lines: Lines,
     /// Where they come from.
     pub incoming: Incoming,
-    /// Whether the operator understands what is said of the usage spool.
-    pub hears_of_spools: bool,
+    /// What the operator understands beside what all of them do.
+    pub hears: Hears,
 }
+
+/// Of which matters an operator can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Hears {
+    /// How the usage spool is.
+    pub spools: bool,
+    /// What was used of shares while it did not answer in time.
+    pub uses: bool,
+}
+
 /// A stream that is being opened.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, LinkError>> + Send + 'a>>;
 
@@ -140,13 +150,17 @@ impl Endpoint {
         let response = sender.send_request(self.request(receiver)?).await?;
         match response.status() {
             StatusCode::OK => {
-                let hears_of_spools = response.headers().contains_key(HEARS_OF_SPOOLS);
+                let says = |name| response.headers().contains_key(name);
+                let hears = Hears {
+                    spools: says(HEARS_OF_SPOOLS),
+                    uses: says(HEARS_OF_USES),
+                };
                 let incoming = response.into_body().map_err(LinkError::Http);
                 let incoming = incoming.boxed_unsync();
                 Ok(Opened {
                     lines,
                     incoming,
-                    hears_of_spools,
+                    hears,
                 })
             }
             status => Err(LinkError::Refused(status)),

@@ -2,7 +2,7 @@
 //! is under way, else together with all that came meanwhile (reliability.md 2.2).
 
 use super::batch::Batches;
-use super::connect::{Lines, LinkError};
+use super::connect::{Hears, Lines, LinkError};
 use super::health::{Found, survey};
 use super::inquiries::Inquiries;
 use super::{Link, Over, Question, Surroundings};
@@ -39,14 +39,15 @@ struct Session<'a> {
     inquiries: Inquiries,
     /// How the usage spool was when that was last told; none: this operator understands nothing of it.
     spool: Option<SpoolHealth>,
+    /// Whether it understands what is said of uses.
+    hears_of_uses: bool,
 }
 
 impl Link {
     pub(super) async fn session(&mut self, around: &Surroundings) -> Result<(), LinkError> {
         let opened = around.operator.open().await?;
         let mut body = opened.incoming;
-        let spool = opened.hears_of_spools.then(SpoolHealth::default);
-        let mut session = Session::new(around, (opened.lines, spool));
+        let mut session = Session::new(around, (opened.lines, opened.hears));
         // From here on every use is either in the Hello or asked for: what an earlier connection granted is not used any more.
         around.gateway.ledger.begin_anew();
         self.reach.put(true);
@@ -144,7 +145,7 @@ impl Link {
 }
 
 impl<'a> Session<'a> {
-    fn new(around: &'a Surroundings, (lines, spool): (Lines, Option<SpoolHealth>)) -> Self {
+    fn new(around: &'a Surroundings, (lines, hears): (Lines, Hears)) -> Self {
         Session {
             around,
             lines,
@@ -158,7 +159,8 @@ impl<'a> Session<'a> {
             health: None,
             refused: 0,
             inquiries: Inquiries::default(),
-            spool,
+            spool: hears.spools.then(SpoolHealth::default),
+            hears_of_uses: hears.uses,
         }
     }
 
@@ -180,7 +182,8 @@ impl<'a> Session<'a> {
     async fn beat(&mut self) -> Result<(), LinkError> {
         self.tell_health().await?;
         self.tell_refused().await?;
-        self.tell_spool().await
+        self.tell_spool().await?;
+        self.tell_uses().await
     }
 
     /// How the channels are, if that is news, else only that this process is here.
@@ -215,6 +218,17 @@ impl<'a> Session<'a> {
         }
         self.spool = Some(now.clone());
         self.send(&FromSidecar::Spool(now)).await
+    }
+
+    /// What calls used of their shares because their answers were late: others are granted what is left beside it.
+    async fn tell_uses(&self) -> Result<(), LinkError> {
+        if !self.hears_of_uses {
+            return Ok(());
+        }
+        match self.around.memory.untold(self.around.clock.now()) {
+            uses if uses.is_empty() => Ok(()),
+            uses => self.send(&FromSidecar::Uses(uses)).await,
+        }
     }
 
     async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {
@@ -301,6 +315,8 @@ impl<'a> Session<'a> {
 
     /// Sends what waits, where nothing of its kind is under way.
     async fn ask(&mut self) -> Result<(), LinkError> {
+        // First: what is asked for is judged by it.
+        self.tell_uses().await?;
         if let Some((seq, asks)) = self.asks.next(&mut self.seq) {
             self.send(&FromSidecar::Ask { seq, asks }).await?;
         }

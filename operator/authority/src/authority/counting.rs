@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::terms::Terms;
 use crate::windows::{Moment, Windows};
 use purser_config::Name;
-use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle, Share};
+use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle, Share, Use};
 use purser_config::stream::Hello;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -96,6 +96,15 @@ impl Counting {
                 lock(alone).decide(|windows| windows.lost(now, sidecar, gone));
             }
             Counting::Together(together) => together.lost(sidecar, gone).await,
+        }
+    }
+
+    pub(super) fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
+        match self {
+            Counting::Alone(alone) => {
+                lock(alone).decide(|windows| windows.used(at, sidecar, uses));
+            }
+            Counting::Together(together) => together.used(sidecar),
         }
     }
 

@@ -21,7 +21,8 @@ end
 
 -- With what is known of that owner they are two accounts of one thing: at every moment the larger of both counts.
 local function join(w, said, limit)
-  local most, mine, entries = math.max(held(w), limit), {}, {}
+  -- Twice: as much as the limit may be granted and come back unused, and what stays must still reach it.
+  local most, mine, entries = math.max(held(w), 2 * limit), {}, {}
   for _, member in ipairs(call('ZREVRANGE', w.z, 0, -1)) do
     local of, leaves = string.match(member, '^(%d+):(%d+)$')
     if of == owner then

@@ -72,16 +72,32 @@ fn an_unused_grant_does_not_hide_a_later_use() {
 }
 
 #[test]
-fn no_report_makes_a_window_hold_more_than_its_limit() {
+fn no_report_makes_a_window_hold_more_than_twice_its_limit() {
     let mut window = Window::default();
     window.take(1, SECOND, 1);
     window.report(2, ones((1..1_000).map(|i| i * SECOND)), 5);
     window.report(3, ones([1_000 * SECOND; 3]), 5);
+    window.add(4, vec![500 * SECOND; 1_000], 5);
     assert_eq!(
         (window.load(&[]), window.empties()),
-        (5, Some(1_000 * SECOND))
+        (10, Some(1_000 * SECOND))
     );
     assert_eq!(window.falls_to(4, &[]), Some(998 * SECOND));
+}
+
+#[test]
+fn what_comes_back_unused_brings_no_use_to_light_that_was_forgotten() {
+    let mut window = Window::default();
+    for at in 1..=5 {
+        window.take(1, (60 + at) * SECOND, 1);
+    }
+    window.add(2, (1..=5).map(|at| at * SECOND).collect(), 5);
+    assert_eq!(window.free(1, 65 * SECOND, 1), 1);
+    assert_eq!(
+        window.falls_to(4, &[]),
+        Some(5 * SECOND),
+        "five uses, four grants"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::requests::Limits;
 use super::{Moment, Windows, nanos, note, note_all};
 use crate::window::Owner;
 use purser_config::Name;
-use purser_config::quota;
+use purser_config::quota::{self, Use};
 use purser_config::stream::Hello;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -47,6 +47,36 @@ impl Windows {
                 let day = requests.day;
                 note(&mut self.debits, || {
                     Debit::Day(key.clone(), day.number, day.used)
+                });
+            }
+        }
+    }
+
+    /// A connected sidecar used its shares beside what it was granted.
+    pub fn used(&mut self, at: Moment, sidecar: &str, uses: &[Use]) {
+        self.today = self.today.max(at.today());
+        for uses in uses {
+            let Some(owner) = self.sidecars.speaks(sidecar, &uses.key) else {
+                continue;
+            };
+            let leaves = uses.ages_ms.iter();
+            let leaves = leaves.filter_map(|age| self.still(at.now, *age)).collect();
+            let Some(account) = self.keys.get_mut(&uses.key) else {
+                continue;
+            };
+            let Some(terms) = &account.terms else {
+                continue;
+            };
+            let (limits, requests) = (Limits::of(terms, &[]), &mut account.requests);
+            requests.expire(nanos(at.now));
+            requests.day.turn(at.today());
+            let touched = requests.used(owner, leaves, &limits);
+            let log = || Log::Minute(uses.key.clone());
+            note_all(&mut self.debits, &requests.minute, (touched, &log));
+            let day = requests.day;
+            if limits.day.is_some() {
+                note(&mut self.debits, || {
+                    Debit::Day(uses.key.clone(), day.number, day.used)
                 });
             }
         }

@@ -188,6 +188,18 @@ impl Requests {
         touched
     }
 
+    /// Counts uses that nobody granted, by their leavings, beside what was. Says whose entries are others now.
+    pub(crate) fn used(&mut self, owner: Owner, leaves: Vec<u64>, limits: &Limits) -> Vec<Owner> {
+        let Some(limit) = limits.minute.or(limits.day).filter(|_| !leaves.is_empty()) else {
+            return Vec::new();
+        };
+        if limits.day.is_some() {
+            let new = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
+            self.day.used = self.day.used.saturating_add(new);
+        }
+        self.minute.add(owner, leaves, limit.into())
+    }
+
     /// Lets go of what has left.
     pub(crate) fn expire(&mut self, now: u64) {
         self.minute.expire(now);

@@ -137,6 +137,40 @@ fn a_returned_grant_is_free_again_once_and_only_for_its_holder() {
 }
 
 #[test]
+fn what_a_late_answer_left_to_the_share_counts_beside_what_was_granted_and_once() {
+    let mut windows = windows(Memory::Fresh, 6, WhenQuotaUnreachable::Share);
+    for sidecar in ["a", "b"] {
+        windows.hello(at(ms(0)), sidecar, &hello(&[], 0), None);
+    }
+    let unused = granted(&mut windows, ms(0), "a").unwrap();
+    granted(&mut windows, ms(0), "a").unwrap();
+    let uses = |key| Use {
+        key,
+        ages_ms: vec![600, 100],
+        earlier: 0,
+    };
+    windows.used(at(ms(1_000)), "nobody", &[uses(key())]);
+    let other = uses(Name::new("shop", "other"));
+    windows.used(at(ms(1_000)), "a", &[other, uses(key())]);
+    assert_eq!(asks(&mut windows, ms(1_000), "b").remaining, 1);
+    let back = Return {
+        key: key(),
+        token: unused,
+        count: 1,
+    };
+    windows.give_back(ms(1_000), "a", &back);
+    assert_eq!(grants(&mut windows, ms(1_000), "b"), 2);
+    let again = hello(&[1_600, 1_100, 2_000], 0);
+    windows.hello(at(ms(2_000)), "a", &again, None);
+    assert_eq!(
+        grants(&mut windows, ms(60_474), "b"),
+        2,
+        "its grant and the first"
+    );
+    assert_eq!(grants(&mut windows, ms(60_974), "b"), 1);
+}
+
+#[test]
 fn who_has_not_said_hello_or_asks_outside_its_scope_is_denied() {
     let mut windows = windows(Memory::Fresh, 5, WhenQuotaUnreachable::Share);
     assert_eq!(asks(&mut windows, ms(0), "a").verdict, denied(1_000));

@@ -3,7 +3,15 @@
 use super::*;
 
 fn take(memory: &Memory, key: &Name, now: Duration) -> Option<u32> {
-    memory.take_share(key, now, Daily::default())
+    memory.take_share(key, now, (Daily::default(), false))
+}
+
+fn shared(taken: Duration, told: u64) -> Shared {
+    Shared {
+        taken,
+        told,
+        assumed: false,
+    }
 }
 
 #[test]
@@ -32,15 +40,46 @@ fn a_share_that_is_sent_late_occupies_the_window_from_the_send_on() {
         requests,
     }]);
     assert_eq!(take(&memory, &key, at(1)), Some(0));
-    assert!(memory.moved(&key, memory.generation(), (at(1), at(20))));
+    assert!(memory.moved(&key, shared(at(1), memory.told()), at(20)));
     assert_eq!(take(&memory, &key, at(62)), None);
     assert_eq!(memory.uses(at(62), 0)[0].ages_ms, [42_000]);
     assert_eq!(take(&memory, &key, at(81)), Some(0));
-    let before = memory.generation();
-    assert!(!memory.moved(&key, before, (at(81), at(150))), "it left");
+    let before = memory.told();
+    let left = memory.moved(&key, shared(at(81), before), at(150));
+    assert!(!left, "it left");
     assert_eq!(take(&memory, &key, at(150)), Some(0));
     memory.begin_anew();
-    assert!(!memory.moved(&key, before, (at(150), at(151))));
+    assert!(!memory.moved(&key, shared(at(150), before), at(151)));
+}
+
+#[test]
+fn what_no_authority_knows_of_a_share_is_told_once_and_not_sent_after_that() {
+    let memory = Memory::default();
+    let key = Name::new("shop", "key");
+    let at = Duration::from_secs;
+    memory.set_shares(&[Share {
+        key: key.clone(),
+        requests: 9,
+    }]);
+    memory.used(&key, at(1));
+    assert!(
+        memory
+            .take_share(&key, at(2), (Daily::default(), true))
+            .is_some()
+    );
+    assert_eq!(memory.untold(at(3)), [], "granted, and assumed");
+    take(&memory, &key, at(3));
+    take(&memory, &key, at(4));
+    let before = memory.told();
+    assert!(memory.moved(&key, shared(at(3), before), at(5)));
+    let told = memory.untold(at(6));
+    assert_eq!(told[0].ages_ms, [2_000, 1_000]);
+    assert!(!memory.moved(&key, shared(at(4), before), at(7)));
+    assert_eq!(memory.untold(at(8)), []);
+    take(&memory, &key, at(8));
+    let hello = memory.uses(at(9), 0);
+    assert_eq!(hello[0].ages_ms, [1_000, 4_000, 5_000, 7_000, 8_000]);
+    assert_eq!(memory.untold(at(9)), [], "a Hello tells of all");
 }
 
 #[test]

@@ -14,6 +14,7 @@ const SLOTS: u32 = 3;
 enum Step {
     Hello(u8, Vec<u64>, Vec<u8>),
     Lost(u8, bool),
+    Used(u8, Vec<u64>),
     Ask(u8, u32),
     Return(u8, usize, u32),
     Hold(u8, u8, u64, u8),
@@ -31,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who(), prop::collection::vec(0..70_000u64, 0..5), prop::collection::vec(0..9u8, 0..4))
             .prop_map(|(who, ages, ids)| Step::Hello(who, ages, ids)),
         2 => (who(), any::<bool>()).prop_map(|(who, gone)| Step::Lost(who, gone)),
+        2 => (who(), prop::collection::vec(0..70_000u64, 1..5)).prop_map(|(who, ages)| Step::Used(who, ages)),
         6 => (who(), 0..5u32).prop_map(|(who, want)| Step::Ask(who, want)),
         3 => (who(), 0..8usize, 1..3u32).prop_map(|(who, which, count)| Step::Return(who, which, count)),
         8 => (who(), 0..9u8, tokens(), 0..16u8).prop_map(|(who, id, tokens, what)| Step::Hold(who, id, tokens, what)),
@@ -138,6 +140,15 @@ impl World {
         match step {
             Step::Hello(who, ages, ids) => self.hello(who, &ages, &ids),
             Step::Lost(who, gone) => self.windows.lost(now, &who.to_string(), gone),
+            Step::Used(who, ages_ms) => {
+                let (key, earlier) = (key(), 0);
+                let uses = Use {
+                    key,
+                    ages_ms,
+                    earlier,
+                };
+                self.windows.used(at(now), &who.to_string(), &[uses]);
+            }
             Step::Ask(who, want) => {
                 let (key, ttl_ms) = (key(), 100 * u64::from(want % 2));
                 let ask = Ask { key, want, ttl_ms };
@@ -218,7 +229,7 @@ impl World {
             assert_eq!(self.windows.holds.seats(&name) as usize, seats);
         }
         if let Some(account) = self.windows.keys.get(&key()) {
-            assert!(account.requests.minute.load(&[]) <= u64::from(MINUTE));
+            assert!(account.requests.minute.load(&[]) <= 2 * u64::from(MINUTE));
         }
     }
 }
