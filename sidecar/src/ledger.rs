@@ -141,6 +141,7 @@ impl Ledger {
         (spool, metrics): (Arc<Spool>, Arc<Metrics>),
         clock: Clock,
     ) -> Self {
+        memory.inherit(&spool.alone.inherit(clock.wall_ms()), clock.now());
         Ledger {
             spool,
             clock,

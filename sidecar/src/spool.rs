@@ -9,6 +9,7 @@
 //! authority's count does not fit, what is left goes on under a new name (`renew`).
 //! Invariant: a segment is deleted only after all before it, because a later one may resolve an intent of an earlier one.
 
+mod alone;
 mod disk;
 mod folder;
 mod frame;
@@ -134,6 +135,8 @@ impl InvalidSpool {
 
 /// The spool of one process.
 pub struct Spool {
+    /// What calls used of their shares, for the next process.
+    pub(crate) alone: alone::Alone,
     state: Mutex<State>,
     /// Damaged files that were found at the start.
     damaged: Vec<PathBuf>,
@@ -158,7 +161,10 @@ impl Spool {
     /// As `open`.
     pub fn open_with(folder: &Path, limits: Limits) -> Result<(Spool, Recovered), InvalidSpool> {
         let (state, recovered) = recover::recover(folder, limits)?;
-        let spool = Spool::of(state, recovered.damaged.clone());
+        let spool = Spool {
+            alone: alone::Alone::beside(folder),
+            ..Spool::of(state, recovered.damaged.clone())
+        };
         Ok((spool, recovered))
     }
 
@@ -175,6 +181,7 @@ impl Spool {
 
     fn of(state: State, damaged: Vec<PathBuf>) -> Spool {
         let spool = Spool {
+            alone: alone::Alone::default(),
             state: Mutex::new(state),
             damaged,
             dirty: Notify::new(),

@@ -160,6 +160,18 @@ impl Memory {
         (now < cached).then_some((by, free.max(now)))
     }
 
+    /// Takes over what an earlier process used of shares: which key's, and how many milliseconds ago, the oldest first.
+    pub(super) fn inherit(&self, uses: &[(Name, u64)], now: Duration) {
+        let mut keys = self.keys();
+        for (key, age_ms) in uses {
+            let remembered = keys.entry(key.clone()).or_default();
+            remembered.add(now.saturating_sub(Duration::from_millis(*age_ms)));
+            if let Some(grain) = remembered.uses.back_mut() {
+                grain.alone += 1;
+            }
+        }
+    }
+
     /// A Hello is about to be composed: nothing that was granted before is used after it.
     pub fn begin_anew(&self) {
         let mut keys = self.keys();

@@ -263,7 +263,14 @@ impl Ledger {
                     in_time && self.memory.used_of(&held.key, held.generation, now)
                 }
                 // It occupies the window from the send on, however long its body took; one that was told is not sent later.
-                (None, Some(shared)) => self.memory.moved(&caller.name, shared, now),
+                (None, Some(shared)) => {
+                    let moved = self.memory.moved(&caller.name, shared, now);
+                    if moved {
+                        let wall_ms = self.clock.wall_ms();
+                        self.spool.alone.used(&caller.name, wall_ms);
+                    }
+                    moved
+                }
                 (None, None) => return Ok(None),
             };
             if good {

@@ -83,6 +83,21 @@ fn what_no_authority_knows_of_a_share_is_told_once_and_not_sent_after_that() {
 }
 
 #[test]
+fn what_an_earlier_process_used_of_its_share_counts_against_this_ones_and_is_told_once() {
+    let memory = Memory::default();
+    let key = Name::new("shop", "key");
+    let at = Duration::from_secs;
+    memory.inherit(&[(key.clone(), 30_000), (key.clone(), 5_000)], at(40));
+    memory.set_shares(&[Share {
+        key: key.clone(),
+        requests: 3,
+    }]);
+    assert_eq!(take(&memory, &key, at(41)), Some(0));
+    assert_eq!(memory.uses(at(42), 0)[0].ages_ms, [1_000, 7_000, 32_000]);
+    assert_eq!(memory.untold(at(42)), []);
+}
+
+#[test]
 fn a_sidecar_that_never_saw_the_key_has_no_share() {
     assert_eq!(
         take(
