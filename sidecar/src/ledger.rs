@@ -141,7 +141,8 @@ impl Ledger {
         (spool, metrics): (Arc<Spool>, Arc<Metrics>),
         clock: Clock,
     ) -> Self {
-        memory.inherit(&spool.alone.inherit(clock.wall_ms()), clock.now());
+        let inherited = spool.alone.inherit(clock.wall_ms());
+        memory.inherit(&inherited, (clock.now(), clock.today()));
         Ledger {
             spool,
             clock,

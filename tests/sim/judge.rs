@@ -68,17 +68,16 @@ fn rate(
     Ok(worst as f64 / f64::from(promise.limit))
 }
 
-/// What a window that begins then may hold.
+/// What a window that begins then may hold: under `Share` the limit once more for a loss within it, and where the memory of several
+/// authorities was lost, for each of them.
 fn most(ran: &Ran, promise: &Promise, from: Duration) -> usize {
     let limit = promise.limit as usize;
     if promise.when == WhenQuotaUnreachable::Deny {
         return limit;
     }
     let near = |at: &Duration| *at + UNNOTICED > from && *at < from + WINDOW;
-    match ran.scenario.is_unknown(from, WINDOW) || ran.told.losses.iter().any(near) {
-        true => 2 * limit,
-        false => limit,
-    }
+    let unheard = usize::from(ran.told.losses.iter().any(near));
+    (1 + unheard.max(ran.scenario.unknown(from, WINDOW))) * limit
 }
 
 /// For so much longer than a minute a use may occupy its window: the life of a grant, and what clocks may be apart.

@@ -143,9 +143,9 @@ impl Scenario {
             .any(|(at, fault)| forgets(fault) && *at < by)
     }
 
-    /// Whether an authority that has forgotten what was before it may not know, in a window that begins then, what somebody uses: from
+    /// How many authorities that have forgotten what was before them may not know, in a window that begins then, what somebody uses: from
     /// the loss until it has heard of every pod.
-    pub(super) fn is_unknown(&self, from: Duration, window: Duration) -> bool {
+    pub(super) fn unknown(&self, from: Duration, window: Duration) -> usize {
         let lost = self.faults.iter().filter_map(|(at, fault)| match fault {
             Fault::KillCenter { volume, down } if *volume != Volume::Kept => Some((*at, *down)),
             _ => None,
@@ -154,7 +154,7 @@ impl Scenario {
             let heard = (0..self.pods).map(|pod| self.heard_by(pod, at + down + UNNOTICED));
             at < from + window && heard.max().is_some_and(|heard| from < heard)
         };
-        lost.into_iter().any(within)
+        lost.filter(|lost| within(*lost)).count()
     }
 
     /// When a pod that is to be heard of from then on has surely been.

@@ -97,8 +97,8 @@ impl Authority {
     }
 
     /// A connected sidecar used its shares beside what it was granted, because answers were late.
-    pub fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
-        self.counting.used(at, sidecar, uses);
+    pub async fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
+        self.counting.used(at, sidecar, uses).await;
     }
 
     /// Whether a connected sidecar must say Hello again before it is answered: its connection is to be closed.

@@ -12,6 +12,8 @@ pub(super) const LONGEST_INSTANCE: usize = 128;
 pub(super) const LONGEST_ID: usize = 128;
 /// Questions, returns or ends of calls in one message.
 const MOST: usize = 16_384;
+/// Uses of shares in one message: what the fastest of keys is used in a minute, several times.
+const MOST_USES: usize = 65_536;
 /// Records in one message.
 const MOST_RECORDS: usize = 10_000;
 /// Candidates of one call, and channels of one record.
@@ -38,7 +40,10 @@ pub(super) fn too_much(message: &FromSidecar) -> Option<&'static str> {
     match message {
         FromSidecar::Ask { asks, .. } => over(asks.len()),
         FromSidecar::Return(returns) => over(returns.len()),
-        FromSidecar::Uses(uses) => over(uses.len()),
+        FromSidecar::Uses(uses) => {
+            let ages: usize = uses.iter().map(|uses| uses.ages_ms.len()).sum();
+            over(uses.len()).or_else(|| (ages > MOST_USES).then_some("uses"))
+        }
         FromSidecar::Reserve { reserves, .. } => {
             over(reserves.len()).or_else(|| reserves.iter().find_map(of_reserve))
         }
@@ -92,7 +97,7 @@ pub(super) fn shortened(mut record: Record) -> Record {
 mod tests {
     use super::*;
     use purser_config::Name;
-    use purser_config::quota::{Ask, Settle};
+    use purser_config::quota::{Ask, Settle, Use};
 
     fn hello(instance: &str, spool: &str) -> Hello {
         Hello {
@@ -131,6 +136,16 @@ mod tests {
         };
         assert_eq!(too_much(&asks(MOST)), None);
         assert!(too_much(&asks(MOST + 1)).is_some() && too_much(&asks(0)).is_some());
+        let uses = |ages| {
+            let (key, earlier, ages_ms) = (key.clone(), 0, vec![0; ages]);
+            FromSidecar::Uses(vec![Use {
+                key,
+                ages_ms,
+                earlier,
+            }])
+        };
+        assert_eq!(too_much(&uses(MOST_USES)), None);
+        assert!(too_much(&uses(MOST_USES + 1)).is_some());
         let settle = |id: String| {
             let (key, tokens) = (key.clone(), None);
             FromSidecar::Settle(vec![Settle { id, key, tokens }])

@@ -181,7 +181,8 @@ async fn give_back(hub: &Hub, sidecar: &str, returns: Vec<Return>) -> Done {
 
 /// Uses of shares that nobody granted.
 async fn used(hub: &Hub, sidecar: &str, uses: Vec<Use>) -> Done {
-    hub.authority().used(hub.moment(), sidecar, &uses);
+    let authority = hub.authority();
+    authority.used(hub.moment(), sidecar, &uses).await;
     Ok(None)
 }
 

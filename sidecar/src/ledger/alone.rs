@@ -17,7 +17,7 @@ pub(super) struct Alone {
     used: u32,
     /// Those that left the minute, and no authority was told.
     earlier: u32,
-    /// Those that a Hello tells of which nobody has answered.
+    /// Those that were told and of which nobody has answered.
     telling: u32,
 }
 
@@ -46,7 +46,18 @@ impl Alone {
         told
     }
 
-    /// The last Hello was heard.
+    /// So many were told of which nobody has answered.
+    pub(super) fn telling(&mut self, count: u32) {
+        self.telling = self.telling.saturating_add(count);
+    }
+
+    /// An earlier process used one in this day.
+    pub(super) fn inherit(&mut self, today: u64) {
+        self.turn(today);
+        self.used = self.used.saturating_add(1);
+    }
+
+    /// What was told was heard.
     pub(super) fn heard(&mut self) {
         self.telling = 0;
     }

@@ -24,8 +24,6 @@ pub struct Memory {
     keys: Mutex<HashMap<Name, Remembered>>,
     /// Rises with each Hello: what was granted before it is void.
     generation: AtomicU64,
-    /// Rises whenever an authority is told of uses: one that was told is not sent later.
-    told: AtomicU64,
     /// Whether there is a use that the authority that answers does not know.
     untold: AtomicBool,
 }
@@ -35,9 +33,9 @@ pub struct Memory {
 pub(super) struct Shared {
     /// When it was taken.
     pub(super) taken: Duration,
-    /// Before which telling.
-    pub(super) told: u64,
-    /// Whether the authority counts it, because it sent the call on its share itself.
+    /// Before which Hello.
+    pub(super) generation: u64,
+    /// Whether the authority counts it, because it is what sent the call to its share.
     pub(super) assumed: bool,
 }
 
@@ -66,7 +64,7 @@ struct Grain {
     count: u32,
     /// Of them, those of the share that no authority was told of.
     alone: u32,
-    /// Of these, those that no authority assumes either.
+    /// Of these, those that were sent and that no authority assumes either.
     untold: u32,
 }
 
@@ -91,13 +89,8 @@ impl Memory {
     }
 
     /// Uses one of the key's share, and of the same part of its day where that is limited, if there is one left; says how many of the
-    /// minute are left after it. `assumed`: by an authority that cannot say more.
-    pub fn take_share(
-        &self,
-        key: &Name,
-        now: Duration,
-        (day, assumed): (Daily, bool),
-    ) -> Option<u32> {
+    /// minute are left after it.
+    pub fn take_share(&self, key: &Name, now: Duration, day: Daily) -> Option<u32> {
         let mut keys = self.keys();
         let remembered = keys.get_mut(key)?;
         let used = remembered.count(now);
@@ -107,18 +100,16 @@ impl Memory {
         remembered.add(now);
         if let Some(grain) = remembered.uses.back_mut() {
             grain.alone += 1;
-            grain.untold += u32::from(!assumed);
         }
-        self.untold.fetch_or(!assumed, Ordering::AcqRel);
         Some(remembered.share - used - 1)
     }
 
-    /// A use of the share is sent now, and counts from now on; not where an authority was told of it in between, nor where it has left and
-    /// its place may be another's.
+    /// A use of the share is sent now, and counts from now on; not where a Hello told of it in between, nor where it has left and its place
+    /// may be another's.
     pub(super) fn moved(&self, key: &Name, shared: Shared, now: Duration) -> bool {
         let mut keys = self.keys();
         let known = keys.get_mut(key);
-        let Some(remembered) = known.filter(|_| shared.told == self.told()) else {
+        let Some(remembered) = known.filter(|_| shared.generation == self.generation()) else {
             return false;
         };
         remembered.forget(now);
@@ -130,13 +121,12 @@ impl Memory {
         grain.count = grain.count.saturating_sub(1);
         let alone = grain.alone.min(1);
         grain.alone -= alone;
-        let untold = grain.untold.min(u32::from(!shared.assumed));
-        grain.untold -= untold;
         remembered.add(now);
         if let Some(grain) = remembered.uses.back_mut() {
             grain.alone += alone;
-            grain.untold += untold;
+            grain.untold += u32::from(!shared.assumed);
         }
+        self.untold.fetch_or(!shared.assumed, Ordering::AcqRel);
         true
     }
 
@@ -160,12 +150,14 @@ impl Memory {
         (now < cached).then_some((by, free.max(now)))
     }
 
-    /// Takes over what an earlier process used of shares: which key's, and how many milliseconds ago, the oldest first.
-    pub(super) fn inherit(&self, uses: &[(Name, u64)], now: Duration) {
+    /// Takes over what an earlier process used of shares: which key's, and how many milliseconds ago, the oldest first. None was longer ago
+    /// than this process's clock began.
+    pub(super) fn inherit(&self, uses: &[(Name, u64)], (now, today): (Duration, u64)) {
         let mut keys = self.keys();
         for (key, age_ms) in uses {
             let remembered = keys.entry(key.clone()).or_default();
             remembered.add(now.saturating_sub(Duration::from_millis(*age_ms)));
+            remembered.alone.inherit(today);
             if let Some(grain) = remembered.uses.back_mut() {
                 grain.alone += 1;
             }
@@ -176,7 +168,6 @@ impl Memory {
     pub fn begin_anew(&self) {
         let mut keys = self.keys();
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.told.fetch_add(1, Ordering::AcqRel);
         keys.values_mut()
             .for_each(|remembered| remembered.stock.clear());
     }
@@ -184,11 +175,6 @@ impl Memory {
     /// Which Hello counts.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
-    }
-
-    /// Which telling is the next.
-    pub(super) fn told(&self) -> u64 {
-        self.told.load(Ordering::Acquire)
     }
 
     /// How many requests to ask for.
@@ -280,14 +266,13 @@ impl Memory {
         told
     }
 
-    /// Uses of shares that the authority that answers does not know, told by this.
+    /// Uses of shares that were sent and that the authority that answers does not know, told by this.
     pub fn untold(&self, now: Duration) -> Vec<Use> {
         if !self.untold.load(Ordering::Acquire) {
             return Vec::new();
         }
         let mut keys = self.keys();
         self.untold.store(false, Ordering::Release);
-        self.told.fetch_add(1, Ordering::AcqRel);
         let told = keys.iter_mut().map(|(key, remembered)| Use {
             key: key.clone(),
             earlier: 0,
@@ -298,7 +283,7 @@ impl Memory {
         told
     }
 
-    /// The authority has heard the last Hello.
+    /// The authority has heard the last Hello, or what was told after it.
     pub fn heard(&self) {
         self.keys()
             .values_mut()
@@ -377,7 +362,9 @@ impl Remembered {
             grain.alone = grain.alone.saturating_sub(count);
             std::iter::repeat_n(age(grain, now), count as usize)
         });
-        told.collect()
+        let told: Vec<u64> = told.collect();
+        self.alone.telling(told.len() as u32);
+        told
     }
 
     fn ages(&self, now: Duration) -> Vec<u64> {

@@ -238,7 +238,8 @@ impl Ledger {
             }
             Verdict::Learning { ready_ms } => {
                 let wait = Duration::from_millis(ready_ms.max(1_000));
-                let assumed = true;
+                // By windows that have but begun, which say the limit. Whoever cannot write or ask its store counts nothing.
+                let assumed = limit.is_some();
                 Ok(Asked::Unknown { wait, assumed })
             }
         }
@@ -262,7 +263,7 @@ impl Ledger {
                     let in_time = now <= held.of.asked + held.of.ttl + GRACE;
                     in_time && self.memory.used_of(&held.key, held.generation, now)
                 }
-                // It occupies the window from the send on, however long its body took; one that was told is not sent later.
+                // It occupies the window from the send on, however long its body took; one that a Hello has told is not sent later.
                 (None, Some(shared)) => {
                     let moved = self.memory.moved(&caller.name, shared, now);
                     if moved {
@@ -294,14 +295,13 @@ impl Ledger {
             today: self.clock.today(),
             limits: plan.requests_per_day.map(|day| (day, minute)),
         };
-        // Which telling is next is looked at first: one that comes between tells of the use, and voids it.
+        // The generation first: a Hello that comes between tells of the use, and voids it.
         let shared = Shared {
             taken: self.clock.now(),
-            told: self.memory.told(),
+            generation: self.memory.generation(),
             assumed,
         };
-        let of = (daily, assumed);
-        let left = self.memory.take_share(&caller.name, shared.taken, of)?;
+        let left = self.memory.take_share(&caller.name, shared.taken, daily)?;
         Some((left, shared))
     }
 

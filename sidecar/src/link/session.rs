@@ -41,6 +41,8 @@ struct Session<'a> {
     spool: Option<SpoolHealth>,
     /// Whether it understands what is said of uses.
     hears_of_uses: bool,
+    /// Uses were told, and no question asked after this one was answered since.
+    unheard: Option<u64>,
 }
 
 impl Link {
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             inquiries: Inquiries::default(),
             spool: hears.spools.then(SpoolHealth::default),
             hears_of_uses: hears.uses,
+            unheard: None,
         }
     }
 
@@ -221,13 +224,22 @@ impl<'a> Session<'a> {
     }
 
     /// What calls used of their shares because their answers were late: others are granted what is left beside it.
-    async fn tell_uses(&self) -> Result<(), LinkError> {
+    async fn tell_uses(&mut self) -> Result<(), LinkError> {
         if !self.hears_of_uses {
             return Ok(());
         }
-        match self.around.memory.untold(self.around.clock.now()) {
-            uses if uses.is_empty() => Ok(()),
-            uses => self.send(&FromSidecar::Uses(uses)).await,
+        let uses = self.around.memory.untold(self.around.clock.now());
+        if uses.is_empty() {
+            return Ok(());
+        }
+        self.unheard = Some(self.seq);
+        self.send(&FromSidecar::Uses(uses)).await
+    }
+
+    /// What was told before a question that is answered was heard.
+    fn heard(&mut self, seq: u64) {
+        if self.unheard.take_if(|told| *told < seq).is_some() {
+            self.around.memory.heard();
         }
     }
 
@@ -334,6 +346,9 @@ impl<'a> Session<'a> {
 
     /// Hands the answers out; a grant for which nobody waits any more is given back.
     async fn answered(&mut self, seq: u64, grants: Vec<Grant>) -> Result<(), LinkError> {
+        self.heard(seq);
+        // First: what comes back is granted to others.
+        self.tell_uses().await?;
         let unused = self.asks.answered(seq, grants).into_iter();
         let unused: Vec<Return> = unused
             .filter_map(|grant| match grant.verdict {

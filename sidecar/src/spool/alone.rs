@@ -3,7 +3,7 @@
 //! never a reason to refuse a call: what cannot be written is told to people, once.
 //!
 //! Also what an authority has heard stays: it may forget, and then the next process is asked. Where it has not forgotten, these uses count
-//! twice until they leave, which errs on the safe side.
+//! twice, in the minute and in the day, which errs on the safe side.
 //!
 //! Two files of JSON lines by turns, each begun when all of the one before the last has left the minute. What is broken is passed over.
 
@@ -18,6 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const NOW: &str = "shares.now";
 const BEFORE: &str = "shares.before";
+const NEXT: &str = "shares.next";
+/// A clock that was set back by more than this makes what was written before worthless, in milliseconds.
+const SET_BACK_MS: u64 = 5_000;
 
 /// See the file's page.
 #[derive(Default)]
@@ -56,14 +59,11 @@ impl Alone {
         let Some(folder) = &kept.folder else {
             return Vec::new();
         };
-        let (left, before) = (left(folder, wall_ms), folder.join(BEFORE));
+        let left = left(folder, wall_ms);
         if !left.is_empty() {
-            kept.turn(wall_ms);
-            kept.write(&left);
-            // Whoever is killed before this counts some of them twice.
-            if !kept.failed {
-                let _ = std::fs::remove_file(before);
-            }
+            // Whoever is killed meanwhile leaves some of them twice, and loses none.
+            let begun = begin(folder, &left);
+            kept.take(begun, wall_ms);
         }
         let age = |line: Line| (line.key, wall_ms.saturating_sub(line.at_ms));
         left.into_iter().map(age).collect()
@@ -75,12 +75,12 @@ impl Alone {
         if kept.folder.is_none() {
             return;
         }
-        let over = |began: u64| began.saturating_add(occupancy_ms(0)) <= at_ms;
+        let over = |began: u64| at_ms < began || began.saturating_add(occupancy_ms(0)) <= at_ms;
         if kept.file.as_ref().is_none_or(|(_, began)| over(*began)) {
             kept.turn(at_ms);
         }
         let key = key.clone();
-        kept.write(&[Line { key, at_ms }]);
+        kept.write(&Line { key, at_ms });
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -93,25 +93,22 @@ impl Kept {
     fn turn(&mut self, wall_ms: u64) {
         let Some(folder) = &self.folder else { return };
         let _ = std::fs::rename(folder.join(NOW), folder.join(BEFORE));
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
-        match options.open(folder.join(NOW)) {
+        let file = open(&folder.join(NOW));
+        self.take(file, wall_ms);
+    }
+
+    fn take(&mut self, file: std::io::Result<File>, wall_ms: u64) {
+        match file {
             Ok(file) => self.file = Some((file, wall_ms)),
             Err(error) => self.fails(&error),
         }
     }
 
-    fn write(&mut self, lines: &[Line]) {
+    fn write(&mut self, line: &Line) {
         let Some((file, _)) = &mut self.file else {
             return;
         };
-        let mut text = Vec::new();
-        for line in lines {
-            if serde_json::to_writer(&mut text, line).is_ok() {
-                text.push(b'\n');
-            }
-        }
-        if let Err(error) = file.write_all(&text) {
+        if let Err(error) = file.write_all(&text(std::slice::from_ref(line))) {
             self.fails(&error);
         }
     }
@@ -124,6 +121,32 @@ impl Kept {
     }
 }
 
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).open(path)
+}
+
+/// One file with these lines instead of both.
+fn begin(folder: &Path, lines: &[Line]) -> std::io::Result<File> {
+    let next = folder.join(NEXT);
+    let _ = std::fs::remove_file(&next);
+    let mut file = open(&next)?;
+    file.write_all(&text(lines))?;
+    std::fs::rename(next, folder.join(NOW))?;
+    let _ = std::fs::remove_file(folder.join(BEFORE));
+    Ok(file)
+}
+
+/// Each begins a line, so that one that was cut off spoils no other.
+fn text(lines: &[Line]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in lines {
+        text.push(b'\n');
+        let _ = serde_json::to_writer(&mut text, line);
+    }
+    text
+}
+
 /// Uses of the last minute, the oldest first.
 fn left(folder: &Path, wall_ms: u64) -> Vec<Line> {
     let mut used: Vec<Line> = Vec::new();
@@ -132,7 +155,8 @@ fn left(folder: &Path, wall_ms: u64) -> Vec<Line> {
         let lines = text.split(|byte| *byte == b'\n');
         used.extend(lines.filter_map(|line| serde_json::from_slice(line).ok()));
     }
-    used.retain(|line| line.at_ms.saturating_add(occupancy_ms(0)) > wall_ms);
+    let in_time = |at_ms: u64| at_ms <= wall_ms.saturating_add(SET_BACK_MS);
+    used.retain(|line| line.at_ms.saturating_add(occupancy_ms(0)) > wall_ms && in_time(line.at_ms));
     used.sort_by_key(|line| line.at_ms);
     used
 }
@@ -166,6 +190,15 @@ mod tests {
         assert_eq!(ages(folder.path(), 6_000), [4_000, 3_000, 1_000]);
         assert_eq!(ages(folder.path(), 2_000 + occupancy_ms(0)).len(), 2);
         assert!(ages(folder.path(), 5_000 + occupancy_ms(0)).is_empty());
+        let reset = Alone::beside(folder.path());
+        reset.used(&key(), 900_000);
+        reset.used(&key(), 3_000);
+        drop(reset);
+        assert_eq!(
+            ages(folder.path(), 4_000),
+            [1_000],
+            "the clock was set back"
+        );
     }
 
     #[test]
@@ -179,7 +212,10 @@ mod tests {
         let mut file = OpenOptions::new()
             .append(true)
             .open(folder.path().join(NOW));
-        file.as_mut().unwrap().write_all(b"{\"key\":\"sh").unwrap();
+        file.as_mut()
+            .unwrap()
+            .write_all(b"\n{\"key\":\"sh")
+            .unwrap();
         let left = ages(folder.path(), 600_000);
         assert_eq!((left.len(), left.last()), (60, Some(&1_000)));
     }

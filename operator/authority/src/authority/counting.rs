@@ -99,12 +99,12 @@ impl Counting {
         }
     }
 
-    pub(super) fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
+    pub(super) async fn used(&self, at: Moment, sidecar: &str, uses: &[Use]) {
         match self {
             Counting::Alone(alone) => {
                 lock(alone).decide(|windows| windows.used(at, sidecar, uses));
             }
-            Counting::Together(together) => together.used(sidecar),
+            Counting::Together(together) => together.windows.used(sidecar, uses).await,
         }
     }
 

@@ -42,11 +42,6 @@ impl Together {
         self.windows.lost(sidecar, gone).await;
     }
 
-    /// It went on with its share, though a replica answered: it reports what it used as after a question that was not answered.
-    pub(super) fn used(&self, sidecar: &str) {
-        self.joined().remove(sidecar);
-    }
-
     pub(super) async fn ask(&self, sidecar: &str, ask: &Ask) -> Told<Grant> {
         let speaks = self.speaks(sidecar);
         let asked = match speaks {

@@ -30,7 +30,7 @@ end
 local ready = tonumber(ARGV[11])
 if now < ready then
   local share = tonumber(ARGV[12])
-  if per_minute and held_by(minute, owner) < share and held(minute) < per_minute then
+  if per_minute and held_by(minute, owner) < share and held(minute) < 2 * per_minute then
     take(minute, owner, now + tonumber(ARGV[9]), 1)
   end
   return answer(3, ready - now, 0)

@@ -6,7 +6,7 @@ use super::office::Office;
 use super::scripts::Script;
 use super::{AGAIN_MS, Answers, RedisWindows, millis, optional};
 use crate::terms::{KeyTerms, Terms};
-use purser_config::quota::{Ask, Grant, LEASE_MS, Limited, Return, Verdict, occupancy_ms};
+use purser_config::quota::{Ask, Grant, LEASE_MS, Limited, Return, Use, Verdict, occupancy_ms};
 use redis::Cmd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -104,6 +104,40 @@ impl RedisWindows {
     fn token(&self, office: &Office) -> u64 {
         let count = self.inner.tokens.fetch_add(1, Ordering::Relaxed);
         (office.epoch & 0xffff) << 48 | (office.number & 0xffff) << 32 | count & 0xffff_ffff
+    }
+
+    /// A connected sidecar used its shares beside what it was granted. What the store cannot be told now is told later.
+    pub async fn used(&self, sidecar: &str, uses: &[Use]) {
+        let Ok(office) = self.inner.store.office() else {
+            return;
+        };
+        let terms = self.inner.terms();
+        let calls = uses
+            .iter()
+            .filter_map(|uses| self.used_of(&office, sidecar, (uses, terms.keys.get(&uses.key)?)));
+        let calls: Vec<Cmd> = calls.collect();
+        self.inner.tell(&office, calls).await;
+    }
+
+    fn used_of(
+        &self,
+        office: &Office,
+        sidecar: &str,
+        (uses, terms): (&Use, &KeyTerms),
+    ) -> Option<Cmd> {
+        terms.requests_per_minute.or(terms.requests_per_day)?;
+        let people = self.inner.people();
+        let owner = people.speaks(sidecar, office.epoch, &uses.key)?.owner;
+        let keys = self.inner.store.of_key(&uses.key, owner);
+        let mut call = self.inner.store.call(office, Script::Used, &keys);
+        call.arg(owner)
+            .arg(optional(terms.requests_per_minute))
+            .arg(optional(terms.requests_per_day))
+            .arg(occupancy_ms(0) * 1_000);
+        for age in &uses.ages_ms {
+            call.arg(age.saturating_mul(1_000));
+        }
+        Some(call)
     }
 
     /// Requests that were granted and not used. What the store cannot be told now is told later.

@@ -21,8 +21,7 @@ end
 
 -- With what is known of that owner they are two accounts of one thing: at every moment the larger of both counts.
 local function join(w, said, limit)
-  -- Twice: as much as the limit may be granted and come back unused, and what stays must still reach it.
-  local most, mine, entries = math.max(held(w), 2 * limit), {}, {}
+  local most, mine, entries = worth_keeping(w, limit), {}, {}
   for _, member in ipairs(call('ZREVRANGE', w.z, 0, -1)) do
     local of, leaves = string.match(member, '^(%d+):(%d+)$')
     if of == owner then
@@ -46,11 +45,7 @@ local function join(w, said, limit)
     end
     counted = math.max(counted, sum_known, sum_said)
   end
-  local beyond = held(w) - most
-  while beyond > 0 do
-    local of, leaves = string.match(call('ZRANGE', w.z, 0, 0)[1], '^(%d+):(%d+)$')
-    beyond = beyond - free(w, of, tonumber(leaves), beyond)
-  end
+  keep_newest(w, most)
 end
 
 local earlier = tonumber(ARGV[13])

@@ -16,6 +16,7 @@ pub(super) enum Script {
     Stand,
     Seats,
     Report,
+    Used,
     Withhold,
     Lead,
     Event,
@@ -30,7 +31,7 @@ macro_rules! on {
 }
 
 /// All texts, in the order of `Script`.
-pub(super) const TEXTS: [&str; 17] = [
+pub(super) const TEXTS: [&str; 18] = [
     include_str!("term.lua"),
     on!("people.lua", "join.lua"),
     on!("people.lua", "lost.lua"),
@@ -44,6 +45,7 @@ pub(super) const TEXTS: [&str; 17] = [
     on!("window.lua", "stand.lua"),
     on!("window.lua", "seats.lua"),
     on!("window.lua", "requests.lua", "held.lua", "report.lua"),
+    on!("window.lua", "requests.lua", "used.lua"),
     on!("window.lua", "withhold.lua"),
     on!("people.lua", "lead.lua"),
     on!("people.lua", "event.lua"),

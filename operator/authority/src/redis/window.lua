@@ -114,6 +114,20 @@ local function free(w, owner, leaves, amount)
   return freed
 end
 
+-- Twice the limit: as much as the limit may be granted and come back unused, and what stays must still reach it.
+local function worth_keeping(w, limit)
+  return math.max(held(w), 2 * limit)
+end
+
+-- Drops the oldest beyond that.
+local function keep_newest(w, most)
+  local beyond = held(w) - most
+  while beyond > 0 do
+    local of, leaves = string.match(call('ZRANGE', w.z, 0, 0)[1], '^(%d+):(%d+)$')
+    beyond = beyond - free(w, of, tonumber(leaves), beyond)
+  end
+end
+
 -- What cut-off sidecars may be using of `limit`: owners and amounts. The hash holds their shares of the leading limit.
 local function withheld(limit, leading)
   local told, cut = call('HGETALL', stem .. 'w'), {}

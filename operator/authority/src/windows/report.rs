@@ -55,13 +55,17 @@ impl Windows {
     /// A connected sidecar used its shares beside what it was granted.
     pub fn used(&mut self, at: Moment, sidecar: &str, uses: &[Use]) {
         self.today = self.today.max(at.today());
+        let mut told: BTreeMap<&Name, Vec<u64>> = BTreeMap::new();
         for uses in uses {
-            let Some(owner) = self.sidecars.speaks(sidecar, &uses.key) else {
+            let ages = uses.ages_ms.iter();
+            let leaves = ages.filter_map(|age| self.still(at.now, *age));
+            told.entry(&uses.key).or_default().extend(leaves);
+        }
+        for (key, leaves) in told {
+            let Some(owner) = self.sidecars.speaks(sidecar, key) else {
                 continue;
             };
-            let leaves = uses.ages_ms.iter();
-            let leaves = leaves.filter_map(|age| self.still(at.now, *age)).collect();
-            let Some(account) = self.keys.get_mut(&uses.key) else {
+            let Some(account) = self.keys.get_mut(key) else {
                 continue;
             };
             let Some(terms) = &account.terms else {
@@ -71,12 +75,12 @@ impl Windows {
             requests.expire(nanos(at.now));
             requests.day.turn(at.today());
             let touched = requests.used(owner, leaves, &limits);
-            let log = || Log::Minute(uses.key.clone());
+            let log = || Log::Minute(key.clone());
             note_all(&mut self.debits, &requests.minute, (touched, &log));
             let day = requests.day;
             if limits.day.is_some() {
                 note(&mut self.debits, || {
-                    Debit::Day(uses.key.clone(), day.number, day.used)
+                    Debit::Day(key.clone(), day.number, day.used)
                 });
             }
         }

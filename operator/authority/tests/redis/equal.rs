@@ -79,6 +79,7 @@ impl Pair {
             14..16 => self.settle().await,
             16 => self.hello().await,
             17 if self.below(3) == 0 => self.lost().await,
+            18 if self.below(2) == 0 => self.used().await,
             _ => {
                 let most = [100, 3_000, 30_000][self.below(3)];
                 self.hands.forward_ms(self.dice.below(most));
@@ -187,6 +188,20 @@ impl Pair {
         self.memory
             .settle(self.hands.moment().now, SIDECARS[sidecar], &settle);
         self.redis.settle(SIDECARS[sidecar], &[settle]).await;
+    }
+
+    async fn used(&mut self) {
+        let (sidecar, key, earlier) = (self.below(3), self.key(), 0);
+        let ages = 1 + self.below(4);
+        let ages_ms = (0..ages).map(|_| self.dice.below(70_000)).collect();
+        let uses = [Use {
+            key,
+            ages_ms,
+            earlier,
+        }];
+        let at = self.hands.moment();
+        self.memory.used(at, SIDECARS[sidecar], &uses);
+        self.redis.used(SIDECARS[sidecar], &uses).await;
     }
 
     async fn hello(&mut self) {
