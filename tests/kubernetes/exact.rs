@@ -83,3 +83,13 @@ async fn a_burst_at_the_moment_of_the_operators_return_stays_within_the_limit() 
         .is_exact("burst at the operator's return", burst)
         .await;
 }
+
+#[tokio::test]
+async fn what_was_used_while_the_operator_stood_still_leaves_the_others_so_much_less() {
+    let scene = Scene::new().await;
+    scene.place.world.stand_still(true);
+    // Answers come late, the connections live: each sidecar goes on with its share.
+    let burst = at_once(&scene.addresses(), &scene.caller, 3 * LIMIT).await;
+    scene.place.world.stand_still(false);
+    scene.is_exact("the operator stood still", burst).await;
+}

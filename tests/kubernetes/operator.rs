@@ -6,6 +6,7 @@ use base64::Engine as _;
 use purser_tests::port::reserve;
 use purser_tests::process::{Process, binary};
 use purser_tests::sse_client::Call;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -197,6 +198,15 @@ impl World {
         let mut process = process.expect("an operator that runs");
         process.kill();
         self.said.lock().unwrap().push_str(&process.stderr());
+    }
+
+    /// SIGSTOP, or SIGCONT: its connections live meanwhile, and nobody answers.
+    #[allow(dead_code, reason = "not every root stops it")]
+    pub(super) fn stand_still(&self, still: bool) {
+        let process = self.operator.lock().unwrap();
+        let process = process.as_ref().expect("an operator that runs");
+        let signal = if still { Signal::STOP } else { Signal::CONT };
+        process.signal(signal).unwrap();
     }
 
     /// A page of its port for health and metrics.
