@@ -6,6 +6,7 @@ mod ids;
 mod reading;
 mod respond;
 mod serving;
+mod standing;
 mod stored;
 mod trip;
 
@@ -32,7 +33,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use ids::Ids;
-use purser_config::{Name, Provider, Standing};
+use purser_config::{Name, Provider};
 use purser_dialects::{Aim, Dialect, Route, classify};
 use reading::{content_type, dialect, understand, unknown};
 use respond::Told;
@@ -328,23 +329,6 @@ impl Gateway {
         })
     }
 
-    /// Whether the key may call at all.
-    fn admit(&self, caller: &Caller) -> Result<(), Reject> {
-        if let Standing::Refused { code, message } = &caller.standing {
-            return Err(Reject::Refused(*code, message.clone()));
-        }
-        let ends = [caller.expires_at_ms, caller.plan_expires_at_ms];
-        if ends == [None, None] {
-            return Ok(());
-        }
-        let now = self.clock.wall_ms();
-        match ends.map(|ends| ends.filter(|ends| now >= *ends)) {
-            [Some(at), _] => Err(Reject::KeyExpired(at)),
-            [_, Some(at)] => Err(Reject::plan_expired(at, &caller.plan_name)),
-            _ => Ok(()),
-        }
-    }
-
     /// The window is asked for while the body is read; a denial does not wait for the body.
     async fn reserve_and_read(
         &self,
@@ -366,6 +350,7 @@ impl Gateway {
 
     async fn reserve(&self, caller: &Caller) -> Result<(Reservation, Quota), Refused> {
         self.ledger.reserve(caller).await.map_err(|reject| {
+            let reject = self.refused_since(caller).unwrap_or(reject);
             let quota = Quota::refused(&reject, caller);
             let told = Told {
                 quota,

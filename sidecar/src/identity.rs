@@ -48,10 +48,9 @@ pub fn identify<'a>(
     if !peer.is_local()
         && let Some(Vouched(key)) = parts.extensions.get()
     {
-        let gone = Reject::Unauthenticated(Cow::Borrowed(UNKNOWN));
         return snapshot
             .by_name(key.as_ref().map_err(Reject::clone)?)
-            .ok_or(gone);
+            .ok_or_else(unknown_key);
     }
     let absent = Reject::Unauthenticated(Cow::Borrowed(ABSENT));
     let Some(credential) = credential(parts)?.filter(|credential| credential != OWN_KEY) else {
@@ -62,6 +61,11 @@ pub fn identify<'a>(
         Some(caller) => Ok(caller),
         None => Err(Reject::Unauthenticated(Cow::Borrowed(unknown(&credential)))),
     }
+}
+
+/// 401 for a key that there is not, or no more.
+pub(crate) fn unknown_key() -> Reject {
+    Reject::Unauthenticated(Cow::Borrowed(UNKNOWN))
 }
 
 fn unknown(credential: &str) -> &'static str {

@@ -18,9 +18,9 @@ use std::time::Duration;
 /// How long a denial answers for the authority, so that returned grants are seen.
 pub(super) const DENIAL_CACHE: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_millis(GRACE_MS);
-/// How long an authority that does not know a key is asked again: it may have begun just now. No longer, because a key that was deleted is
-/// unknown to it a moment before this sidecar is told.
-const ACQUAINTANCE: Duration = Duration::from_millis(500);
+/// How long an authority that does not know a key is asked again: it may have begun just now, or the key was deleted, which this sidecar is
+/// told within that time.
+const ACQUAINTANCE: Duration = PATIENCE;
 /// Requests a minute above which a key may have leases: every plan below is always exact.
 const LEASED: u32 = 240;
 

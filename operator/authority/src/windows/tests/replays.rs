@@ -135,20 +135,23 @@ impl World {
         }
     }
 
+    fn used(&mut self, who: u8, ages_ms: Vec<u64>) {
+        let (key, earlier) = (key(), 0);
+        let uses = Use {
+            key,
+            ages_ms,
+            earlier,
+        };
+        self.windows
+            .used(at(ms(self.now)), &who.to_string(), &[uses]);
+    }
+
     fn apply(&mut self, step: Step) {
         let now = ms(self.now);
         match step {
             Step::Hello(who, ages, ids) => self.hello(who, &ages, &ids),
             Step::Lost(who, gone) => self.windows.lost(now, &who.to_string(), gone),
-            Step::Used(who, ages_ms) => {
-                let (key, earlier) = (key(), 0);
-                let uses = Use {
-                    key,
-                    ages_ms,
-                    earlier,
-                };
-                self.windows.used(at(now), &who.to_string(), &[uses]);
-            }
+            Step::Used(who, ages_ms) => self.used(who, ages_ms),
             Step::Ask(who, want) => {
                 let (key, ttl_ms) = (key(), 100 * u64::from(want % 2));
                 let ask = Ask { key, want, ttl_ms };
