@@ -83,11 +83,16 @@ step() {
     return "$status"
 }
 
+# runs GROUP: whether a process of it does; one that has ended and that nobody has waited for yet does not.
+runs() {
+    ps -eo pgid=,stat= | awk -v group="$1" '$1 == group && $2 !~ /^Z/ { found = 1 } END { exit !found }'
+}
+
 # A step that is over may leave a process that is just ending, but none that stays.
 end_stragglers() {
     local tries
     for ((tries = 0; tries < 30; tries++)); do
-        kill -0 -- "-$job" 2>/dev/null || return 0
+        runs "$job" || return 0
         sleep 0.1
     done
     complain "'$1' left processes running; they are ended now. Whatever starts a process must end it and wait for it:"
