@@ -3,7 +3,7 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
 #                        node stage, which is left out, and said to be, where the machine can be no node
-#   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 90 minutes when
+#   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 100 minutes when
 #                        built; tests write their figures to tests/figures
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
