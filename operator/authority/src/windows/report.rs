@@ -2,7 +2,7 @@
 
 use super::debit::{Debit, Hold, Log, Seat, Sidecar};
 use super::hold::LONGEST_ID;
-use super::requests::Limits;
+use super::requests::{Limits, Requests};
 use super::{Moment, Windows, nanos, note, note_all};
 use crate::window::Owner;
 use purser_config::Name;
@@ -20,69 +20,72 @@ impl Windows {
 
     pub(super) fn report_uses(&mut self, at: Moment, speaks: &Sidecar, hello: &Hello) {
         self.today = self.today.max(at.today());
-        let mut told: BTreeMap<&Name, (Vec<u64>, u64)> = BTreeMap::new();
-        for uses in hello.uses.iter().filter(|uses| speaks.covers(&uses.key)) {
-            let leaves = uses.ages_ms.iter();
-            let leaves = leaves.filter_map(|age| self.still(at.now, *age));
-            let (all, earlier) = told.entry(&uses.key).or_default();
-            all.extend(leaves);
-            *earlier = earlier.saturating_add(uses.earlier);
-        }
-        for (key, (leaves, earlier)) in told {
-            let Some(account) = self.keys.get_mut(key) else {
-                continue;
-            };
-            let Some(terms) = &account.terms else {
-                continue;
-            };
-            let (limits, requests) = (Limits::of(terms, &[]), &mut account.requests);
-            requests.expire(nanos(at.now));
-            requests.day.turn(at.today());
-            let touched = requests.report(speaks.owner, leaves, &limits);
-            let log = || Log::Minute(key.clone());
-            note_all(&mut self.debits, &requests.minute, (touched, &log));
-            if limits.day.is_some() {
-                let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
-                requests.day.used = requests.day.used.saturating_add(earlier);
-                let day = requests.day;
-                note(&mut self.debits, || {
-                    Debit::Day(key.clone(), day.number, day.used)
-                });
-            }
+        let own = hello.uses.iter().filter(|uses| speaks.covers(&uses.key));
+        for (key, (leaves, earlier)) in self.by_key(at.now, own) {
+            self.recount(at, key, |requests, limits| {
+                let touched = requests.report(speaks.owner, leaves, limits);
+                if limits.day.is_some() {
+                    let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+                    requests.day.used = requests.day.used.saturating_add(earlier);
+                }
+                touched
+            });
         }
     }
 
     /// A connected sidecar used its shares beside what it was granted.
     pub fn used(&mut self, at: Moment, sidecar: &str, uses: &[Use]) {
         self.today = self.today.max(at.today());
-        let mut told: BTreeMap<&Name, Vec<u64>> = BTreeMap::new();
-        for uses in uses {
-            let ages = uses.ages_ms.iter();
-            let leaves = ages.filter_map(|age| self.still(at.now, *age));
-            told.entry(&uses.key).or_default().extend(leaves);
-        }
-        for (key, leaves) in told {
+        for (key, (leaves, _)) in self.by_key(at.now, uses.iter()) {
             let Some(owner) = self.sidecars.speaks(sidecar, key) else {
                 continue;
             };
-            let Some(account) = self.keys.get_mut(key) else {
-                continue;
-            };
-            let Some(terms) = &account.terms else {
-                continue;
-            };
-            let (limits, requests) = (Limits::of(terms, &[]), &mut account.requests);
-            requests.expire(nanos(at.now));
-            requests.day.turn(at.today());
-            let touched = requests.used(owner, leaves, &limits);
-            let log = || Log::Minute(key.clone());
-            note_all(&mut self.debits, &requests.minute, (touched, &log));
+            self.recount(at, key, |requests, limits| {
+                requests.used(owner, leaves, limits)
+            });
+        }
+    }
+
+    /// Of each key that is told of, when its uses leave, and how many were earlier.
+    fn by_key<'a>(
+        &self,
+        now: Duration,
+        uses: impl Iterator<Item = &'a Use>,
+    ) -> BTreeMap<&'a Name, (Vec<u64>, u64)> {
+        let mut told: BTreeMap<&Name, (Vec<u64>, u64)> = BTreeMap::new();
+        for uses in uses {
+            let ages = uses.ages_ms.iter();
+            let (leaves, earlier) = told.entry(&uses.key).or_default();
+            leaves.extend(ages.filter_map(|age| self.still(now, *age)));
+            *earlier = earlier.saturating_add(uses.earlier);
+        }
+        told
+    }
+
+    /// Counts in a key's requests, where they are limited; `count` says whose entries are others then.
+    fn recount(
+        &mut self,
+        at: Moment,
+        key: &Name,
+        count: impl FnOnce(&mut Requests, &Limits) -> Vec<Owner>,
+    ) {
+        let Some(account) = self.keys.get_mut(key) else {
+            return;
+        };
+        let Some(terms) = &account.terms else {
+            return;
+        };
+        let (limits, requests) = (Limits::of(terms, &[]), &mut account.requests);
+        requests.expire(nanos(at.now));
+        requests.day.turn(at.today());
+        let touched = count(requests, &limits);
+        let log = || Log::Minute(key.clone());
+        note_all(&mut self.debits, &requests.minute, (touched, &log));
+        if limits.day.is_some() {
             let day = requests.day;
-            if limits.day.is_some() {
-                note(&mut self.debits, || {
-                    Debit::Day(key.clone(), day.number, day.used)
-                });
-            }
+            note(&mut self.debits, || {
+                Debit::Day(key.clone(), day.number, day.used)
+            });
         }
     }
 
