@@ -18,9 +18,6 @@ use std::time::Duration;
 /// How long a denial answers for the authority, so that returned grants are seen.
 pub(super) const DENIAL_CACHE: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_millis(GRACE_MS);
-/// How long an authority that does not know a key is asked again: it may have begun just now, or the key was deleted, which this sidecar is
-/// told within that time.
-const ACQUAINTANCE: Duration = PATIENCE;
 /// Requests a minute above which a key may have leases: every plan below is always exact.
 const LEASED: u32 = 240;
 
@@ -79,17 +76,18 @@ impl Ledger {
         }
         let mut asked = began;
         loop {
-            let (otherwise, patience) = match self.ask(caller, plan, asked).await? {
+            let otherwise = match self.ask(caller, plan, asked).await? {
                 Asked::Granted(held, quota) => {
                     return Ok((self.reservation(Some(held)), Quota { tokens, ..quota }));
                 }
                 Asked::Unknown { wait, assumed } => match self.on_share(caller, plan, assumed) {
                     Some(reserved) => return Ok(reserved),
-                    None => (Reject::QuotaUnavailable { retry: wait }, PATIENCE),
+                    None => Reject::QuotaUnavailable { retry: wait },
                 },
-                Asked::Stranger(reject) => (reject, ACQUAINTANCE),
+                // It may have begun just now, or the key was deleted, which this sidecar is told within that time.
+                Asked::Stranger(reject) => reject,
             };
-            if self.clock.now() + ASK_AGAIN > began + patience {
+            if self.clock.now() + ASK_AGAIN > began + PATIENCE {
                 self.metrics.decided(Decision::Unavailable);
                 return Err(otherwise);
             }
