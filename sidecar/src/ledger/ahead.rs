@@ -16,7 +16,7 @@ use std::time::Duration;
 const BEFORE_THE_END: Duration = Duration::from_secs(60);
 
 impl Ledger {
-    /// Lets an allowance pay for the call of a busy key, where it can be asked for more at any time.
+    /// Lets an allowance pay for a call, where it can be asked for more at any time.
     pub(super) fn pays_ahead(
         self: &Arc<Self>,
         bill: &mut Bill,

@@ -1,18 +1,19 @@
 //! Prepaid credits of active metered keys: reserved beforehand, so that an operator's restart is no outage for them (DESIGN 5). Pure:
 //! time is an argument. A key that spends has at least what fifteen seconds of it cost: an operator that is away for ten, and the longest pause
-//! before a sidecar finds it again. What is there beyond that pays for the calls of a busy key, so that none of them waits for the ledger's
-//! disk. One that falls silent gives it back.
+//! before a sidecar finds it again. What is there beyond that pays for its calls, so that they need not wait for the ledger's disk; the next
+//! is asked for before it is gone. A key that falls silent gives all of it back.
 
-use super::stock::{BUSY, Rate};
 use purser_config::Name;
 use purser_config::price::Micros;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long an allowance should last.
-const LASTS: Duration = Duration::from_secs(18);
-/// Of how many parts of it how many are left before more is asked for: a key whose spending grew slowly would else be left with half.
-const ENOUGH: (u64, u64) = (5, 6);
+const LASTS: Duration = Duration::from_secs(21);
+/// Of how many parts of it how many an outage needs. More is asked for before that, so that there is always some beyond to pay with.
+const PARTS: u64 = 7;
+const NEEDED: u64 = 5;
+const ASKED_FROM: u64 = 6;
 /// After so long without a call an allowance is given back.
 const IDLE: Duration = Duration::from_secs(60);
 /// After so long without a call a rate of spending counts half.
@@ -67,8 +68,6 @@ struct Purse {
     /// Credits a second, fading.
     weight: f64,
     spent: Duration,
-    /// Calls a second.
-    calls: Rate,
     /// When anything of it was last drawn, put back or granted.
     touched: Duration,
     /// The largest estimate of late: an allowance that cannot pay one call is none.
@@ -145,9 +144,9 @@ impl Purse {
     }
 }
 
-/// Whether so much is too little for an outage.
-fn is_short(left: Micros, target: Micros) -> bool {
-    left.saturating_mul(ENOUGH.1) < target.saturating_mul(ENOUGH.0)
+/// Whether so much is less than so many parts of what should be there.
+fn is_short(left: Micros, parts: u64, target: Micros) -> bool {
+    left.saturating_mul(PARTS) < target.saturating_mul(parts)
 }
 
 impl Allowances {
@@ -158,9 +157,8 @@ impl Allowances {
         purse.spent = purse.spent.max(now);
         purse.touched = purse.touched.max(now);
         purse.largest = purse.largest.max(credits);
-        purse.calls.note(now);
         let (target, left) = (purse.target(now), purse.left());
-        if !purse.may_ask(now) || !is_short(left, target) {
+        if !purse.may_ask(now) || !is_short(left, ASKED_FROM, target) {
             return None;
         }
         let more = target - left;
@@ -204,11 +202,11 @@ impl Allowances {
         self.purses.get_mut(key)?.draw(credits, now, |_| true)
     }
 
-    /// The same where nobody needs to: of a busy key, and only of what is there beyond an outage's need.
+    /// The same where nobody needs to: only of what is there beyond an outage's need.
     pub(super) fn ahead(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
         let purse = self.purses.get_mut(key)?;
         let spared = purse.left().saturating_sub(credits);
-        if purse.calls.per_second(now) < BUSY || is_short(spared, purse.target(now)) {
+        if is_short(spared, NEEDED, purse.target(now)) {
             return None;
         }
         purse.draw(credits, now, |held| !held.former)

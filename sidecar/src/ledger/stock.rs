@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Requests a second from which a key's requests are asked for ahead: two a lease.
-pub(super) const BUSY: f64 = 4.0;
+const BUSY: f64 = 4.0;
 /// After so long without a request, a rate counts half.
 const HALF_LIFE: Duration = Duration::from_secs(2);
 /// The most that is asked for at once, whatever the rate.
@@ -42,7 +42,7 @@ pub(super) struct Stock {
 
 /// Requests a second, of late: each counts for itself and fades.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rate {
+struct Rate {
     weight: f64,
     at: Duration,
 }
@@ -53,14 +53,14 @@ impl Rate {
         self.weight * (-passed / HALF_LIFE.as_secs_f64()).exp2()
     }
 
-    pub(super) fn note(&mut self, now: Duration) {
+    fn note(&mut self, now: Duration) {
         self.weight = self.faded(now) + 1.0;
         self.at = self.at.max(now);
     }
 
     /// The weight that a steady rate of one a second comes to is the half-life over ln 2, and half a request more, because it is
     /// looked at just after one.
-    pub(super) fn per_second(&self, now: Duration) -> f64 {
+    fn per_second(&self, now: Duration) -> f64 {
         (self.faded(now) - 0.5).max(0.0) * std::f64::consts::LN_2 / HALF_LIFE.as_secs_f64()
     }
 }

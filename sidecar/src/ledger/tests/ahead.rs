@@ -75,13 +75,14 @@ async fn asked(caller: &Arc<Caller>, (need, every): (Need, Duration)) -> (usize,
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_of_a_busy_key_ask_for_no_credits_of_their_own() {
-    let busy = (Need::default(), EACH);
-    let (all, paid) = asked(&metered(|_| ()), busy).await;
-    assert!(all == paid && paid < 100, "{all} {paid}");
-    let slow = (Need::default(), 20 * EACH);
-    let (_, paid) = asked(&metered(|_| ()), slow).await;
-    assert_eq!(paid, CALLS as usize, "a slow key's do");
+async fn the_calls_of_a_key_that_goes_on_spending_ask_for_no_credits_of_their_own() {
+    for each in [EACH, 20 * EACH, 1_500 * EACH] {
+        let (all, paid) = asked(&metered(|_| ()), (Need::default(), each)).await;
+        assert!(all == paid && paid < 100, "{each:?}: {all} {paid}");
+    }
+    let seldom = (Need::default(), 3_100 * EACH);
+    let (_, paid) = asked(&metered(|_| ()), seldom).await;
+    assert_eq!(paid, CALLS as usize, "one that was silent for a minute");
 }
 
 #[tokio::test(start_paused = true)]
