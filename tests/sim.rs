@@ -26,6 +26,7 @@ mod sim {
     mod gate;
     mod history;
     mod judge;
+    mod limits;
     mod network;
     mod pod;
     mod promises;

@@ -322,6 +322,7 @@ impl Open {
                 id: self.id().to_owned(),
                 key: self.facts.caller.name.clone(),
                 tokens: used,
+                goes_on: None,
             };
             self.ledger.settle(settle);
         }

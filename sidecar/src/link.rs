@@ -5,6 +5,7 @@ mod batch;
 mod connect;
 mod health;
 mod inquiries;
+mod over;
 mod session;
 
 pub(crate) use connect::Windows;
@@ -14,6 +15,7 @@ use crate::clock::{self, Clock};
 use crate::gateway::Gateway;
 use crate::ledger::{Answer, Authority, Memory, Unreachable};
 use crate::store::Store;
+use over::{Over, without_tokens};
 use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle};
 use purser_config::stream::ChannelHealth;
 use purser_config::usage::Batch;
@@ -30,8 +32,6 @@ const RESERVE_WITHIN: Duration = Duration::from_secs(2);
 const KEEP_WITHIN: Duration = Duration::from_secs(10);
 /// The least that a question waits while a new process opens its first stream: its first call need not fail for that.
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
-/// What was given back so short before a connection broke is given back again: nobody says that it arrived.
-const GIVEN_BACK: Duration = Duration::from_secs(60);
 const RECONNECT_LEAST: Duration = Duration::from_millis(100);
 /// Half as much again at the most; an allowance lasts as long as an operator is away for ten seconds, and this.
 const RECONNECT_MOST: Duration = Duration::from_secs(3);
@@ -47,12 +47,6 @@ enum Question {
     Ask(Ask, oneshot::Sender<Grant>),
     Reserve(Reserve, oneshot::Sender<Reserved>),
     Keep(Batch, oneshot::Sender<u64>),
-}
-
-/// What is over: told, and not answered.
-enum Over {
-    Return(Return),
-    Settle(Settle),
 }
 
 /// What the ledger holds of the link.
@@ -123,7 +117,10 @@ impl Authority for Handle {
         self.question(RESERVE_WITHIN, |answer| Question::Reserve(reserve, answer))
     }
 
-    fn settle(&self, settle: Settle) {
+    fn settle(&self, mut settle: Settle) {
+        if !self.is_here() {
+            settle.goes_on = settle.goes_on.map(without_tokens);
+        }
         let _ = self.over.send(Over::Settle(settle));
     }
 
@@ -144,7 +141,8 @@ impl Authority for Handle {
 pub struct Link {
     questions: mpsc::UnboundedReceiver<Question>,
     over: mpsc::UnboundedReceiver<Over>,
-    /// Calls that were never sent, and when that was told: their credits must go back, whatever became of the connection.
+    /// Calls that were never sent or went on without an answer, and when that was told: the credits that they asked for must go back,
+    /// whatever became of the connection.
     unsent: VecDeque<(Duration, Settle)>,
     reach: Arc<Reach>,
     instance: String,
@@ -213,19 +211,6 @@ impl Link {
         while self.questions.try_recv().is_ok() {}
         while let Ok(over) = self.over.try_recv() {
             self.keep_unsent(&over, now);
-        }
-    }
-
-    fn keep_unsent(&mut self, over: &Over, now: Duration) {
-        if let Over::Settle(settle @ Settle { tokens: None, .. }) = over {
-            self.unsent.push_back((now, settle.clone()));
-        }
-        while self
-            .unsent
-            .front()
-            .is_some_and(|(at, _)| now.saturating_sub(*at) > GIVEN_BACK)
-        {
-            self.unsent.pop_front();
         }
     }
 }

@@ -83,6 +83,7 @@ impl Speaker {
             id,
             key,
             tokens: None,
+            goes_on: None,
         };
         self.stream.say(&FromSidecar::Settle(vec![settle]));
     }

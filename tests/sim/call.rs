@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How many come at once in a burst, over all pods.
 const BURST: usize = 300;
 /// The most tokens of an answer, as callers ask for it.
-const MOST_TOKENS: u64 = 100;
+pub(super) const MOST_TOKENS: u64 = 100;
 
 /// The callers of one key at one pod, while its process lives.
 pub(super) struct Caller {
@@ -92,8 +92,8 @@ impl Caller {
             return Ok(());
         }
         let call = self.understood(&id, caller);
-        let bill = self.pay((&call, reservation), caller).await?;
-        self.send(id, bill, dice).await;
+        let (bill, held) = self.pay((&call, reservation), caller).await?;
+        self.send((id, held), bill, dice).await;
         Ok(())
     }
 
@@ -123,10 +123,11 @@ impl Caller {
         &self,
         (call, reservation): (&Call, Reservation),
         caller: &Arc<snapshot::Caller>,
-    ) -> Result<Bill, Reject> {
+    ) -> Result<(Bill, Duration), Reject> {
         let ledger = &self.gateway.ledger;
         let serving = caller.table.serving(MODEL).unwrap();
         let mut bill = ledger.open(call, || serving.iter().collect()).await?;
+        let held = self.history.now();
         assert!(
             ledger.admits(&mut bill, &serving[0]).await,
             "its channel has no limit"
@@ -135,20 +136,21 @@ impl Caller {
         self.written.notify_one();
         ledger.spend(reservation, caller).await?;
         bill.sent(&serving[0]);
-        Ok(bill)
+        Ok((bill, held))
     }
 
     /// At the provider.
-    async fn send(&self, id: String, mut bill: Bill, dice: &mut Dice) {
+    async fn send(&self, (id, held): (String, Duration), mut bill: Bill, dice: &mut Dice) {
         let checked = self.history.now();
         if dice.one_in(self.scenario.frozen) {
             self.gate.freeze(dice.millis(10, 3_000));
             tokio::task::yield_now().await;
         }
         self.history.admitted(Admission {
-            id,
+            id: id.clone(),
             key: self.key,
             pod: self.pod,
+            held,
             checked,
             sent: self.history.now(),
         });
@@ -159,17 +161,21 @@ impl Caller {
             1 => End::ClientLeft,
             _ => End::Done,
         };
+        let mut used = 0;
         if end == End::Failed {
             bill.answered(503);
         } else {
+            let (input, output) = (10, dice.between(1, MOST_TOKENS));
+            used = input + output;
             bill.content(200, Duration::ZERO);
             bill.used(Tokens {
-                input: 10,
-                output: dice.between(1, MOST_TOKENS),
+                input,
+                output,
                 ..Tokens::default()
             });
         }
         bill.end(end);
+        self.history.over(id, used);
         self.written.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! What happened, in real time: every admission, every fault, and what callers were told. Written by everybody, read by `judge` and
 //! `report`; decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,6 +12,8 @@ pub(super) struct Admission {
     pub(super) id: String,
     pub(super) key: usize,
     pub(super) pod: usize,
+    /// When all that it needs beyond its window was held.
+    pub(super) held: Duration,
     /// When the sidecar looked last whether it may.
     pub(super) checked: Duration,
     /// When it was sent; later, where the process was frozen between.
@@ -43,6 +45,10 @@ pub(super) struct Told {
     pub(super) offered: Vec<(usize, Duration)>,
     /// When a sidecar that could ask the authority no longer could, or an authority forgot: what `Share` is measured from.
     pub(super) losses: Vec<Duration>,
+    /// The same of what calls need beyond their window.
+    pub(super) unheld: Vec<Duration>,
+    /// When a call was over, and how many tokens it used; none of a call whose process was killed.
+    pub(super) over: HashMap<String, (Duration, Option<u64>)>,
     /// Answers of callers by code.
     pub(super) refusals: BTreeMap<&'static str, u64>,
 }
@@ -79,6 +85,30 @@ impl History {
     pub(super) fn loss(&self) {
         let at = self.now();
         self.told().losses.push(at);
+    }
+
+    /// The same of what calls need beyond their window.
+    pub(super) fn unheld(&self) {
+        let at = self.now();
+        self.told().unheld.push(at);
+    }
+
+    pub(super) fn over(&self, id: String, tokens: u64) {
+        let at = self.now();
+        self.told().over.insert(id, (at, Some(tokens)));
+    }
+
+    /// Whatever a pod's process was at is over.
+    pub(super) fn killed(&self, pod: usize) {
+        let at = self.now();
+        let mut told = self.told();
+        let Told {
+            admissions, over, ..
+        } = &mut *told;
+        let own = admissions.iter().filter(|one| one.pod == pod);
+        own.for_each(|one| {
+            over.entry(one.id.clone()).or_insert((at, None));
+        });
     }
 
     pub(super) fn offered(&self, key: usize) {

@@ -1,6 +1,7 @@
 //! Whether a run kept what is promised, by brute force over all that happened. Knows no rule by which it was kept.
 
 use super::history::Admission;
+use super::limits;
 use super::scenario::{Promise, Scenario, UNNOTICED};
 use super::world::Ran;
 use purser_config::WhenQuotaUnreachable;
@@ -8,7 +9,7 @@ use purser_config::usage::{End, Record};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 
 /// A promise that was broken, and about when.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Broken {
     pub(super) at: Duration,
 }
 
-fn broken<T>(at: Duration, what: String) -> Result<T, Broken> {
+pub(super) fn broken<T>(at: Duration, what: String) -> Result<T, Broken> {
     Err(Broken { what, at })
 }
 
@@ -28,6 +29,7 @@ pub(super) fn judge(ran: &Ran) -> Result<f64, Broken> {
         let of_key = ran.told.admissions.iter().filter(|one| one.key == key);
         let admissions: Vec<&Admission> = of_key.collect();
         worst = worst.max(rate(ran, (key, promise), &admissions)?);
+        limits::judge(ran, (key, promise), &admissions)?;
         flows(ran, (key, promise), &admissions)?;
         account(ran, (key, promise))?;
     }
@@ -72,12 +74,21 @@ fn rate(
 /// authorities was lost, for each of them.
 fn most(ran: &Ran, promise: &Promise, from: Duration) -> usize {
     let limit = promise.limit as usize;
+    times(ran, promise, (from, &[&ran.told.losses])) * limit
+}
+
+/// How often a window that begins then may hold the limit, after these losses.
+pub(super) fn times(
+    ran: &Ran,
+    promise: &Promise,
+    (from, losses): (Duration, &[&Vec<Duration>]),
+) -> usize {
     if promise.when == WhenQuotaUnreachable::Deny {
-        return limit;
+        return 1;
     }
     let near = |at: &Duration| *at + UNNOTICED > from && *at < from + WINDOW;
-    let unheard = usize::from(ran.told.losses.iter().any(near));
-    (1 + unheard.max(ran.scenario.unknown(from, WINDOW))) * limit
+    let unheard = losses.iter().any(|losses| losses.iter().any(near));
+    1 + usize::from(unheard).max(ran.scenario.unknown(from, WINDOW))
 }
 
 /// For so much longer than a minute a use may occupy its window: the life of a grant, and what clocks may be apart.
@@ -113,7 +124,8 @@ fn flows(
         .filter(|one| (from..to).contains(&one.checked))
         .count();
     let least = offered.min(promise.limit as usize) * 7 / 10;
-    if promise.credits.is_none() && admitted + 2 < least {
+    let only_requests = promise.tokens.or(promise.slots.map(u64::from)).is_none();
+    if only_requests && promise.credits.is_none() && admitted + 2 < least {
         let what = format!(
             "key {key}: only {admitted} of {offered} calls that found room flow, limit {}",
             promise.limit

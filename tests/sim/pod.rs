@@ -8,7 +8,9 @@ use super::gate::Gate;
 use super::history::History;
 use super::network::{Line, Network, Socket};
 use super::scenario::Scenario;
-use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle, Verdict};
+use purser_config::quota::{
+    Ask, Grant, Reserve, ReserveVerdict, Reserved, Return, Settle, Verdict,
+};
 use purser_config::stream::Version;
 use purser_config::usage::Batch;
 use purser_sidecar::clock::Clock;
@@ -148,6 +150,7 @@ impl Pod {
         // Before its folder is looked at: what is polled after that would write there what nobody reads.
         self.gate.close();
         self.network.end(self.index, line);
+        self.network.history.killed(self.index);
         let before = self.spool();
         self.lives += 1;
         copy(&before, &self.spool());
@@ -235,7 +238,21 @@ impl Authority for Watched {
     }
 
     fn reserve(&self, reserve: Reserve) -> Answer<Reserved> {
-        self.handle.reserve(reserve)
+        let answer = self.handle.reserve(reserve);
+        let history = self.history.clone();
+        Box::pin(async move {
+            let answer = answer.await;
+            let unsaid = |told: &Reserved| {
+                matches!(
+                    told.verdict,
+                    ReserveVerdict::Learning { .. } | ReserveVerdict::Unavailable
+                )
+            };
+            if answer.as_ref().map_or(true, unsaid) {
+                history.unheld();
+            }
+            answer
+        })
     }
 
     fn settle(&self, settle: Settle) {

@@ -25,6 +25,9 @@ pub(super) struct Promise {
     pub(super) pressure: f64,
     /// What a metered key is granted.
     pub(super) credits: Option<u64>,
+    /// Tokens per minute, and concurrent requests.
+    pub(super) tokens: Option<u64>,
+    pub(super) slots: Option<u32>,
     /// Whether tokens cost, and not the call.
     pub(super) by_token: bool,
     /// When 300 call at once.
@@ -68,7 +71,7 @@ impl Scenario {
             _ => dice.between(1, 4),
         } as usize;
         let troubled = Duration::from_secs(if large { 20 } else { dice.between(60, 150) });
-        let keys: Vec<Promise> = match large {
+        let mut keys: Vec<Promise> = match large {
             true => vec![promise(&mut dice, 6_000, troubled)],
             false => (0..dice.between(1, 3))
                 .map(|_| {
@@ -77,6 +80,10 @@ impl Scenario {
                 })
                 .collect(),
         };
+        let mut other = Dice::new(seed, "limits");
+        if seed % 3 == 1 {
+            keys.iter_mut().for_each(|key| limit(&mut other, key));
+        }
         let faults = faults(&mut dice, pods, troubled);
         // A lost volume is waited out under `Deny`; then a whole window must flow.
         let lasts = troubled + Duration::from_secs(if large { 85 } else { 140 });
@@ -112,6 +119,8 @@ impl Scenario {
             when: WhenQuotaUnreachable::Share,
             pressure: 10.0,
             credits: None,
+            tokens: None,
+            slots: None,
             by_token: false,
             bursts: Vec::new(),
         };
@@ -232,9 +241,20 @@ fn promise(dice: &mut Dice, limit: u32, troubled: Duration) -> Promise {
         when: dice.one_of(&[WhenQuotaUnreachable::Share, WhenQuotaUnreachable::Deny]),
         pressure,
         credits: metered.then(|| dice.between(5, most) * CREDIT),
+        tokens: None,
+        slots: None,
         by_token: dice.one_in(2),
         bursts: (0..dice.below(3)).map(|_| at(dice)).collect(),
     }
+}
+
+/// Limits beside the window of requests, scarcer than it now and then.
+fn limit(dice: &mut Dice, promise: &mut Promise) {
+    let limit = u64::from(promise.limit);
+    let tokens = (limit * dice.between(20, 120)).max(150);
+    promise.tokens = dice.one_in(2).then_some(tokens);
+    let slots = dice.between(1, limit / 2) as u32;
+    promise.slots = dice.one_in(2).then_some(slots);
 }
 
 impl Promise {
@@ -255,6 +275,8 @@ impl Promise {
         let models = vec![MODEL.to_owned()];
         Plan {
             requests_per_minute: Some(self.limit),
+            tokens_per_minute: self.tokens,
+            concurrent_requests: self.slots,
             allow: models.clone(),
             when_quota_unreachable: self.when,
             credits: self.credits.map(|grant| Credits {

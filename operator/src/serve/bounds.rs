@@ -148,7 +148,12 @@ mod tests {
         assert!(too_much(&uses(MOST_USES + 1)).is_some());
         let settle = |id: String| {
             let (key, tokens) = (key.clone(), None);
-            FromSidecar::Settle(vec![Settle { id, key, tokens }])
+            FromSidecar::Settle(vec![Settle {
+                id,
+                key,
+                tokens,
+                goes_on: None,
+            }])
         };
         assert_eq!(too_much(&settle("x".repeat(128))), None);
         assert!(too_much(&settle("x".repeat(129))).is_some());

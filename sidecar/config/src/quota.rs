@@ -230,7 +230,8 @@ pub enum ReserveVerdict {
     Unavailable,
 }
 
-/// A call ended, or was never sent: what it holds in windows is settled at once. What it pays comes with its record.
+/// A call ended, or was never sent, or goes on without an answer: what it holds in windows is settled at once. What it pays comes with
+/// its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settle {
@@ -240,6 +241,20 @@ pub struct Settle {
     pub key: Name,
     /// The tokens it used; absent: it was never sent, so none, and its credits go back.
     pub tokens: Option<u64>,
+    /// It has not ended: no answer came in time, and it goes on within its sidecar's part of the limits; `tokens` is absent, and credits of
+    /// its own go back. Only for whoever said [`HEARS_OF_USES`](crate::stream::HEARS_OF_USES).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_on: Option<GoesOn>,
+}
+
+/// What a call that nobody granted holds: to be counted, whatever the limits, where it is not held already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoesOn {
+    /// The most tokens that it can use.
+    pub tokens: u64,
+    /// Whether one of its key's concurrent requests.
+    pub slot: bool,
 }
 
 /// What a call that is under way holds, told to an authority that may not know it.

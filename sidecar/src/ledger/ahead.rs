@@ -114,6 +114,12 @@ impl Ledger {
     /// Says that nobody will draw from a reservation any more.
     pub(super) fn release(&self, key: Name, id: String) {
         let tokens = None;
-        self.authority.settle(Settle { id, key, tokens });
+        let goes_on = None;
+        self.authority.settle(Settle {
+            id,
+            key,
+            tokens,
+            goes_on,
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! What a call needs beyond its window: tokens, one of the key's concurrent requests, credits, a channel with a limit. Asked in one
 //! message once the call is understood; kept within this sidecar's part while nobody can be asked. Part of `Ledger`, called by `failover`.
 
+use super::open::Need;
 use super::want::{Wanted, at_most, before, part};
 use super::{ASK_AGAIN, Ledger, PATIENCE};
 use crate::bill::{Bill, Facts};
@@ -8,7 +9,7 @@ use crate::call::Call;
 use crate::metrics::Decision;
 use crate::reject::Reject;
 use crate::snapshot::{Caller, Serving};
-use purser_config::quota::{Reserve, ReserveVerdict, Settle, TokensLeft};
+use purser_config::quota::{GoesOn, Reserve, ReserveVerdict, Settle, TokensLeft};
 use purser_config::{Name, Plan, WhenQuotaUnreachable};
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,18 +192,33 @@ impl Ledger {
             return false;
         }
         open.held = true;
-        if wanted.credits == 0 || open.paid.is_some() {
-            return true;
+        let pays = wanted.credits > 0 && open.paid.is_none();
+        if pays {
+            let Some(drawn) = self.purses().draw(&caller.name, wanted.credits, now) else {
+                self.held().end(id, 0, now);
+                return false;
+            };
+            let credits = drawn.credits;
+            open.paid = wanted.paid(&caller, (credits, Some(drawn)));
         }
-        let Some(drawn) = self.purses().draw(&caller.name, wanted.credits, now) else {
-            self.held().end(id, 0, now);
-            return false;
-        };
-        // What may have been held of the call's own is not what pays.
-        self.release(caller.name.clone(), id.to_owned());
-        let credits = drawn.credits;
-        open.paid = wanted.paid(&caller, (credits, Some(drawn)));
+        if pays || wanted.need != Need::default() {
+            // What may have been held of the call's own credits is not what pays; and others are granted what is left beside it.
+            self.authority.settle(Settle {
+                id: id.to_owned(),
+                key: caller.name.clone(),
+                tokens: None,
+                goes_on: Some(GoesOn {
+                    tokens: wanted.need.tokens,
+                    slot: wanted.need.slot,
+                }),
+            });
+        }
         true
+    }
+
+    /// Whether a call holds anything now.
+    pub(crate) fn is_under_way(&self, id: &str) -> bool {
+        self.held().holds_of(id)
     }
 
     /// Whether the call may go to this channel: at once where it has no limit or admitted the call already, else when its account does.

@@ -20,7 +20,7 @@ struct Scripted {
     returned: Mutex<Vec<u64>>,
     /// After so long it holds what is asked for.
     holds_after: Option<Duration>,
-    settled: Mutex<Vec<String>>,
+    settled: Mutex<Vec<Settle>>,
     asked: Mutex<Vec<Reserve>>,
 }
 
@@ -66,7 +66,7 @@ impl Authority for Scripted {
     }
 
     fn settle(&self, settle: Settle) {
-        self.settled.lock().unwrap().push(settle.id);
+        self.settled.lock().unwrap().push(settle);
     }
 
     fn is_here(&self) -> bool {

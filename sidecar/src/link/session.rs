@@ -5,7 +5,7 @@ use super::batch::Batches;
 use super::connect::{Hears, Lines, LinkError};
 use super::health::{Found, survey};
 use super::inquiries::Inquiries;
-use super::{Link, Over, Question, Surroundings};
+use super::{Link, Question, Surroundings};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Verdict};
@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until};
 
 /// What is known within one connection.
-struct Session<'a> {
-    around: &'a Surroundings,
+pub(super) struct Session<'a> {
+    pub(super) around: &'a Surroundings,
     lines: Lines,
     /// The configuration as the operator believes it to be here: a change is a difference from this one.
     sent: Configuration,
@@ -40,7 +40,7 @@ struct Session<'a> {
     /// How the usage spool was when that was last told; none: this operator understands nothing of it.
     spool: Option<SpoolHealth>,
     /// Whether it understands what is said of uses.
-    hears_of_uses: bool,
+    pub(super) hears_of_uses: bool,
     /// Uses were told, and no question asked after this one was answered since.
     unheard: Option<u64>,
 }
@@ -90,41 +90,6 @@ impl Link {
         }
     }
 
-    /// Tells what is over: `first`, and all that waits behind it.
-    async fn tell_over(
-        &mut self,
-        session: &Session<'_>,
-        first: Option<Over>,
-    ) -> Result<(), LinkError> {
-        let now = session.around.clock.now();
-        let (mut returns, mut settles) = (Vec::new(), Vec::new());
-        let mut next = first.or_else(|| self.over.try_recv().ok());
-        while let Some(over) = next {
-            self.keep_unsent(&over, now);
-            match over {
-                Over::Return(unused) => returns.push(unused),
-                Over::Settle(settle) => settles.push(settle),
-            }
-            next = self.over.try_recv().ok();
-        }
-        if !returns.is_empty() {
-            session.send(&FromSidecar::Return(returns)).await?;
-        }
-        if !settles.is_empty() {
-            session.send(&FromSidecar::Settle(settles)).await?;
-        }
-        Ok(())
-    }
-
-    /// What an earlier connection may have swallowed.
-    async fn tell_again(&mut self, session: &Session<'_>) -> Result<(), LinkError> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let again = self.unsent.iter().map(|(_, settle)| settle.clone());
-        session.send(&FromSidecar::Settle(again.collect())).await
-    }
-
     async fn read(
         &mut self,
         session: &mut Session<'_>,
@@ -132,6 +97,8 @@ impl Link {
     ) -> Result<(), LinkError> {
         while let Some(end) = memchr::memchr(b'\n', buffer) {
             let line = buffer.split_to(end + 1);
+            // First: an answer lets the next questions go, and they are judged by it.
+            self.tell_over(session, None).await?;
             if let FromOperator::Snapshot { .. } = session.obey(&line).await? {
                 session.around.memory.heard();
                 session.around.gateway.metrics.connected.set(1);
@@ -243,7 +210,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {
+    pub(super) async fn send(&self, message: &FromSidecar) -> Result<(), LinkError> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         self.lines

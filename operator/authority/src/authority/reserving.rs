@@ -74,6 +74,7 @@ impl Authority {
             id: reserve.id.clone(),
             key: reserve.key.clone(),
             tokens: None,
+            goes_on: None,
         };
         self.counting.settle(at.now, sidecar, &unsent).await;
         (epoch, not_held(reserve, verdict))

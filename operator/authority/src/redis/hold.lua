@@ -1,12 +1,16 @@
 -- Holds what a call needs of its key: tokens and a concurrent request, both or nothing; the same id again adds what it lacks.
 -- ARGV: owner, id, tokens, their limit or '', whether a slot is needed, their limit or '', the leading limit, occupancy, when this
--- term is ready, whether channels follow.
+-- term is ready, whether channels follow, the key's name, whether the call goes on whatever the limits are.
 -- Reply: 1 held, 2 never enough tokens, 3 no tokens (wait), 4 no slot, 5 learning (wait), 6 another's id; what was taken: until when
 -- tokens occupy, how many, a slot; then tokens left, and until all are there.
 
 local owner, id = ARGV[3], ARGV[4]
 local amount, per_minute, leading = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[9])
 local most, occupancy, ready = tonumber(ARGV[8]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local goes_on = ARGV[14] == '1'
+if goes_on and per_minute then
+  amount = math.min(amount, per_minute)
+end
 expire(tokens)
 fade()
 
@@ -27,10 +31,10 @@ end
 local has_slot = call('HEXISTS', stem .. 's', id) == 1
 local wants_tokens = per_minute and amount > 0 and not (before and before.amount > 0)
 local wants_slot = most and ARGV[7] == '1' and not has_slot
-if now < ready and (wants_tokens or wants_slot or ARGV[12] == '1') then
+if now < ready and not goes_on and (wants_tokens or wants_slot or ARGV[12] == '1') then
   return answer(5, ready - now)
 end
-if wants_tokens then
+if wants_tokens and not goes_on then
   if amount > per_minute then
     return answer(2, 0)
   end
@@ -40,7 +44,7 @@ if wants_tokens then
     return answer(3, frees and math.max(0, frees - now) or AGAIN)
   end
 end
-if wants_slot then
+if wants_slot and not goes_on then
   local cut = withheld(most, leading)
   if slots(cut) >= most then
     bury()

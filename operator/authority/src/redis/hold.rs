@@ -9,7 +9,9 @@ use super::scripts::Script;
 use super::{AGAIN_MS, Answers, RedisWindows, millis, optional};
 use crate::terms::{KeyTerms, Terms};
 use purser_config::Name;
-use purser_config::quota::{Reserve, ReserveVerdict, Reserved, Settle, TokensLeft, occupancy_ms};
+use purser_config::quota::{
+    GoesOn, Reserve, ReserveVerdict, Reserved, Settle, TokensLeft, occupancy_ms,
+};
 use redis::Cmd;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +34,42 @@ struct Asked<'a> {
     of_key: &'a KeyTerms,
     person: Person,
     reserve: &'a Reserve,
+}
+
+/// What a call holds of its key.
+struct Needs<'a> {
+    key: &'a Name,
+    id: &'a str,
+    tokens: u64,
+    slot: bool,
+    /// Channels follow.
+    channels: bool,
+    /// Whatever the limits are.
+    goes_on: bool,
+}
+
+impl<'a> Needs<'a> {
+    fn asked(reserve: &'a Reserve) -> Self {
+        Needs {
+            key: &reserve.key,
+            id: &reserve.id,
+            tokens: reserve.tokens,
+            slot: reserve.slot,
+            channels: !reserve.channels.is_empty(),
+            goes_on: false,
+        }
+    }
+
+    fn alone((key, id): (&'a Name, &'a str), GoesOn { tokens, slot }: GoesOn) -> Self {
+        Needs {
+            key,
+            id,
+            tokens,
+            slot,
+            channels: false,
+            goes_on: true,
+        }
+    }
 }
 
 impl RedisWindows {
@@ -75,7 +113,9 @@ impl RedisWindows {
             person,
             reserve,
         };
-        let reply = self.one(office, self.hold_call(&asked)).await?;
+        let owner = asked.person.owner;
+        let call = self.hold_call((office, owner), of_key, &Needs::asked(reserve));
+        let reply = self.one(office, call).await?;
         let [_, _, verdict, wait, leaves, amount, slot, left, reset] = reply[..] else {
             return Err(Unreachable);
         };
@@ -112,22 +152,27 @@ impl RedisWindows {
         people.speaks(sidecar, office.epoch, key).cloned()
     }
 
-    fn hold_call(&self, asked: &Asked<'_>) -> Cmd {
-        let (reserve, of_key, owner) = (asked.reserve, asked.of_key, asked.person.owner);
+    fn hold_call(
+        &self,
+        (office, owner): (&Office, u64),
+        of_key: &KeyTerms,
+        needs: &Needs<'_>,
+    ) -> Cmd {
         let store = &self.inner.store;
-        let keys = store.of_key(&reserve.key, owner);
-        let mut call = store.call(asked.office, Script::Hold, &keys);
+        let keys = store.of_key(needs.key, owner);
+        let mut call = store.call(office, Script::Hold, &keys);
         call.arg(owner)
-            .arg(&reserve.id)
-            .arg(reserve.tokens.min(MOST_TOKENS))
+            .arg(needs.id)
+            .arg(needs.tokens.min(MOST_TOKENS))
             .arg(tokens_limit(of_key))
-            .arg(u8::from(reserve.slot))
+            .arg(u8::from(needs.slot))
             .arg(optional(of_key.concurrent_requests))
             .arg(of_key.leading().unwrap_or(0))
             .arg(occupancy_ms(0) * 1_000)
-            .arg(asked.office.ready(of_key.when_unreachable))
-            .arg(u8::from(!reserve.channels.is_empty()))
-            .arg(reserve.key.as_str());
+            .arg(office.ready(of_key.when_unreachable))
+            .arg(u8::from(needs.channels))
+            .arg(needs.key.as_str())
+            .arg(u8::from(needs.goes_on));
         call
     }
 
@@ -195,7 +240,7 @@ impl RedisWindows {
         replies.into_iter().next().ok_or(Unreachable)
     }
 
-    /// Calls ended, or were never sent. What the store cannot be told now is told later.
+    /// Calls ended, or were never sent, or go on. What the store cannot be told now is told later.
     pub async fn settle(&self, sidecar: &str, settles: &[Settle]) {
         let Ok(office) = self.inner.store.office() else {
             return;
@@ -221,6 +266,12 @@ impl RedisWindows {
     ) {
         let (store, key) = (&self.inner.store, &settle.key);
         let of_key = terms.keys.get(key);
+        if let Some(alone) = settle.goes_on {
+            let needs = Needs::alone((key, &settle.id), alone);
+            let known = of_key.filter(|_| settle.id.len() <= LONGEST_ID);
+            calls.extend(known.map(|of_key| self.hold_call((office, owner), of_key, &needs)));
+            return;
+        }
         let mut call = store.call(office, Script::Settle, &store.of_key(key, owner));
         call.arg(owner)
             .arg(&settle.id)

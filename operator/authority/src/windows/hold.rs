@@ -7,7 +7,7 @@ use super::{AGAIN_MS, Windows, nanos, note, until_ms};
 use crate::terms::KeyTerms;
 use crate::window::Owner;
 use purser_config::Name;
-use purser_config::quota::{Reserve, ReserveVerdict, Reserved, Settle, TokensLeft};
+use purser_config::quota::{GoesOn, Reserve, ReserveVerdict, Reserved, Settle, TokensLeft};
 use std::cmp::Ordering;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Windows {
             }
         }
         let verdict = match self.judge_hold(now, sidecar, reserve) {
-            Ok(taking) => self.take(reserve, taking),
+            Ok(taking) => self.take((&reserve.key, &reserve.id), taking),
             Err(no) => no,
         };
         Reserved {
@@ -167,8 +167,8 @@ impl Windows {
             .map(|_| AGAIN_MS)
     }
 
-    fn take(&mut self, reserve: &Reserve, taking: Taking) -> ReserveVerdict {
-        let (key, id, owner) = (&reserve.key, &reserve.id, taking.owner);
+    fn take(&mut self, (key, id): (&Name, &str), taking: Taking) -> ReserveVerdict {
+        let owner = taking.owner;
         let end = self.leaves(taking.now, 0);
         let before = self.holds.get(key, id).cloned();
         let mut hold = before.clone().unwrap_or_else(|| Hold {
@@ -193,7 +193,7 @@ impl Windows {
         let holds = hold.slot || hold.tokens.is_some() || !hold.seats.is_empty();
         if remembers && holds {
             note(&mut self.debits, || {
-                Debit::Holds(key.clone(), id.clone(), hold.clone())
+                Debit::Holds(key.clone(), id.to_owned(), hold.clone())
             });
             self.holds.put(key, id, hold);
         }
@@ -236,12 +236,18 @@ impl Windows {
         })
     }
 
-    /// A call ended, or was never sent. Counts once, and only from the process that holds it.
+    /// A call ended, or was never sent, or goes on. Counts once, and only from the process that holds it.
     pub fn settle(&mut self, now: Duration, sidecar: &str, settle: &Settle) {
         let key = &settle.key;
         let owner = self.sidecars.speaks(sidecar, key);
-        let hold = self.holds.get(key, &settle.id);
-        if owner.is_none() || hold.map(|hold| hold.owner) != owner {
+        let holder = self.holds.get(key, &settle.id).map(|hold| hold.owner);
+        if let (Some(owner), Some(alone)) = (owner, settle.goes_on) {
+            if holder.is_none_or(|holder| holder == owner) {
+                self.goes_on((now, owner), (key, &settle.id), alone);
+            }
+            return;
+        }
+        if owner.is_none() || holder != owner {
             return;
         }
         let Some(hold) = self.end_hold(key, &settle.id) else {
@@ -253,6 +259,34 @@ impl Windows {
                 .iter()
                 .for_each(|seat| self.unsend(hold.owner, seat));
         }
+    }
+
+    /// Counts what a call holds that nobody granted, beside what it was granted after all.
+    fn goes_on(
+        &mut self,
+        (now, owner): (Duration, Owner),
+        (key, id): (&Name, &str),
+        alone: GoesOn,
+    ) {
+        let known = self.keys.get(key).and_then(|known| known.terms.as_ref());
+        let Some(terms) = known.filter(|_| id.len() <= LONGEST_ID) else {
+            return;
+        };
+        let slot = alone.slot && terms.concurrent_requests.is_some();
+        let before = self.holds.get(key, id);
+        let amount = alone.tokens.min(terms.tokens_per_minute.unwrap_or(0));
+        let lacks = amount > 0 && before.is_none_or(|hold| hold.tokens.is_none());
+        let taking = Taking {
+            owner,
+            now,
+            tokens: lacks.then_some(amount),
+            slot,
+            channel: None,
+        };
+        if let Some(account) = self.keys.get_mut(key) {
+            account.tokens.expire(nanos(now));
+        }
+        self.take((key, id), taking);
     }
 
     /// What it used of what it held: less frees the rest, more is a debt from now on.

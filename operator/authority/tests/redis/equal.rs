@@ -4,7 +4,9 @@ use super::server::Server;
 use super::setup::{Dice, Hands, hello, name};
 use purser_authority::redis::RedisWindows;
 use purser_authority::{KeyTerms, Memory, Terms, Windows};
-use purser_config::quota::{Ask, Grant, Hold, Reserve, Return, Settle, TokenUse, Use, Verdict};
+use purser_config::quota::{
+    Ask, GoesOn, Grant, Hold, Reserve, Return, Settle, TokenUse, Use, Verdict,
+};
 use purser_config::stream::Hello;
 use purser_config::{ChannelLimits, Name, WhenQuotaUnreachable};
 
@@ -180,10 +182,18 @@ impl Pair {
 
     async fn settle(&mut self) {
         let sidecar = self.below(3);
+        let tokens = [None, Some(0), Some(5), Some(900), Some(5_000)][self.below(5)];
+        let slot = self.below(2) == 0;
+        let alone = [0, 10, 700, 5_000][self.below(4)];
+        let goes_on = (tokens.is_none() && self.below(2) == 0).then_some(GoesOn {
+            tokens: alone,
+            slot,
+        });
         let settle = Settle {
             id: id(self.below(3), self.dice.below(IDS)),
             key: self.key(),
-            tokens: [None, Some(0), Some(5), Some(900), Some(5_000)][self.below(5)],
+            tokens,
+            goes_on,
         };
         self.memory
             .settle(self.hands.moment().now, SIDECARS[sidecar], &settle);

@@ -92,6 +92,7 @@ async fn a_slot_whose_end_could_not_be_told_is_free_after_the_store_came_back() 
         id: "1".to_owned(),
         key: key(),
         tokens: Some(0),
+        goes_on: None,
     };
     windows.settle("a", &[settle]).await;
     server.thaw();

@@ -151,8 +151,13 @@ async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
     assert!(work.begin(reserve_for("a")).is_none());
     let (id, key, tokens) = ("a".to_owned(), key("metered"), None);
     assert!(
-        work.begin(FromSidecar::Settle(vec![Settle { id, key, tokens }]))
-            .is_none()
+        work.begin(FromSidecar::Settle(vec![Settle {
+            id,
+            key,
+            tokens,
+            goes_on: None
+        }]))
+        .is_none()
     );
     for _ in 0..2 {
         work.next().await.unwrap();

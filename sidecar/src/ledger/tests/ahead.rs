@@ -4,8 +4,8 @@ use super::super::open::Need;
 use super::super::want::Wanted;
 use super::*;
 use crate::bill::{Bill, Facts};
-use purser_config::price::Cost;
-use purser_config::quota::Reserve;
+use purser_config::price::{Cost, Micros};
+use purser_config::quota::{GoesOn, Reserve};
 use purser_config::{Credits, Endpoint, Resets};
 
 const EACH: Duration = Duration::from_millis(20);
@@ -35,6 +35,20 @@ fn facts(caller: &Arc<Caller>, number: u32) -> Facts {
     }
 }
 
+fn reserve(caller: &Caller, number: u32, need: Need, credits: Micros) -> Reserve {
+    Reserve {
+        id: format!("call-{number}"),
+        key: caller.name.clone(),
+        tokens: need.tokens,
+        slot: need.slot,
+        credits,
+        allowance: None,
+        channels: Vec::new(),
+        others: false,
+        spool: String::new(),
+    }
+}
+
 /// So many calls, one after the other, none of them sent; how many of them asked for credits of their own.
 async fn asked(caller: &Arc<Caller>, (need, every): (Need, Duration)) -> (usize, usize) {
     let authority = Arc::new(Scripted {
@@ -51,17 +65,7 @@ async fn asked(caller: &Arc<Caller>, (need, every): (Need, Duration)) -> (usize,
     };
     for number in 0..CALLS {
         let mut bill = Bill::new(&ledger, facts(caller, number));
-        let reserve = Reserve {
-            id: format!("call-{number}"),
-            key: caller.name.clone(),
-            tokens: need.tokens,
-            slot: need.slot,
-            credits: wanted.credits,
-            allowance: None,
-            channels: Vec::new(),
-            others: false,
-            spool: String::new(),
-        };
+        let reserve = reserve(caller, number, need, wanted.credits);
         let held = ledger.hold(&mut bill, reserve, (&wanted, plan)).await;
         assert!(held.is_ok());
         drop(bill);
@@ -106,4 +110,45 @@ async fn a_plan_that_may_be_over_is_asked_for() {
     };
     let (_, paid) = asked(&metered(ends), (Need::default(), EACH)).await;
     assert_eq!(paid, CALLS as usize, "nobody said when it ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_holds_that_goes_on_without_an_answer_is_told() {
+    let caller = metered(|plan| plan.tokens_per_minute = Some(1_000));
+    let authority = Arc::new(Scripted::default());
+    let ledger = Arc::new(ledger(&authority));
+    ledger.memory.set_shares(&[Share {
+        key: caller.name.clone(),
+        requests: 500,
+    }]);
+    let now = ledger.clock.now();
+    let allowance = ("allowance".to_owned(), 9);
+    ledger.purses().granted(&caller.name, allowance, now);
+    let need = Need {
+        tokens: 30,
+        slot: false,
+    };
+    let wanted = Wanted {
+        need,
+        cost: Some(Cost::default()),
+        credits: 5,
+        most_output: None,
+    };
+    let plan = caller.plan.as_deref().unwrap();
+    // As long as they are under way.
+    let mut bills = Vec::new();
+    for (number, goes_on) in [(1, true), (2, false)] {
+        let mut bill = Bill::new(&ledger, facts(&caller, number));
+        let reserve = reserve(&caller, number, need, wanted.credits);
+        // The allowance pays for one of them.
+        let held = ledger.hold(&mut bill, reserve, (&wanted, plan)).await;
+        assert_eq!(held.is_ok(), goes_on);
+        bills.push(bill);
+    }
+    let mut told = authority.settled.lock().unwrap().clone();
+    told.retain(|one| one.goes_on.is_some());
+    let (tokens, slot) = (30, false);
+    let goes_on = Some(GoesOn { tokens, slot });
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].id.as_str(), told[0].goes_on), ("call-1", goes_on));
 }

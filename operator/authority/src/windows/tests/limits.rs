@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use purser_config::quota::{self, LEASE_MS, Reserve, ReserveVerdict, Settle};
+use purser_config::quota::{self, GoesOn, LEASE_MS, Reserve, ReserveVerdict, Settle};
 
 pub(super) fn with(terms: KeyTerms, channels: &[(&str, ChannelLimits)]) -> Windows {
     let mut windows = Windows::new(ms(0), 1, Memory::Fresh);
@@ -70,7 +70,12 @@ pub(super) fn on(id: &str, channels: &[&str]) -> Reserve {
 
 pub(super) fn settle(id: &str, tokens: Option<u64>) -> Settle {
     let (id, key) = (id.to_owned(), key());
-    Settle { id, key, tokens }
+    Settle {
+        id,
+        key,
+        tokens,
+        goes_on: None,
+    }
 }
 
 pub(super) fn held(channel: Option<u32>) -> ReserveVerdict {
@@ -291,6 +296,56 @@ fn more_than_the_estimate_is_a_debt_from_the_settling_on_even_beyond_the_limit()
     let no = ReserveVerdict::NoTokens { next_free_ms };
     assert_eq!(hold(&mut windows, 30_000, &tokens("2", 1)), no);
     assert_eq!(hold(&mut windows, 90_074, &tokens("2", 100)), held(None));
+}
+
+/// A call of `a` goes on without an answer.
+fn goes_on(windows: &mut Windows, at_ms: u64, (id, tokens): (&str, u64)) {
+    let slot = true;
+    let settle = Settle {
+        goes_on: Some(GoesOn { tokens, slot }),
+        ..settle(id, None)
+    };
+    windows.settle(ms(at_ms), "a", &settle);
+}
+
+#[test]
+fn a_call_that_goes_on_without_an_answer_counts_whatever_the_limits_are_and_once() {
+    let both = KeyTerms {
+        concurrent_requests: Some(2),
+        ..token_limit(100)
+    };
+    let mut windows = with(both, &[]);
+    let call = |id: &str, amount| Reserve {
+        slot: true,
+        ..tokens(id, amount)
+    };
+    let no = |next_free_ms| ReserveVerdict::NoTokens { next_free_ms };
+    assert_eq!(hold(&mut windows, 0, &call("1", 80)), held(None));
+    assert_eq!(hold(&mut windows, 0, &call("2", 40)), no(Some(60_074)));
+    // Nobody waited for either answer.
+    goes_on(&mut windows, 1_000, ("1", 80));
+    goes_on(&mut windows, 1_000, ("2", 40));
+    let full = ReserveVerdict::NoSlot { limit: 2 };
+    assert_eq!(hold(&mut windows, 1_000, &slot("3")), full);
+    windows.settle(ms(2_000), "a", &settle("1", Some(30)));
+    windows.settle(ms(2_000), "a", &settle("2", Some(25)));
+    assert_eq!(hold(&mut windows, 2_000, &call("3", 46)), no(Some(58_074)));
+    assert_eq!(hold(&mut windows, 2_000, &call("3", 45)), held(None));
+    goes_on(&mut windows, 3_000, ("4", u64::MAX));
+    assert_eq!(hold(&mut windows, 61_000, &call("5", 1)), no(Some(2_074)));
+}
+
+#[test]
+fn what_a_hello_told_of_a_call_that_goes_on_is_not_counted_again() {
+    let mut windows = with(token_limit(100), &[]);
+    let mut told = hello(&[], 0);
+    told.tokens = vec![quota::TokenUse {
+        key: key(),
+        amounts: vec![(0, 60)],
+    }];
+    windows.hello(at(ms(0)), "a", &told, None);
+    goes_on(&mut windows, 0, ("1", 0));
+    assert_eq!(hold(&mut windows, 0, &tokens("2", 40)), held(None));
 }
 
 proptest! {

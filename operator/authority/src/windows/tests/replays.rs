@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use purser_config::quota::{self, Reserve, ReserveVerdict, Settle, TokenUse};
+use purser_config::quota::{self, GoesOn, Reserve, ReserveVerdict, Settle, TokenUse};
 
 const CHANNELS: [&str; 2] = ["shop/large", "shop/small"];
 const MINUTE: u32 = 6;
@@ -19,6 +19,7 @@ enum Step {
     Return(u8, usize, u32),
     Hold(u8, u8, u64, u8),
     Settle(u8, u8, Option<u64>),
+    GoesOn(u8, u8, u64),
     Shares,
     Confirm(u8),
     Unplug,
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who(), 0..8usize, 1..3u32).prop_map(|(who, which, count)| Step::Return(who, which, count)),
         8 => (who(), 0..9u8, tokens(), 0..16u8).prop_map(|(who, id, tokens, what)| Step::Hold(who, id, tokens, what)),
         4 => (who(), 0..9u8, prop::option::of(0..150u64)).prop_map(|(who, id, tokens)| Step::Settle(who, id, tokens)),
+        2 => (who(), 0..9u8, tokens()).prop_map(|(who, id, tokens)| Step::GoesOn(who, id, tokens)),
         2 => Just(Step::Shares),
         2 => who().prop_map(Step::Confirm),
         1 => Just(Step::Unplug),
@@ -135,6 +137,17 @@ impl World {
         }
     }
 
+    fn settle(&mut self, who: u8, (id, tokens): (u8, Option<u64>), goes_on: Option<GoesOn>) {
+        let (id, key) = (id.to_string(), key());
+        let settle = Settle {
+            id,
+            key,
+            tokens,
+            goes_on,
+        };
+        self.windows.settle(ms(self.now), &who.to_string(), &settle);
+    }
+
     fn used(&mut self, who: u8, ages_ms: Vec<u64>) {
         let (key, earlier) = (key(), 0);
         let uses = Use {
@@ -168,10 +181,10 @@ impl World {
                 }
             }
             Step::Hold(who, id, tokens, what) => self.hold(who, (id, tokens, what)),
-            Step::Settle(who, id, tokens) => {
-                let (id, key) = (id.to_string(), key());
-                let settle = Settle { id, key, tokens };
-                self.windows.settle(now, &who.to_string(), &settle);
+            Step::Settle(who, id, tokens) => self.settle(who, (id, tokens), None),
+            Step::GoesOn(who, id, tokens) => {
+                let slot = id % 2 == 0;
+                self.settle(who, (id, None), Some(GoesOn { tokens, slot }));
             }
             Step::Shares => {
                 for (who, shares) in self.windows.shares_to_tell(now) {
@@ -281,6 +294,7 @@ proptest! {
         for step in steps {
             let step = match step {
                 Step::Hello(who, ..) => Step::Hello(who, vec![], vec![]),
+                Step::GoesOn(..) => Step::Wait(0),
                 Step::Settle(who, id, tokens) => Step::Settle(who, id, tokens.map(|used| used % 10)),
                 step => step,
             };
