@@ -15,7 +15,7 @@ use crate::clock::{self, Clock};
 use crate::gateway::Gateway;
 use crate::ledger::{Answer, Authority, Memory, Unreachable};
 use crate::store::Store;
-use over::{Over, without_tokens};
+use over::{Over, after_hello};
 use purser_config::quota::{Ask, Grant, Reserve, Reserved, Return, Settle};
 use purser_config::stream::ChannelHealth;
 use purser_config::usage::Batch;
@@ -119,7 +119,7 @@ impl Authority for Handle {
 
     fn settle(&self, mut settle: Settle) {
         if !self.is_here() {
-            settle.goes_on = settle.goes_on.map(without_tokens);
+            settle.goes_on = settle.goes_on.map(after_hello);
         }
         let _ = self.over.send(Over::Settle(settle));
     }
@@ -141,8 +141,8 @@ impl Authority for Handle {
 pub struct Link {
     questions: mpsc::UnboundedReceiver<Question>,
     over: mpsc::UnboundedReceiver<Over>,
-    /// Calls that were never sent or went on without an answer, and when that was told: the credits that they asked for must go back,
-    /// whatever became of the connection.
+    /// Calls whose credits go back, because they were never sent or an allowance pays, and when that was told: it must be heard, whatever
+    /// became of the connection.
     unsent: VecDeque<(Duration, Settle)>,
     reach: Arc<Reach>,
     instance: String,

@@ -169,7 +169,12 @@ impl Authority for Local {
 
     fn settle(&self, settle: Settle) {
         let (decides, at) = (Arc::clone(&self.decides), self.moment());
-        tokio::spawn(async move { decides.settle(at, SELF, &settle).await });
+        tokio::spawn(async move {
+            decides
+                .settle(at, SELF, std::slice::from_ref(&settle))
+                .await;
+            decides.release(at, &[settle]).await;
+        });
     }
 
     fn keep(&self, batch: Batch) -> Answer<u64> {

@@ -259,12 +259,21 @@ impl Authority {
         self.counting.give_back(now, sidecar, back).await;
     }
 
-    /// A call ended, or was never sent; then its credits go back.
-    pub async fn settle(&self, at: Moment, sidecar: &str, settle: &Settle) {
-        self.counting.settle(at.now, sidecar, settle).await;
+    /// Calls ended, or were never sent, or go on without an answer: what they hold in windows is settled, in this order.
+    pub async fn settle(&self, at: Moment, sidecar: &str, settles: &[Settle]) {
+        self.counting.settle(at.now, sidecar, settles).await;
+    }
+
+    /// Gives the credits back that settled calls asked for and do not need.
+    pub async fn release(&self, at: Moment, settles: &[Settle]) {
+        let back = settles.iter().filter(|settle| settle.gives_credits_back());
+        futures::future::join_all(back.map(|settle| self.release_one(at, settle))).await;
+    }
+
+    async fn release_one(&self, at: Moment, settle: &Settle) {
         let metered = |terms: &KeyTerms| terms.credits.is_some();
         let metered = self.terms().keys.get(&settle.key).is_some_and(metered);
-        if settle.tokens.is_some() || !metered {
+        if !metered {
             return;
         }
         let released = self

@@ -179,6 +179,11 @@ impl Inner {
         if self.store.run(office, calls.clone()).await.is_ok() {
             return;
         }
+        self.owe(office, calls);
+    }
+
+    /// Puts by what is to be told later.
+    fn owe(&self, office: &Office, calls: Vec<Cmd>) {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         let room = OWED.saturating_sub(owed.len());
         owed.extend(

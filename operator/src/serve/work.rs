@@ -1,8 +1,8 @@
 //! What one stream asks of the authority, each message by itself: answers that are there at once are given at once, and one that waits
 //! for the ledger holds up none of the messages after it. `connection` begins it and sends what comes of it.
 //!
-//! Invariant: work begins before the stream's next message is read, and what settles or gives back waits for the reserves before it:
-//! who settles what it has just reserved finds it held.
+//! Invariant: work begins before the stream's next message is read, and what settles waits for the reserves and settles before it: who
+//! settles what it has just reserved finds it held, and what goes on and then ends holds nothing.
 //! Invariant: nothing is answered unless the tenure held before it was decided and holds when the answer leaves.
 
 use crate::metrics::Metrics;
@@ -10,7 +10,7 @@ use crate::serve::bounds::shortened;
 use crate::serve::ended::Ended;
 use crate::serve::hub::{Hub, Seat};
 use crate::serve::lines;
-use crate::serve::order::Order;
+use crate::serve::order::{Order, Turn};
 use crate::serve::token::Caller;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -37,7 +37,7 @@ pub(super) struct Work<'a> {
     /// The sidecar's name, as the windows know it.
     sidecar: &'a str,
     sender: Sender,
-    reserves: Order,
+    order: Order,
     /// Each with the number of its entries.
     waiting: FuturesUnordered<BoxFuture<'a, (usize, Done)>>,
     entries: usize,
@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
             metrics,
             sidecar: &seat.name,
             sender,
-            reserves: Order::default(),
+            order: Order::default(),
             waiting: FuturesUnordered::new(),
             entries: 0,
         }
@@ -81,7 +81,7 @@ impl<'a> Work<'a> {
         let (entries, mut work) = match message {
             FromSidecar::Ask { seq, asks } => (asks.len(), ask(hub, sidecar, (seq, asks)).boxed()),
             FromSidecar::Reserve { seq, reserves } => {
-                let (entries, turn) = (reserves.len(), self.reserves.begin());
+                let (entries, turn) = (reserves.len(), self.order.begin());
                 let work = async move {
                     let done = reserve(hub, sidecar, (seq, reserves)).await;
                     drop(turn);
@@ -90,10 +90,11 @@ impl<'a> Work<'a> {
                 (entries, work.boxed())
             }
             FromSidecar::Settle(settles) => {
-                let (entries, before) = (settles.len(), self.reserves.before());
+                let (entries, before) = (settles.len(), self.order.before());
+                let turn = self.order.begin();
                 let work = async move {
                     before.await;
-                    settle(hub, sidecar, settles).await
+                    settle(hub, (sidecar, turn), settles).await
                 };
                 (entries, work.boxed())
             }
@@ -194,12 +195,12 @@ async fn shares_held(hub: &Hub, sidecar: &str, shares: Vec<Share>) -> Done {
     Ok(None)
 }
 
-async fn settle(hub: &Hub, sidecar: &str, settles: Vec<Settle>) -> Done {
+async fn settle(hub: &Hub, (sidecar, turn): (&str, Turn), settles: Vec<Settle>) -> Done {
     let (authority, at) = (hub.authority(), hub.moment());
-    let settles = settles
-        .iter()
-        .map(|settle| authority.settle(at, sidecar, settle));
-    join_all(settles).await;
+    authority.settle(at, sidecar, &settles).await;
+    // Whatever the ledger takes for what follows, others need not wait for it.
+    drop(turn);
+    authority.release(at, &settles).await;
     Ok(None)
 }
 

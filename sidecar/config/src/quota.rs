@@ -241,10 +241,16 @@ pub struct Settle {
     pub key: Name,
     /// The tokens it used; absent: it was never sent, so none, and its credits go back.
     pub tokens: Option<u64>,
-    /// It has not ended: no answer came in time, and it goes on within its sidecar's part of the limits; `tokens` is absent, and credits of
-    /// its own go back. Only for whoever said [`HEARS_OF_USES`](crate::stream::HEARS_OF_USES).
+    /// It has not ended: no answer came in time, and it goes on within its sidecar's part of the limits; `tokens` is absent. Only for whoever said [`HEARS_OF_USES`](crate::stream::HEARS_OF_USES).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on: Option<GoesOn>,
+}
+
+impl Settle {
+    /// Whether the credits that it asked for go back: it was never sent, or an allowance pays.
+    pub fn gives_credits_back(&self) -> bool {
+        self.tokens.is_none() && self.goes_on.is_none_or(|alone| alone.credits)
+    }
 }
 
 /// What a call that nobody granted holds: to be counted, whatever the limits, where it is not held already.
@@ -255,6 +261,8 @@ pub struct GoesOn {
     pub tokens: u64,
     /// Whether one of its key's concurrent requests.
     pub slot: bool,
+    /// Whether it asked for credits of its own: they go back, an allowance pays.
+    pub credits: bool,
 }
 
 /// What a call that is under way holds, told to an authority that may not know it.

@@ -27,7 +27,7 @@ pub const INQUIRES: &str = "purser-inquires";
 /// The header of the stream's answer by which an operator says that it understands [`FromSidecar::Spool`]: who does not say so is never
 /// told, and a sidecar that does not know it passes it over.
 pub const HEARS_OF_SPOOLS: &str = "purser-hears-of-spools";
-/// The same of [`FromSidecar::Uses`].
+/// The same of [`FromSidecar::Uses`] and of [`goes_on`](crate::quota::Settle::goes_on).
 pub const HEARS_OF_USES: &str = "purser-hears-of-uses";
 /// The audience that the sidecar's token must carry.
 pub const AUDIENCE: &str = "purser.dev/operator";
@@ -118,7 +118,7 @@ pub enum FromSidecar {
         /// At least one.
         reserves: Vec<Reserve>,
     },
-    /// Calls that ended.
+    /// Calls that ended, or go on without an answer.
     Settle(Vec<Settle>),
     /// Usage records, answered by `Kept`.
     Usage(Batch),

@@ -92,9 +92,10 @@ impl Purse {
         self.weight * (-passed / HALF_LIFE.as_secs_f64()).exp2()
     }
 
-    /// What may be drawn of allowances that are surely held.
-    fn left(&self) -> Micros {
-        let held = self.held.iter().filter(|held| !held.former);
+    /// What may be drawn of allowances that are surely held, and have enough for one call.
+    fn left(&self, call: Micros) -> Micros {
+        let can_pay = |held: &&Held| !held.former && held.left >= call;
+        let held = self.held.iter().filter(can_pay);
         held.map(|held| held.left).fold(0, Micros::saturating_add)
     }
 
@@ -157,11 +158,12 @@ impl Allowances {
         purse.spent = purse.spent.max(now);
         purse.touched = purse.touched.max(now);
         purse.largest = purse.largest.max(credits);
-        let (target, left) = (purse.target(now), purse.left());
+        let (target, left) = (purse.target(now), purse.left(credits));
         if !purse.may_ask(now) || !is_short(left, ASKED_FROM, target) {
             return None;
         }
-        let more = target - left;
+        // A piece that can pay for no call is none.
+        let more = (target - left).max(purse.largest);
         (purse.asked, purse.granted) = (Some((now, more)), false);
         self.asking += 1;
         Some(Step::Ask {
@@ -205,7 +207,7 @@ impl Allowances {
     /// The same where nobody needs to: only of what is there beyond an outage's need.
     pub(super) fn ahead(&mut self, key: &Name, credits: Micros, now: Duration) -> Option<Drawn> {
         let purse = self.purses.get_mut(key)?;
-        let spared = purse.left().saturating_sub(credits);
+        let spared = purse.left(credits).saturating_sub(credits);
         if is_short(spared, NEEDED, purse.target(now)) {
             return None;
         }

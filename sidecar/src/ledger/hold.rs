@@ -210,15 +210,11 @@ impl Ledger {
                 goes_on: Some(GoesOn {
                     tokens: wanted.need.tokens,
                     slot: wanted.need.slot,
+                    credits: pays,
                 }),
             });
         }
         true
-    }
-
-    /// Whether a call holds anything now.
-    pub(crate) fn is_under_way(&self, id: &str) -> bool {
-        self.held().holds_of(id)
     }
 
     /// Whether the call may go to this channel: at once where it has no limit or admitted the call already, else when its account does.

@@ -127,11 +127,6 @@ impl Open {
         slot && tokens
     }
 
-    /// Whether a call holds anything.
-    pub(super) fn holds_of(&self, id: &str) -> bool {
-        self.calls.contains_key(id)
-    }
-
     /// Calls that hold a slot, for a Hello.
     pub(super) fn holds(&self) -> Vec<Hold> {
         let holding = self

@@ -11,9 +11,16 @@ use std::time::Duration;
 /// What was given back so short before a connection broke is given back again: nobody says that it arrived.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 
-/// Tokens that were taken before a Hello are in it.
-pub(super) fn without_tokens(GoesOn { slot, .. }: GoesOn) -> GoesOn {
-    GoesOn { tokens: 0, slot }
+/// The most entries of one message.
+const AT_ONCE: usize = 4_096;
+
+/// What it held before a Hello is in that.
+pub(super) fn after_hello(alone: GoesOn) -> GoesOn {
+    GoesOn {
+        tokens: 0,
+        slot: false,
+        ..alone
+    }
 }
 
 /// What is over, or goes on without an answer: told, and not answered.
@@ -36,31 +43,33 @@ impl Link {
             self.keep_unsent(&over, now);
             match over {
                 Over::Return(unused) => returns.push(unused),
-                Over::Settle(settle) => settles.push(session.understood(settle)),
+                Over::Settle(settle) => settles.extend(understood(settle, session.hears_of_uses)),
             }
             next = self.over.try_recv().ok();
         }
-        if !returns.is_empty() {
-            session.send(&FromSidecar::Return(returns)).await?;
+        for some in returns.chunks(AT_ONCE) {
+            session.send(&FromSidecar::Return(some.to_vec())).await?;
         }
-        if !settles.is_empty() {
-            session.send(&FromSidecar::Settle(settles)).await?;
-        }
-        Ok(())
+        session.settle(&settles).await
     }
 
     /// What an earlier connection may have swallowed.
     pub(super) async fn tell_again(&mut self, session: &Session<'_>) -> Result<(), LinkError> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let unsent = self.unsent.iter().map(|(_, settle)| settle);
-        let again = unsent.map(|settle| session.again(settle.clone()));
-        session.send(&FromSidecar::Settle(again.collect())).await
+        let again = self.unsent.iter().filter_map(|(_, settle)| {
+            let goes_on = settle.goes_on.map(after_hello);
+            let again = Settle {
+                goes_on,
+                ..settle.clone()
+            };
+            understood(again, session.hears_of_uses)
+        });
+        session.settle(&again.collect::<Vec<_>>()).await
     }
 
     pub(super) fn keep_unsent(&mut self, over: &Over, now: Duration) {
-        if let Over::Settle(settle @ Settle { tokens: None, .. }) = over {
+        if let Over::Settle(settle) = over
+            && settle.gives_credits_back()
+        {
             self.unsent.push_back((now, settle.clone()));
         }
         while self
@@ -74,19 +83,67 @@ impl Link {
 }
 
 impl Session<'_> {
-    /// In words of this operator: to one that does not know of calls that go on without an answer, it was never sent.
-    fn understood(&self, mut settle: Settle) -> Settle {
-        if !self.hears_of_uses {
-            settle.goes_on = None;
+    async fn settle(&self, settles: &[Settle]) -> Result<(), LinkError> {
+        for some in settles.chunks(AT_ONCE) {
+            self.send(&FromSidecar::Settle(some.to_vec())).await?;
         }
-        settle
+        Ok(())
+    }
+}
+
+/// In words of the operator: one that knows no call that goes on without an answer is told only that credits go back.
+fn understood(settle: Settle, hears_of_uses: bool) -> Option<Settle> {
+    match settle.goes_on {
+        Some(GoesOn { credits, .. }) if !hears_of_uses => credits.then_some(Settle {
+            goes_on: None,
+            ..settle
+        }),
+        _ => Some(settle),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use purser_config::Name;
+
+    fn goes_on(credits: bool) -> Settle {
+        Settle {
+            id: "call".to_owned(),
+            key: Name::new("shop", "key"),
+            tokens: None,
+            goes_on: Some(GoesOn {
+                tokens: 7,
+                slot: true,
+                credits,
+            }),
+        }
     }
 
-    /// After a Hello, in which is what it holds.
-    fn again(&self, mut settle: Settle) -> Settle {
-        let ledger = &self.around.gateway.ledger;
-        let goes_on = settle.goes_on.filter(|_| ledger.is_under_way(&settle.id));
-        settle.goes_on = goes_on.map(without_tokens);
-        self.understood(settle)
+    #[test]
+    fn an_older_operator_hears_of_a_call_that_goes_on_only_that_its_credits_go_back() {
+        for credits in [false, true] {
+            let told = understood(goes_on(credits), true);
+            assert_eq!(told, Some(goes_on(credits)));
+            let told = understood(goes_on(credits), false);
+            assert_eq!(told.is_some(), credits);
+            assert!(told.is_none_or(|told| told.goes_on.is_none()));
+        }
+    }
+
+    #[test]
+    fn only_what_gives_credits_back_is_told_again_and_then_nothing_that_the_hello_told() {
+        let (_, mut link) = super::super::new();
+        for credits in [false, true] {
+            link.keep_unsent(&Over::Settle(goes_on(credits)), Duration::ZERO);
+        }
+        let kept: Vec<_> = link
+            .unsent
+            .iter()
+            .filter_map(|(_, one)| one.goes_on)
+            .collect();
+        assert_eq!(kept.len(), 1);
+        let told = after_hello(kept[0]);
+        assert_eq!((told.tokens, told.slot, told.credits), (0, false, true));
     }
 }

@@ -154,15 +154,18 @@ impl Counting {
         }
     }
 
-    pub(super) async fn settle(&self, now: Duration, sidecar: &str, settle: &Settle) {
+    /// In their order: a call that goes on, and then ends, holds nothing.
+    pub(super) async fn settle(&self, now: Duration, sidecar: &str, settles: &[Settle]) {
         match self {
             Counting::Alone(alone) => {
-                lock(alone).decide(|windows| windows.settle(now, sidecar, settle));
+                let each = |windows: &mut Windows| {
+                    settles
+                        .iter()
+                        .for_each(|settle| windows.settle(now, sidecar, settle));
+                };
+                lock(alone).decide(each);
             }
-            Counting::Together(together) => {
-                let settles = std::slice::from_ref(settle);
-                together.windows.settle(sidecar, settles).await;
-            }
+            Counting::Together(together) => together.settle(sidecar, settles).await,
         }
     }
 

@@ -76,7 +76,7 @@ impl Authority {
             tokens: None,
             goes_on: None,
         };
-        self.counting.settle(at.now, sidecar, &unsent).await;
+        self.counting.settle(at.now, sidecar, &[unsent]).await;
         (epoch, not_held(reserve, verdict))
     }
 

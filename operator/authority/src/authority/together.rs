@@ -3,7 +3,7 @@
 
 use super::counting::Told;
 use crate::redis::{Answers, RedisWindows, Unreachable};
-use purser_config::quota::{Ask, Grant, Reserve, Reserved};
+use purser_config::quota::{Ask, Grant, Reserve, Reserved, Settle};
 use purser_config::stream::Hello;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,15 +63,26 @@ impl Together {
         self.told(sidecar, held)
     }
 
+    pub(super) async fn settle(&self, sidecar: &str, settles: &[Settle]) {
+        if self.windows.settle(sidecar, settles).await.is_err() {
+            self.doubt(sidecar);
+        }
+    }
+
     fn told<T>(&self, sidecar: &str, answered: Result<Answers<T>, Unreachable>) -> Told<T> {
         let Ok(Answers { epoch, answers }) = answered else {
-            let mut joined = self.joined();
-            if joined.get(sidecar) != Some(&Joined::Joining) {
-                joined.remove(sidecar);
-            }
+            self.doubt(sidecar);
             return None;
         };
         answers.into_iter().next().map(|answer| (epoch, answer))
+    }
+
+    /// What it holds and uses is not known any more: it must say so.
+    fn doubt(&self, sidecar: &str) {
+        let mut joined = self.joined();
+        if joined.get(sidecar) != Some(&Joined::Joining) {
+            joined.remove(sidecar);
+        }
     }
 
     fn speaks(&self, sidecar: &str) -> bool {

@@ -28,6 +28,9 @@ if before and before.owner ~= owner then
   remove(id)
   before = nil
 end
+if goes_on and not before and call('HLEN', stem .. 'h') >= MOST then
+  return answer(1, 0)
+end
 local has_slot = call('HEXISTS', stem .. 's', id) == 1
 local wants_tokens = per_minute and amount > 0 and not (before and before.amount > 0)
 local wants_slot = most and ARGV[7] == '1' and not has_slot

@@ -60,7 +60,7 @@ impl<'a> Needs<'a> {
         }
     }
 
-    fn alone((key, id): (&'a Name, &'a str), GoesOn { tokens, slot }: GoesOn) -> Self {
+    fn alone((key, id): (&'a Name, &'a str), GoesOn { tokens, slot, .. }: GoesOn) -> Self {
         Needs {
             key,
             id,
@@ -240,11 +240,35 @@ impl RedisWindows {
         replies.into_iter().next().ok_or(Unreachable)
     }
 
-    /// Calls ended, or were never sent, or go on. What the store cannot be told now is told later.
-    pub async fn settle(&self, sidecar: &str, settles: &[Settle]) {
-        let Ok(office) = self.inner.store.office() else {
-            return;
-        };
+    /// Calls ended, or were never sent, or go on, in this order. Of what ended the store is told later what it cannot be told now.
+    ///
+    /// # Errors
+    /// When it could not be told of a call that goes on, which its end may overtake if that is told later; or of nothing. The next Hello
+    /// tells it.
+    pub async fn settle(&self, sidecar: &str, settles: &[Settle]) -> Result<(), Unreachable> {
+        let office = self.inner.store.office()?;
+        let alone = settles.iter().any(|settle| settle.goes_on.is_some());
+        if !alone {
+            let calls = self.all_settle_calls(&office, sidecar, settles.iter());
+            self.inner.tell(&office, calls).await;
+            return Ok(());
+        }
+        let calls = self.all_settle_calls(&office, sidecar, settles.iter());
+        let told = self.inner.store.run(&office, calls).await;
+        if told.is_err() {
+            let ended = settles.iter().filter(|settle| settle.goes_on.is_none());
+            let calls = self.all_settle_calls(&office, sidecar, ended);
+            self.inner.owe(&office, calls);
+        }
+        told.map(drop)
+    }
+
+    fn all_settle_calls<'s>(
+        &self,
+        office: &Arc<Office>,
+        sidecar: &str,
+        settles: impl Iterator<Item = &'s Settle>,
+    ) -> Vec<Cmd> {
         let terms = self.inner.terms();
         let mut calls = Vec::new();
         for settle in settles {
@@ -252,10 +276,10 @@ impl RedisWindows {
             let person = people.speaks(sidecar, office.epoch, &settle.key).cloned();
             drop(people);
             if let Some(person) = person {
-                self.settle_calls((&office, &terms), (person.owner, settle), &mut calls);
+                self.settle_calls((office, &terms), (person.owner, settle), &mut calls);
             }
         }
-        self.inner.tell(&office, calls).await;
+        calls
     }
 
     fn settle_calls(

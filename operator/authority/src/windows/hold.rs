@@ -272,17 +272,23 @@ impl Windows {
         let Some(terms) = known.filter(|_| id.len() <= LONGEST_ID) else {
             return;
         };
-        let slot = alone.slot && terms.concurrent_requests.is_some();
         let before = self.holds.get(key, id);
+        if before.is_none() && !self.holds.has_room(key) {
+            return;
+        }
         let amount = alone.tokens.min(terms.tokens_per_minute.unwrap_or(0));
         let lacks = amount > 0 && before.is_none_or(|hold| hold.tokens.is_none());
+        let slot = alone.slot && terms.concurrent_requests.is_some();
         let taking = Taking {
             owner,
             now,
             tokens: lacks.then_some(amount),
-            slot,
+            slot: slot && before.is_none_or(|hold| !hold.slot),
             channel: None,
         };
+        if taking.tokens.is_none() && !taking.slot {
+            return;
+        }
         if let Some(account) = self.keys.get_mut(key) {
             account.tokens.expire(nanos(now));
         }

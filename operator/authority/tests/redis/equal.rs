@@ -188,6 +188,7 @@ impl Pair {
         let goes_on = (tokens.is_none() && self.below(2) == 0).then_some(GoesOn {
             tokens: alone,
             slot,
+            credits: false,
         });
         let settle = Settle {
             id: id(self.below(3), self.dice.below(IDS)),
@@ -197,7 +198,10 @@ impl Pair {
         };
         self.memory
             .settle(self.hands.moment().now, SIDECARS[sidecar], &settle);
-        self.redis.settle(SIDECARS[sidecar], &[settle]).await;
+        self.redis
+            .settle(SIDECARS[sidecar], &[settle])
+            .await
+            .unwrap();
     }
 
     async fn used(&mut self) {

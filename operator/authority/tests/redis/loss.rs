@@ -94,7 +94,7 @@ async fn a_slot_whose_end_could_not_be_told_is_free_after_the_store_came_back() 
         tokens: Some(0),
         goes_on: None,
     };
-    windows.settle("a", &[settle]).await;
+    windows.settle("a", &[settle]).await.unwrap();
     server.thaw();
     let until = Instant::now() + Duration::from_secs(5);
     loop {

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::lease::Tenure;
 use crate::serve::hub::testing::{hello, hub_of};
-use purser_config::quota::{ReserveVerdict, Verdict};
+use purser_config::quota::{GoesOn, ReserveVerdict, Verdict};
 use purser_config::{Credits, Key, Length, Name, Plan, Resets, Standing, Starts, Validity};
 use std::sync::Arc;
 
@@ -142,24 +142,28 @@ async fn a_question_is_answered_while_a_reservation_waits_for_the_ledger() {
     );
 }
 
-#[tokio::test]
-async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
+fn settle(tokens: Option<u64>, goes_on: Option<GoesOn>) -> FromSidecar {
+    let (id, key) = ("a".to_owned(), key("metered"));
+    FromSidecar::Settle(vec![Settle {
+        id,
+        key,
+        tokens,
+        goes_on,
+    }])
+}
+
+/// What is settled while a reservation is decided leaves a slot and a credit for the next.
+async fn leaves_nothing(settles: Vec<FromSidecar>) {
     let (hub, _folder) = hub(&Tenure::fresh(Clock::System)).await;
     let metrics = Metrics::new().unwrap();
     let (seat, _lines) = hub.join(&caller(), &hello()).await.unwrap();
     let mut work = Work::new((&hub, &metrics), &seat, sender(&caller()));
     assert!(work.begin(reserve_for("a")).is_none());
-    let (id, key, tokens) = ("a".to_owned(), key("metered"), None);
-    assert!(
-        work.begin(FromSidecar::Settle(vec![Settle {
-            id,
-            key,
-            tokens,
-            goes_on: None
-        }]))
-        .is_none()
-    );
-    for _ in 0..2 {
+    let count = settles.len();
+    for settle in settles {
+        assert!(work.begin(settle).is_none());
+    }
+    for _ in 0..=count {
         work.next().await.unwrap();
     }
     assert!(work.begin(reserve_for("b")).is_none());
@@ -168,6 +172,21 @@ async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
         matches!(held, ReserveVerdict::Held { .. }),
         "slot and credit are free again: {held:?}"
     );
+}
+
+#[tokio::test]
+async fn who_settles_what_it_has_just_reserved_leaves_nothing_behind() {
+    leaves_nothing(vec![settle(None, None)]).await;
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_and_ends_leaves_nothing_behind() {
+    let goes_on = GoesOn {
+        tokens: 0,
+        slot: true,
+        credits: true,
+    };
+    leaves_nothing(vec![settle(None, Some(goes_on)), settle(Some(0), None)]).await;
 }
 
 #[tokio::test]

@@ -115,9 +115,9 @@ fn a_busy_key_pays_ahead_and_always_keeps_what_an_outage_needs() {
         let purse = &allowances.purses[&key()];
         assert!(purse.held.len() <= 20, "{tenth}: {:?}", purse.held);
         assert!(
-            tenth < 900 || purse.left() > 14_500,
+            tenth < 900 || purse.left(100) > 14_500,
             "{tenth}: {}",
-            purse.left()
+            purse.left(100)
         );
     }
     assert!(ahead > 1_000, "{ahead}");

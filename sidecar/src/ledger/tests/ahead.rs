@@ -122,11 +122,13 @@ async fn what_a_call_holds_that_goes_on_without_an_answer_is_told() {
         requests: 500,
     }]);
     let now = ledger.clock.now();
+    // Too little to pay ahead.
+    let _ = ledger.purses().spending(&caller.name, 5, now);
     let allowance = ("allowance".to_owned(), 9);
     ledger.purses().granted(&caller.name, allowance, now);
     let need = Need {
         tokens: 30,
-        slot: false,
+        slot: true,
     };
     let wanted = Wanted {
         need,
@@ -147,8 +149,12 @@ async fn what_a_call_holds_that_goes_on_without_an_answer_is_told() {
     }
     let mut told = authority.settled.lock().unwrap().clone();
     told.retain(|one| one.goes_on.is_some());
-    let (tokens, slot) = (30, false);
-    let goes_on = Some(GoesOn { tokens, slot });
+    let (tokens, slot, credits) = (30, true, true);
+    let goes_on = Some(GoesOn {
+        tokens,
+        slot,
+        credits,
+    });
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].id.as_str(), told[0].goes_on), ("call-1", goes_on));
 }

@@ -302,7 +302,11 @@ fn more_than_the_estimate_is_a_debt_from_the_settling_on_even_beyond_the_limit()
 fn goes_on(windows: &mut Windows, at_ms: u64, (id, tokens): (&str, u64)) {
     let slot = true;
     let settle = Settle {
-        goes_on: Some(GoesOn { tokens, slot }),
+        goes_on: Some(GoesOn {
+            tokens,
+            slot,
+            credits: false,
+        }),
         ..settle(id, None)
     };
     windows.settle(ms(at_ms), "a", &settle);

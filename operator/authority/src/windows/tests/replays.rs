@@ -98,7 +98,7 @@ impl World {
         let holds = ids.iter().map(|id| quota::Hold {
             id: id.to_string(),
             key: key(),
-            slot: id % 2 == 0,
+            slot: id.is_multiple_of(2),
             channel: (id % 3 == 0).then(|| CHANNELS[1].parse().unwrap()),
         });
         let tokens = TokenUse {
@@ -148,6 +148,15 @@ impl World {
         self.windows.settle(ms(self.now), &who.to_string(), &settle);
     }
 
+    fn goes_on(&mut self, who: u8, id: u8, tokens: u64) {
+        let goes_on = GoesOn {
+            tokens,
+            slot: id.is_multiple_of(2),
+            credits: false,
+        };
+        self.settle(who, (id, None), Some(goes_on));
+    }
+
     fn used(&mut self, who: u8, ages_ms: Vec<u64>) {
         let (key, earlier) = (key(), 0);
         let uses = Use {
@@ -182,10 +191,7 @@ impl World {
             }
             Step::Hold(who, id, tokens, what) => self.hold(who, (id, tokens, what)),
             Step::Settle(who, id, tokens) => self.settle(who, (id, tokens), None),
-            Step::GoesOn(who, id, tokens) => {
-                let slot = id % 2 == 0;
-                self.settle(who, (id, None), Some(GoesOn { tokens, slot }));
-            }
+            Step::GoesOn(who, id, tokens) => self.goes_on(who, id, tokens),
             Step::Shares => {
                 for (who, shares) in self.windows.shares_to_tell(now) {
                     self.shares[who.parse::<usize>().unwrap()] = shares[0].requests;
