@@ -1,8 +1,8 @@
 //! What one stream asks of the authority, each message by itself: answers that are there at once are given at once, and one that waits
 //! for the ledger holds up none of the messages after it. `connection` begins it and sends what comes of it.
 //!
-//! Invariant: work begins before the stream's next message is read, and what settles waits for the reserves and settles before it: who
-//! settles what it has just reserved finds it held, and what goes on and then ends holds nothing.
+//! Invariant: work begins before the stream's next message is read, and what settles waits for the reserves before it and for what goes on
+//! without an answer: who settles what it has just reserved finds it held, and what goes on and then ends holds nothing.
 //! Invariant: nothing is answered unless the tenure held before it was decided and holds when the answer leaves.
 
 use crate::metrics::Metrics;
@@ -91,7 +91,9 @@ impl<'a> Work<'a> {
             }
             FromSidecar::Settle(settles) => {
                 let (entries, before) = (settles.len(), self.order.before());
-                let turn = self.order.begin();
+                // Ends commute; what goes on must be counted before its end, and so before any.
+                let alone = settles.iter().any(|settle| settle.goes_on.is_some());
+                let turn = alone.then(|| self.order.begin());
                 let work = async move {
                     before.await;
                     settle(hub, (sidecar, turn), settles).await
@@ -195,7 +197,7 @@ async fn shares_held(hub: &Hub, sidecar: &str, shares: Vec<Share>) -> Done {
     Ok(None)
 }
 
-async fn settle(hub: &Hub, (sidecar, turn): (&str, Turn), settles: Vec<Settle>) -> Done {
+async fn settle(hub: &Hub, (sidecar, turn): (&str, Option<Turn>), settles: Vec<Settle>) -> Done {
     let (authority, at) = (hub.authority(), hub.moment());
     authority.settle(at, sidecar, &settles).await;
     // Whatever the ledger takes for what follows, others need not wait for it.

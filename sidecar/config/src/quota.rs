@@ -265,6 +265,13 @@ pub struct GoesOn {
     pub credits: bool,
 }
 
+impl GoesOn {
+    /// Whether anything is to be counted.
+    pub fn holds(&self) -> bool {
+        self.tokens > 0 || self.slot
+    }
+}
+
 /// What a call that is under way holds, told to an authority that may not know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -162,8 +162,8 @@ impl Allowances {
         if !purse.may_ask(now) || !is_short(left, ASKED_FROM, target) {
             return None;
         }
-        // A piece that can pay for no call is none.
-        let more = (target - left).max(purse.largest);
+        // A piece that cannot pay for such a call is none.
+        let more = (target - left).max(credits);
         (purse.asked, purse.granted) = (Some((now, more)), false);
         self.asking += 1;
         Some(Step::Ask {

@@ -19,6 +19,8 @@ use std::sync::atomic::Ordering;
 
 /// The longest id of a call, in bytes.
 const LONGEST_ID: usize = 128;
+/// So many calls go to the store at once: what is asked meanwhile waits behind them.
+const AT_ONCE: usize = 500;
 /// More tokens than any limit; a script counts no further.
 const MOST_TOKENS: u64 = 1 << 50;
 /// So many calls that sit in channels are remembered, for channels that leave the key meanwhile.
@@ -247,37 +249,44 @@ impl RedisWindows {
     /// tells it.
     pub async fn settle(&self, sidecar: &str, settles: &[Settle]) -> Result<(), Unreachable> {
         let office = self.inner.store.office()?;
-        let alone = settles.iter().any(|settle| settle.goes_on.is_some());
-        if !alone {
-            let calls = self.all_settle_calls(&office, sidecar, settles.iter());
-            self.inner.tell(&office, calls).await;
-            return Ok(());
+        let calls = self.all_settle_calls(&office, sidecar, settles);
+        let mut told = Ok(());
+        for some in calls.chunks(AT_ONCE) {
+            let has_ended = |(goes_on, call): &(bool, Cmd)| (!goes_on).then(|| call.clone());
+            let ended: Vec<Cmd> = some.iter().filter_map(has_ended).collect();
+            if ended.len() == some.len() {
+                self.inner.tell(&office, ended).await;
+                continue;
+            }
+            let all = some.iter().map(|(_, call)| call.clone()).collect();
+            if self.inner.store.run(&office, all).await.is_err() {
+                self.inner.owe(&office, ended);
+                told = Err(Unreachable);
+            }
         }
-        let calls = self.all_settle_calls(&office, sidecar, settles.iter());
-        let told = self.inner.store.run(&office, calls).await;
-        if told.is_err() {
-            let ended = settles.iter().filter(|settle| settle.goes_on.is_none());
-            let calls = self.all_settle_calls(&office, sidecar, ended);
-            self.inner.owe(&office, calls);
-        }
-        told.map(drop)
+        told
     }
 
-    fn all_settle_calls<'s>(
+    /// Each with whether its call goes on.
+    fn all_settle_calls(
         &self,
         office: &Arc<Office>,
         sidecar: &str,
-        settles: impl Iterator<Item = &'s Settle>,
-    ) -> Vec<Cmd> {
+        settles: &[Settle],
+    ) -> Vec<(bool, Cmd)> {
         let terms = self.inner.terms();
         let mut calls = Vec::new();
         for settle in settles {
             let people = self.inner.people();
             let person = people.speaks(sidecar, office.epoch, &settle.key).cloned();
             drop(people);
-            if let Some(person) = person {
-                self.settle_calls((office, &terms), (person.owner, settle), &mut calls);
-            }
+            let Some(person) = person else {
+                continue;
+            };
+            let mut own = Vec::new();
+            self.settle_calls((office, &terms), (person.owner, settle), &mut own);
+            let goes_on = settle.goes_on.is_some();
+            calls.extend(own.into_iter().map(|call| (goes_on, call)));
         }
         calls
     }
@@ -292,7 +301,7 @@ impl RedisWindows {
         let of_key = terms.keys.get(key);
         if let Some(alone) = settle.goes_on {
             let needs = Needs::alone((key, &settle.id), alone);
-            let known = of_key.filter(|_| settle.id.len() <= LONGEST_ID);
+            let known = of_key.filter(|_| alone.holds() && settle.id.len() <= LONGEST_ID);
             calls.extend(known.map(|of_key| self.hold_call((office, owner), of_key, &needs)));
             return;
         }
