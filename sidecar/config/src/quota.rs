@@ -241,7 +241,8 @@ pub struct Settle {
     pub key: Name,
     /// The tokens it used; absent: it was never sent, so none, and its credits go back.
     pub tokens: Option<u64>,
-    /// It has not ended: no answer came in time, and it goes on within its sidecar's part of the limits; `tokens` is absent. Only for whoever said [`HEARS_OF_USES`](crate::stream::HEARS_OF_USES).
+    /// It has not ended: no answer came in time, and it goes on within its sidecar's part of the limits; `tokens` is absent. Only for
+    /// whoever said [`HEARS_OF_USES`](crate::stream::HEARS_OF_USES).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on: Option<GoesOn>,
 }

@@ -47,10 +47,8 @@ impl Link {
             }
             next = self.over.try_recv().ok();
         }
-        for some in returns.chunks(AT_ONCE) {
-            session.send(&FromSidecar::Return(some.to_vec())).await?;
-        }
-        session.settle(&settles).await
+        session.send_all(returns, FromSidecar::Return).await?;
+        session.send_all(settles, FromSidecar::Settle).await
     }
 
     /// What an earlier connection may have swallowed.
@@ -63,7 +61,7 @@ impl Link {
             };
             understood(again, session.hears_of_uses)
         });
-        session.settle(&again.collect::<Vec<_>>()).await
+        session.send_all(again.collect(), FromSidecar::Settle).await
     }
 
     pub(super) fn keep_unsent(&mut self, over: &Over, now: Duration) {
@@ -83,9 +81,16 @@ impl Link {
 }
 
 impl Session<'_> {
-    async fn settle(&self, settles: &[Settle]) -> Result<(), LinkError> {
-        for some in settles.chunks(AT_ONCE) {
-            self.send(&FromSidecar::Settle(some.to_vec())).await?;
+    /// In as many messages as it takes; none for nothing.
+    async fn send_all<T>(
+        &self,
+        mut entries: Vec<T>,
+        message: fn(Vec<T>) -> FromSidecar,
+    ) -> Result<(), LinkError> {
+        while !entries.is_empty() {
+            let rest = entries.split_off(entries.len().min(AT_ONCE));
+            self.send(&message(entries)).await?;
+            entries = rest;
         }
         Ok(())
     }

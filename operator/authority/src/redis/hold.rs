@@ -252,17 +252,16 @@ impl RedisWindows {
         let calls = self.all_settle_calls(&office, sidecar, settles);
         let mut told = Ok(());
         for some in calls.chunks(AT_ONCE) {
-            let has_ended = |(goes_on, call): &(bool, Cmd)| (!goes_on).then(|| call.clone());
-            let ended: Vec<Cmd> = some.iter().filter_map(has_ended).collect();
-            if ended.len() == some.len() {
-                self.inner.tell(&office, ended).await;
+            let all = some.iter().map(|(_, call)| call.clone()).collect();
+            if self.inner.store.run(&office, all).await.is_ok() {
                 continue;
             }
-            let all = some.iter().map(|(_, call)| call.clone()).collect();
-            if self.inner.store.run(&office, all).await.is_err() {
-                self.inner.owe(&office, ended);
+            let ended = some.iter().filter(|(goes_on, _)| !goes_on);
+            let ended: Vec<Cmd> = ended.map(|(_, call)| call.clone()).collect();
+            if ended.len() < some.len() {
                 told = Err(Unreachable);
             }
+            self.inner.owe(&office, ended);
         }
         told
     }
