@@ -2,7 +2,8 @@
 # Owns the one command that tests everything: which steps there are, in which order, and what counts as passed.
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
-#                        node stage, which is left out, and said to be, where the machine can be no node
+#                        node stage, with the programs of all other tests in its images; it is left out, and said to be, where the
+#                        machine can be no node
 #   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 100 minutes when
 #                        built; tests write their figures to tests/figures
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
@@ -195,21 +196,22 @@ name_tools() {
 }
 
 prepare() {
-    local target bad profile=dev folder=debug
+    local target bad folder=debug
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
     if [[ $mode == soak ]]; then
-        profile=release folder=release
+        folder=release
         mkdir -p tests/figures
         export PURSER_TEST_SOAK=1
     fi
     # Rust links with it.
     command -v cc >/dev/null || must "tools, a C compiler among them" fetch_tools
     begin_lane tools fetch_tools
-    must "binaries ($profile)" cargo build --workspace --bins --profile "$profile"
-    if [[ $mode != soak ]]; then
+    if [[ $mode == soak ]]; then
+        must "binaries (release)" cargo build --workspace --bins --release
+    else
+        # At once: tests ask for more features of what all stand on, and what is built without them is built a second time.
+        must "binaries and test programs" cargo build --workspace --bins --tests "${beside[@]}"
         lint
-        must "test programs" cargo test --workspace --no-run
-        must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
     fi
     bad=$failed
     end_lane tools
@@ -229,14 +231,14 @@ prepare_node() {
         complain "the node stage is left out, because this machine can be no node; the reason stands above"
         return 1
     fi
-    must "node: its images (${PURSER_PROFILE:-release})" tests/node/images.sh
+    must "node: its images" tests/node/images.sh
 }
 
 # A machine that can be no node fails this stage, and says why.
 node_stage() {
     local bad=$failed image images=()
     check "node: the machine" tests/node/prepare.sh
-    ((failed == bad)) && check "node: its images (${PURSER_PROFILE:-release})" tests/node/images.sh
+    ((failed == bad)) && check "node: its images" tests/node/images.sh
     ((failed == bad)) || return 0
     heading "starting a node: containerd, kubelet, kube-proxy, scheduler and CoreDNS"
     for image in pause application operator sidecar; do
@@ -251,11 +253,11 @@ node_stage() {
         return 0
     fi
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
-    # One at a time: they share the node's only operator, and some of them stop it.
+    # In a soak one at a time, for the sake of its figures; else all begin at once, and those that disturb others wait for their end.
     if [[ -n ${PURSER_TEST_SOAK:-} ]]; then
         run_tests "node, long" --workspace --test node -- --test-threads=1 "${long_on_node[@]}"
     else
-        run_tests "node tests" --workspace --test node -- --test-threads=1 --skip node::rights
+        run_tests "node tests" --workspace --test node -- --test-threads=32 --skip node::rights
         # What all of them made the operator ask for.
         export PURSER_TEST_NODE_AUDIT="$run/node.audit"
         run_tests "node: the operator's rights" --workspace --test node -- node::rights
@@ -315,16 +317,17 @@ end_lane() {
 
 all_tests() {
     local lane
-    # Of the size of what ships nearly, in half its time.
-    export PURSER_PROFILE=${PURSER_PROFILE:-trial}
+    # A quarter of a cold run would go into building them once more, static: `tests/run.sh node` and a soak do.
+    export PURSER_NODE_PROGRAMS=$PURSER_TEST_BIN
     if prepare_node; then
         begin_lane node tests/run.sh node
     fi
     begin_lane kill cargo test --workspace --no-fail-fast --test kill
-    begin_lane shared tests/gateway/shared.sh
     # Two of these share the cluster, one after the other.
     begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
     run_tests "all other tests" --workspace
+    # Not beside the same tests: more at once than this is no sooner done, and what has half a second to answer no longer does.
+    begin_lane shared tests/gateway/shared.sh
     for lane in shared cluster kill node; do
         [[ -z ${lanes[$lane]:-} ]] || end_lane "$lane"
     done
@@ -341,7 +344,7 @@ long_tests() {
         end_lane node
     fi
     begin_lane kill cargo test --workspace --no-fail-fast --test kill
-    run_tests "gateway and console, long" --workspace --test gateway --test console -- failover:: metrics:: reload:: fuzz::
+    run_tests "gateway and console, long" --workspace --test gateway --test console -- failover:: metrics:: reload:: fuzz:: soon_there a_person_does_everything
     end_lane kill
 }
 

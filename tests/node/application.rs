@@ -133,7 +133,7 @@ impl Application {
     /// Waits until the Deployment is what was last asked for.
     pub(super) async fn until_rolled_out(&self) {
         let status = format!(
-            "rollout status deployment/{} -n {} --timeout=240s",
+            "rollout status deployment/{} -n {} --timeout=480s",
             self.name, self.namespace
         );
         let words: Vec<&str> = status.split(' ').collect();

@@ -2,7 +2,8 @@
 # Owns target/node: the images that the node tests run, as files that containerd imports: the operator's and the sidecar's as
 # images/build.sh makes them, a pause image, and an application's with Python and the openai SDK.
 # Called by tests/run.sh, or by hand; needs Rust, musl-gcc, buildah and what tests/toolchain.sh makes. PURSER_PROFILE names the
-# cargo profile (release when unset: what ships, without its slowest optimisations).
+# cargo profile (release when unset: what ships, without its slowest optimisations). PURSER_NODE_PROGRAMS names a folder whose programs
+# are taken instead of building any: those of all other tests, each with the libraries that it asks for.
 # Must never pull an image, or leave one in anybody's own storage.
 set -euo pipefail
 
@@ -46,9 +47,18 @@ libraries() {
     ldd "$@" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 } /^\t\// { print $1 }' | sort -u
 }
 
+# with_libraries FOLDER FILE...: puts what they would open into the folder, each where it is.
+with_libraries() {
+    local library
+    while read -r library; do
+        mkdir -p "$1$(dirname "$library")"
+        cp -L "$library" "$1$library"
+    done < <(libraries "${@:2}")
+}
+
 # The interpreter finds its library beside itself, so both keep their places.
 application() {
-    local files="$out/application/root" base dynamic site package library
+    local files="$out/application/root" base dynamic site package
     rm -rf "$out/application"
     mkdir -p "$files/app/packages" "$files/usr/bin" "$files/tmp" "$files/etc"
     base=$("$python" -c 'import sys, sysconfig; print(sysconfig.get_path("stdlib"))')
@@ -68,10 +78,7 @@ application() {
         echo "tests/node/images.sh: the packages that are copied are not enough for the openai SDK; the reason stands above" >&2
         return 1
     }
-    while read -r library; do
-        mkdir -p "$files$(dirname "$library")"
-        cp -L "$library" "$files$library"
-    done < <(libraries "$dynamic" $(find "$files" -name '*.so'))
+    with_libraries "$files" "$dynamic" $(find "$files" -name '*.so')
     printf 'application:x:1000:1000::/app:/none\n' >"$files/etc/passwd"
     # Files of the machine may be closed to others; in a pod nobody is root.
     chmod -R a+rX "$files"
@@ -87,8 +94,25 @@ purser() {
     echo "$stamp" >"$out/$1.stamp"
 }
 
+# of_tests NAME: the same image around the program that all other tests run.
+of_tests() {
+    local folder="$out/$1" file="$out/$1.Containerfile"
+    rm -rf "$folder"
+    mkdir -p "$folder/libraries"
+    strip -o "$folder/purser-$1" "$PURSER_NODE_PROGRAMS/purser-$1"
+    with_libraries "$folder/libraries" "$folder/purser-$1"
+    chmod -R a+rX "$folder/libraries"
+    { sed "s/^ARG VERSION/&=$version/" "$root/images/$1.Containerfile" && echo "COPY libraries /"; } >"$file"
+    image "$1" "ghcr.io/purser/purser-$1:$version" "$file" "$folder"
+}
+
 pause
 application
-"$root/images/build.sh"
-purser operator
-purser sidecar
+if [[ -n ${PURSER_NODE_PROGRAMS:-} ]]; then
+    of_tests operator
+    of_tests sidecar
+else
+    "$root/images/build.sh"
+    purser operator
+    purser sidecar
+fi

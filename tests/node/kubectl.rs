@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
 /// How long anything on a busy node may take: images are there, so this is scheduling, mounting and starting.
-pub(super) const SOON: Duration = Duration::from_secs(120);
+pub(super) const SOON: Duration = Duration::from_secs(300);
 /// Between two looks at what only kubectl can see; its own start takes about as long.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 

@@ -1,7 +1,7 @@
 //! The release's own life: tested, upgraded, rolled back, uninstalled and installed again by Helm, with pods beside it.
 
 use super::application::{Application, Line, served};
-use super::installed::{install, installed, run};
+use super::installed::{disturbing, install, run};
 use super::kubectl::{apply, get, kubectl, until};
 use purser_tests::helm::chart;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn spends(paid: &Application, pod: &str, left: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webhook_does() {
-    installed().await;
+    let _turn = disturbing().await;
     let application = Application::alone("living", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     let key = value().await;
@@ -67,13 +67,13 @@ async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webh
         &chart,
         "--set=log=debug",
         "--wait",
-        "--timeout=3m",
+        "--timeout=6m",
     ])
     .await;
     assert_eq!(operator_logs().await, "debug");
-    run(&["rollback", "purser", "--wait", "--timeout=3m"]).await;
+    run(&["rollback", "purser", "--wait", "--timeout=6m"]).await;
     assert_eq!(operator_logs().await, "info");
-    run(&["uninstall", "purser", "--wait", "--timeout=3m"]).await;
+    run(&["uninstall", "purser", "--wait", "--timeout=6m"]).await;
     assert_eq!(value().await, key, "keys stay");
     assert!(
         get("apikey -n living app").await.is_object(),
