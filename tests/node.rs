@@ -2,7 +2,7 @@
 //! official SDK is served by the sidecar beside it. tests/run.sh starts the node and names it in PURSER_TEST_NODE_KUBECTL.
 //! It must never reach past kubectl, helm and what pods print, but for the servers that a test ends and the containers that it kills
 //! (machine.rs), and the metrics-server that it starts (scaler.rs).
-//! They share the one operator: installed.rs says which of them are alone with it.
+//! One test at a time: they share the one operator.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

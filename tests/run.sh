@@ -2,10 +2,10 @@
 # Owns the one command that tests everything: which steps there are, in which order, and what counts as passed.
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
-#                        node stage, with the programs of all other tests in its images; it is left out, and said to be, where the
-#                        machine can be no node
+#                        node stage, with the same programs in its images; left out, and said to be, where the machine can be no node
 #   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 100 minutes when
 #                        built; tests write their figures to tests/figures
+#   tests/run.sh suites  all of that but the node stage
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
@@ -155,7 +155,7 @@ up() {
     cat >"$run/$name.kubectl" <<WRAPPER
 #!/bin/sh
 # Owns nothing: kubectl for the tests of one run of tests/run.sh, which made it.
-KUBERC=off exec "$PURSER_TEST_CLUSTER" kubectl --kubeconfig="$run/$name/kubeconfig" --cache-dir="$run/kubectl-cache" "\$@"
+KUBERC=off exec "$root/target/cluster/kubectl" --kubeconfig="$run/$name/kubeconfig" --cache-dir="$run/kubectl-cache" "\$@"
 WRAPPER
     chmod +x "$run/$name.kubectl"
 }
@@ -210,7 +210,8 @@ prepare() {
         must "binaries (release)" cargo build --workspace --bins --release
     else
         # At once: tests ask for more features of what all stand on, and what is built without them is built a second time.
-        must "binaries and test programs" cargo build --workspace --bins --tests "${beside[@]}"
+        must "binaries and test programs" cargo build --workspace --bins --tests
+        must "test programs of the lanes" cargo test --workspace "${beside[@]}" --no-run
         lint
     fi
     bad=$failed
@@ -253,11 +254,11 @@ node_stage() {
         return 0
     fi
     export PURSER_TEST_NODE_KUBECONFIG="$run/node/kubeconfig" PURSER_TEST_NODE_KUBECTL="$run/node.kubectl"
-    # In a soak one at a time, for the sake of its figures; else all begin at once, and those that disturb others wait for their end.
+    # One at a time: some stop the only operator, and the pods of the others, side by side, left it too little of two cores to live.
     if [[ -n ${PURSER_TEST_SOAK:-} ]]; then
         run_tests "node, long" --workspace --test node -- --test-threads=1 "${long_on_node[@]}"
     else
-        run_tests "node tests" --workspace --test node -- --test-threads=32 --skip node::rights
+        run_tests "node tests" --workspace --test node -- --test-threads=1 --skip node::rights
         # What all of them made the operator ask for.
         export PURSER_TEST_NODE_AUDIT="$run/node.audit"
         run_tests "node: the operator's rights" --workspace --test node -- node::rights
@@ -319,7 +320,7 @@ all_tests() {
     local lane
     # A quarter of a cold run would go into building them once more, static: `tests/run.sh node` and a soak do.
     export PURSER_NODE_PROGRAMS=$PURSER_TEST_BIN
-    if prepare_node; then
+    if [[ $mode != suites ]] && prepare_node; then
         begin_lane node tests/run.sh node
     fi
     begin_lane kill cargo test --workspace --no-fail-fast --test kill
@@ -357,9 +358,9 @@ still_up() {
 # Read whole before it begins: who edits this file while it runs changes the next run.
 main() {
     case $mode in
-        default | soak | node | quick | sim) ;;
+        default | suites | soak | node | quick | sim) ;;
         *)
-            complain "there is no mode '$mode'; use none, soak, node, quick or sim"
+            complain "there is no mode '$mode'; use none, suites, soak, node, quick or sim"
             exit 2
             ;;
     esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, the modules in its folders dns and metrics into
-# target/cluster/coredns and target/cluster/metrics-server, and keeps Go's build cache beside them.
+# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, its folder kubectl into target/cluster/kubectl, the modules
+# in its folders dns and metrics into target/cluster/coredns and target/cluster/metrics-server, and keeps Go's build cache beside them.
 # Called by tests/run.sh, or by hand; needs Go 1.25 or newer and, once, the Go module proxy.
 # Must never touch go.mod or go.sum, nor anything outside target/cluster and Go's own module cache.
 set -euo pipefail
@@ -20,9 +20,10 @@ flock 9
 
 # build FOLDER PROGRAM WHAT LDFLAGS
 build() {
-    local stamp from=$SECONDS
+    local stamp module from=$SECONDS
     cd "$1"
-    stamp=$({ go version; sha256sum ./*.go go.mod go.sum "$here/build.sh"; } | sha256sum | cut -d' ' -f1)
+    module=$(dirname "$(go env GOMOD)")
+    stamp=$({ go version; sha256sum ./*.go "$module/go.mod" "$module/go.sum" "$here/build.sh"; } | sha256sum | cut -d' ' -f1)
     [[ ! -x $out/$2 || $(cat "$out/$2.stamp" 2>/dev/null) != "$stamp" ]] || return 0
     echo "building $3"
     GOCACHE="$out/gocache" CGO_ENABLED=0 go build -trimpath -o "$out/$2.new" -ldflags "-s -w $4" .
@@ -32,7 +33,8 @@ build() {
 }
 
 version=k8s.io/component-base/version
-build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" \
-    "-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
+version="-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
+build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" "$version"
+build "$here/kubectl" kubectl "kubectl $kubernetes" "$version"
 build "$here/dns" coredns "CoreDNS; the first time takes about 2 minutes on 2 cores" ""
 build "$here/metrics" metrics-server "metrics-server; the first time takes about 2 minutes on 2 cores" ""

@@ -1,5 +1,5 @@
 // This file owns the roles that are Kubernetes' own commands, linked in unchanged.
-// `up` starts the servers; a person or a test starts `kubectl`.
+// `up` starts them.
 // It never adds or hides a flag: what upstream's command accepts is what the role accepts.
 package main
 
@@ -14,8 +14,6 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
-	kubectl "k8s.io/kubectl/pkg/cmd"
-	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -49,13 +47,4 @@ func runProxy(args []string) int {
 func runServer(name string, command func() *cobra.Command, args []string) int {
 	os.Args = append([]string{name}, args...)
 	return cli.Run(command())
-}
-
-// runKubectl prints errors as kubectl does, without the usage text that the servers add.
-func runKubectl(args []string) int {
-	os.Args = append([]string{"kubectl"}, args...)
-	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
-		util.CheckErr(err)
-	}
-	return 0
 }

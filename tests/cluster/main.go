@@ -26,7 +26,6 @@ var roles = map[string]func(args []string) int{
 	"kube-scheduler":          runScheduler,
 	"kube-proxy":              runProxy,
 	"kubelet":                 runKubelet,
-	"kubectl":                 runKubectl,
 }
 
 func main() {

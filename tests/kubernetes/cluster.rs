@@ -64,8 +64,7 @@ impl Cluster {
         let mut server = Process::start("purser-cluster", &mut up).unwrap();
         let kubeconfig = server.until_prints("ready ", SOON * 3).await.unwrap();
         let kubectl = vec![
-            program.into_os_string(),
-            "kubectl".into(),
+            program.with_file_name("kubectl").into_os_string(),
             option("--cache-dir", &folder.path().join("cache")),
         ];
         Self::open((kubectl, kubeconfig.into()), Some(server), folder).await

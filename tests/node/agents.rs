@@ -1,7 +1,7 @@
 //! A node whose agents end and start again while there is no operator: what was admitted comes up, and serves from the Secret.
 
 use super::application::{Application, Line, served};
-use super::installed::{MODEL, disturbing};
+use super::installed::{MODEL, installed};
 use super::kubectl::{apply, get, kubectl, until};
 use super::machine::{kill, order};
 use super::replaced::operators;
@@ -14,7 +14,7 @@ const HELD: &str = "pod -n restarted held";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_no_operator_a_restarted_node_serves_on_and_admitted_pods_come_up_and_serve() {
-    let _turn = disturbing().await;
+    installed().await;
     let application = Application::alone("restarted", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     hold(&application).await;

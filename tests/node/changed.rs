@@ -1,7 +1,7 @@
 //! Twenty pods at once, and how long a change of their key takes to reach the last of them.
 
 use super::application::Application;
-use super::installed::disturbing;
+use super::installed::installed;
 use super::kubectl::{Direct, LOOK, SOON};
 use purser_tests::figures::{figure, soak};
 use purser_tests::process::resident_kib;
@@ -14,8 +14,7 @@ const PATH: &str = "/apis/purser.dev/v1alpha1/namespaces/twenty/apikeys/app";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_pods_start_at_once_and_each_change_of_their_key_is_enforced_on_all() {
-    // So many pods at once are more than others bear.
-    let _turn = disturbing().await;
+    installed().await;
     let plan = json!({"models": {"allow": ["*"]}});
     let application = Application::alone("twenty", plan).await;
     let begun = Instant::now();

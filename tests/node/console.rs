@@ -1,6 +1,6 @@
 //! The console's API of an installed release, asked at its Service: what people make there are objects of the cluster.
 
-use super::installed::{SYSTEM, namespace, undisturbed};
+use super::installed::{SYSTEM, installed, namespace};
 use super::kubectl::{get, says, until};
 use purser_tests::plain::{Answer, send};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Console {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_made_changed_and_deleted_at_the_console_is_so_in_the_cluster() {
-    let _turn = undisturbed().await;
+    installed().await;
     namespace("console").await;
     let console = Console::open().await;
     let plan = json!({"name": "console", "spec": {"models": {"allow": ["*"]}}});

@@ -1,6 +1,6 @@
 //! Events say what happened to an object, and one that happens again is counted in the one that tells of it.
 
-use super::installed::undisturbed;
+use super::installed::installed;
 use super::kubectl::{apply, says, until};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ const EVENTS: &str = "events.events.k8s.io -n again";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_happens_again_is_counted_in_the_one_that_tells_of_it() {
-    let _turn = undisturbed().await;
+    installed().await;
     let plan = json!({"apiVersion": "purser.dev/v1alpha1", "kind": "Plan", "metadata": {"name": "comes-and-goes"},
         "spec": {"models": {"allow": ["*"]}}});
     let namespace =

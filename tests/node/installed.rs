@@ -1,14 +1,13 @@
-//! Both charts installed by Helm as the README says, the contract's files beside two providers in the cluster; once for all tests, and whose
-//! turn it is: a test that disturbs the operator or the node is alone with them, and all others go on beside each other.
+//! Both charts installed by Helm as the README says, the contract's files beside two providers in the cluster; once for all tests.
 //! Every namespace that tests use enforces Pod Security "restricted".
 
 use super::application::program;
-use super::kubectl::{LOOK, apply, kubectl, says, variable};
+use super::kubectl::{apply, kubectl, says, variable};
 use super::replaced::operators;
 use purser_tests::helm::{Said, chart, helm};
 use serde_json::{Value, json};
 use std::os::unix::fs::chown;
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::OnceCell;
 
 /// Where the operator is.
 pub(super) const SYSTEM: &str = "purser-system";
@@ -21,29 +20,9 @@ const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contract");
 const VOLUME: &str = "/var/lib/purser-node/volumes/operator";
 
 static ONCE: OnceCell<()> = OnceCell::const_new();
-static TURN: RwLock<()> = RwLock::const_new(());
-
-/// What is installed, which no other test disturbs until this is dropped.
-pub(super) async fn undisturbed() -> RwLockReadGuard<'static, ()> {
-    let turn = TURN.read().await;
-    installed().await;
-    turn
-}
-
-/// What is installed, with no other test beside until this is dropped.
-pub(super) async fn disturbing() -> RwLockWriteGuard<'static, ()> {
-    loop {
-        // Not in the queue: tests that bear each other all go first, instead of being parted by this one.
-        if let Ok(turn) = TURN.try_write() {
-            installed().await;
-            return turn;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
 
 /// Installs what is not installed yet.
-async fn installed() {
+pub(super) async fn installed() {
     ONCE.get_or_init(|| async {
         for name in [SYSTEM, SHOP, "models"] {
             namespace(name).await;

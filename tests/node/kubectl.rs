@@ -12,8 +12,8 @@ use tokio::io::AsyncWriteExt;
 
 /// How long anything on a busy node may take: images are there, so this is scheduling, mounting and starting.
 pub(super) const SOON: Duration = Duration::from_secs(300);
-/// Between two looks at what only kubectl can see; its own start takes about as long.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
+/// Between two looks at what only kubectl can see: several times what its own start takes of a core.
+pub(super) const LOOK: Duration = Duration::from_millis(400);
 
 /// What kubectl said.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The release's own life: tested, upgraded, rolled back, uninstalled and installed again by Helm, with pods beside it.
 
 use super::application::{Application, Line, served};
-use super::installed::{disturbing, install, run};
+use super::installed::{install, installed, run};
 use super::kubectl::{apply, get, kubectl, until};
 use purser_tests::helm::chart;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn spends(paid: &Application, pod: &str, left: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_tests_upgrades_rolls_back_and_uninstalls_and_keys_stay_and_no_webhook_does() {
-    let _turn = disturbing().await;
+    installed().await;
     let application = Application::alone("living", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     let key = value().await;

@@ -2,6 +2,7 @@
 //! word.
 //! Servers by the orders that `purser-cluster up` takes (tests/cluster/orders.go), containers by containerd's own command.
 
+use super::installed::installed;
 use super::kubectl::{LOOK, SOON, get, kubectl, until};
 use super::memory::exhaust;
 use super::replaced::operators;
@@ -58,6 +59,7 @@ pub(super) fn kill(container: &Value) -> String {
 
 /// An operator that has not been killed yet: kubelet waits before it starts a container again that ended a moment ago.
 pub(super) async fn fresh_operator() {
+    installed().await;
     operators(0).await;
     operators(1).await;
 }

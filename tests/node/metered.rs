@@ -1,6 +1,7 @@
 //! Applications whose calls cost credits, and what the ledger says when they have ended.
 
 use super::application::{Application, served};
+use super::installed::installed;
 use super::kubectl::{apply, until};
 use super::replaced::Followed;
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ const GRANT: usize = 100_000;
 
 /// Two pods that call without end; each call costs one credit.
 pub(super) async fn metered(name: &str) -> Application {
+    installed().await;
     let plan = json!({
         "models": {"allow": ["*"]}, "credits": {"grant": GRANT.to_string()},
         "prices": [{"models": ["*"], "perRequest": "1"}],

@@ -2,7 +2,6 @@
 //! killed without a word. No call fails, and what people change afterwards is enforced.
 
 use super::application::{Application, Line, served};
-use super::installed::disturbing;
 use super::kubectl::kubectl;
 use super::machine::{
     fresh_operator, kill_the_operator, order, starve_the_operator, until_the_api_server_is_ready,
@@ -62,7 +61,6 @@ async fn a_change_is_enforced(application: &Application) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_api_server_is_down_no_call_fails_and_afterwards_changes_are_enforced() {
-    let _turn = disturbing().await;
     let application = loaded("apiless").await;
     let down = Duration::from_secs(if soak() { 120 } else { 25 });
     application.go_on("before").await;
@@ -85,7 +83,6 @@ async fn while_the_api_server_is_down_no_call_fails_and_afterwards_changes_are_e
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_api_servers_store_restarts_no_call_fails_and_afterwards_changes_are_enforced() {
-    let _turn = disturbing().await;
     let application = loaded("storeless").await;
     application.go_on("before").await;
     let since = now();
@@ -105,7 +102,6 @@ async fn when_the_api_servers_store_restarts_no_call_fails_and_afterwards_change
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_operator_is_killed_for_want_of_memory_no_call_fails_and_its_successor_enforces_changes()
  {
-    let _turn = disturbing().await;
     fresh_operator().await;
     let application = loaded("killed").await;
     application.go_on("before").await;
@@ -122,7 +118,6 @@ async fn when_the_operator_is_killed_for_want_of_memory_no_call_fails_and_its_su
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_operator_is_killed_calls_of_a_metered_key_wait_and_each_is_charged_once() {
-    let _turn = disturbing().await;
     fresh_operator().await;
     let application = metered("charged").await;
     application.go_on("before").await;

@@ -1,7 +1,7 @@
 //! A model that really answers, on the node's host, which pods reach at the bridge's address.
 
 use super::application::{Application, Line};
-use super::installed::disturbing;
+use super::installed::installed;
 use super::kubectl::apply;
 use super::machine::BRIDGE;
 use purser_tests::model_server::{ModelServer, is_speech};
@@ -9,8 +9,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_of_an_ordinary_program_talks_to_a_real_model_on_the_host() {
-    // It wants the whole machine.
-    let _turn = disturbing().await;
+    installed().await;
     let server = ModelServer::start(BRIDGE).await.unwrap();
     let plan = json!({"models": {"allow": ["*"]}, "maxOutputTokens": 24});
     let application = Application::alone("real", plan).await;

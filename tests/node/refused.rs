@@ -1,14 +1,14 @@
 //! What people meet while no operator answers, and when they delete what the operator wrote.
 
 use super::application::{Application, Line, served};
-use super::installed::{disturbing, undisturbed};
+use super::installed::installed;
 use super::kubectl::{apply, kubectl, says};
 use super::replaced::operators;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_no_operator_answers_pods_that_ask_are_refused_and_others_are_created() {
-    let _turn = disturbing().await;
+    installed().await;
     let application = Application::alone("refused", json!({"models": {"allow": ["*"]}})).await;
     operators(0).await;
     let mut pod = application.pod("asks", "once");
@@ -30,7 +30,7 @@ async fn while_no_operator_answers_pods_that_ask_are_refused_and_others_are_crea
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_configurations_secret_pods_go_on_and_new_ones_are_served_by_the_stream() {
-    let _turn = undisturbed().await;
+    installed().await;
     let application = Application::alone("deleted", json!({"models": {"allow": ["*"]}})).await;
     application.deploy(1, "load").await;
     says("delete secret -n deleted purser-config").await;

@@ -1,7 +1,7 @@
 //! Pods and operators that are replaced while calls go on.
 
 use super::application::{Application, Line, lines, served};
-use super::installed::{SYSTEM, disturbing, undisturbed};
+use super::installed::{SYSTEM, installed};
 use super::kubectl::{SOON, says, variable};
 use purser_tests::process::Process;
 use serde_json::json;
@@ -11,6 +11,7 @@ const PODS: usize = 3;
 
 /// Three pods that call without end, on a plan that does not hold them up.
 pub(super) async fn loaded(name: &str) -> Application {
+    installed().await;
     let plan = json!({
         "models": {"allow": ["*"]}, "limits": {"requestsPerMinute": 20_000}, "whenQuotaUnreachable": "Share",
     });
@@ -75,7 +76,6 @@ impl Followed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_update_under_load_fails_no_call() {
-    let _turn = undisturbed().await;
     let application = loaded("rolling").await;
     let old = application.pods().await;
     let followed = Followed::begin(&application).await;
@@ -103,7 +103,6 @@ async fn a_rolling_update_under_load_fails_no_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_is_scaled_to_none_and_back_under_load_fails_no_call() {
-    let _turn = disturbing().await;
     let application = loaded("headless").await;
     operators(0).await;
     application.go_on("without an operator").await;

@@ -1,7 +1,7 @@
 //! Operators over a Redis and a PostgreSQL on the node's host, which pods reach at the bridge's address: three of them, one, and three
 //! again.
 
-use super::installed::{SYSTEM, disturbing, run};
+use super::installed::{SYSTEM, installed, run};
 use super::kubectl::apply;
 use super::machine::BRIDGE;
 use super::metered::{each_call_is_charged_once, metered};
@@ -66,7 +66,7 @@ async fn scale_out_and_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_operators_become_one_and_three_again_under_load_and_each_call_is_charged_once() {
-    let _turn = disturbing().await;
+    installed().await;
     let redis = Redis::start().await.unwrap();
     let postgres = Postgres::start().await.unwrap();
     let (windows, redis_task) = opened(redis.socket()).await;

@@ -1,7 +1,7 @@
 //! The card's last line: a pod of an ordinary program calls the sidecar beside it, and is served.
 
 use super::application::{Application, Line};
-use super::installed::{SHOP, undisturbed};
+use super::installed::{SHOP, installed};
 use super::kubectl::{apply, get, says, until};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn is_served(printed: &[Line], who: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ordinary_program_without_any_configuration_is_served_stream_and_failover_included() {
-    let _turn = undisturbed().await;
+    installed().await;
     let application = checkout("ordinary");
     application.deploy(1, "serve").await;
     let pods = application.pods().await;
@@ -49,7 +49,7 @@ async fn an_ordinary_program_without_any_configuration_is_served_stream_and_fail
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_completes_and_its_init_container_was_served_before_it() {
-    let _turn = undisturbed().await;
+    installed().await;
     let application = checkout("job");
     apply(&[application.job()]).await;
     let is_over = |job: &Value| job["status"]["succeeded"] == 1 || job["status"]["failed"] == 1;

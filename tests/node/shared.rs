@@ -3,7 +3,7 @@
 
 use super::application::{Application, Line};
 use super::grown::{grows, is_replaced};
-use super::installed::{channel, disturbing, namespace, run};
+use super::installed::{channel, installed, namespace, run};
 use super::kubectl::{apply, until};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -87,7 +87,7 @@ async fn borrowed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_is_served_by_a_channel_whose_credential_never_reaches_it_while_the_gateway_grows_and_is_replaced()
  {
-    let _turn = disturbing().await;
+    installed().await;
     upgrade(&GATEWAY).await;
     lent().await;
     let came_of_it = tokio::spawn(borrowed()).await;

@@ -105,6 +105,13 @@ fn settled(path: &Path) {
     while busy().unwrap() != 0 {
         assert!(begun.elapsed() < Duration::from_secs(10));
     }
+    drop(file);
+    // Whoever closes it last takes the log away.
+    let log = path.with_extension("db-wal");
+    while log.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 #[tokio::test]
@@ -139,7 +146,8 @@ async fn a_folder_that_is_read_only_is_refused() {
             .output();
         let output = child.unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{said}");
+        let wrong = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}{wrong}");
         said
     };
     let new = read_only("new.db");
