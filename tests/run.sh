@@ -3,9 +3,9 @@
 # Called by a developer and by .ci/run:
 #   tests/run.sh         toolchain, formatting, lints, and every test against a real API server, SDKs and model server; beside them the
 #                        node stage, with the same programs in its images; left out, and said to be, where the machine can be no node
+#   tests/run.sh suites  all of that but the node stage
 #   tests/run.sh soak    what has a long duration, for that long, with release binaries and one suite at a time, about 100 minutes when
 #                        built; tests write their figures to tests/figures
-#   tests/run.sh suites  all of that but the node stage
 #   tests/run.sh node    the node stage alone: containerd, kubelet, the images and charts as they ship; needs root on Debian
 #   tests/run.sh quick   formatting, lints, unit, golden and house tests; needs nothing but Rust
 #   tests/run.sh sim     the simulation alone, 10,000 seeds (PURSER_SIM_SEEDS, PURSER_SIM_FIRST); needs nothing but Rust
@@ -318,7 +318,7 @@ end_lane() {
 
 all_tests() {
     local lane
-    # A quarter of a cold run would go into building them once more, static: `tests/run.sh node` and a soak do.
+    # A quarter of a cold run would go into building the images' programs once more, static: `tests/run.sh node` and a soak do.
     export PURSER_NODE_PROGRAMS=$PURSER_TEST_BIN
     if [[ $mode != suites ]] && prepare_node; then
         begin_lane node tests/run.sh node

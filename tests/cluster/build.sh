@@ -33,8 +33,8 @@ build() {
 }
 
 version=k8s.io/component-base/version
-version="-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
-build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" "$version"
-build "$here/kubectl" kubectl "kubectl $kubernetes" "$version"
+flags="-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
+build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" "$flags"
+build "$here/kubectl" kubectl "kubectl $kubernetes" "$flags"
 build "$here/dns" coredns "CoreDNS; the first time takes about 2 minutes on 2 cores" ""
 build "$here/metrics" metrics-server "metrics-server; the first time takes about 2 minutes on 2 cores" ""

@@ -9,7 +9,6 @@ import (
 	_ "time/tzdata" // CronJobs name time zones, and a bare machine has no zone files.
 
 	"github.com/spf13/cobra"
-	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"

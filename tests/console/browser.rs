@@ -124,7 +124,7 @@ fn node() -> PathBuf {
     named.map_or_else(|| PathBuf::from(toolchain), PathBuf::from)
 }
 
-fn told(said: &str, name: &str) -> u64 {
+fn number(said: &str, name: &str) -> u64 {
     let last = said.lines().last().unwrap_or_default();
     let figures: Value = serde_json::from_str(last).unwrap();
     figures[name].as_u64().unwrap()
@@ -133,7 +133,7 @@ fn told(said: &str, name: &str) -> u64 {
 #[tokio::test]
 async fn a_person_does_everything_from_the_one_time_token_to_the_statement() {
     let demo = Served::demo().await;
-    let late = told(&demo.run("walk.mjs").await, "tail_ms");
+    let late = number(&demo.run("walk.mjs").await, "tail_ms");
     let line = format!("a call shows in the live tail {late} ms after its end");
     figure("console.txt", &line).unwrap();
     assert!(!soak() || late <= LATEST_CALL_MS, "{line}");
@@ -158,7 +158,7 @@ async fn a_part_that_does_not_arrive_is_asked_for_again_and_not_for_ever() {
 async fn the_page_is_small_and_soon_there() {
     let demo = Served::demo().await;
     let said = demo.run("weight.mjs").await;
-    let (bytes, paint) = (told(&said, "bytes"), told(&said, "first_paint_ms"));
+    let (bytes, paint) = (number(&said, "bytes"), number(&said, "first_paint_ms"));
     let line = format!("the console's page: {bytes} bytes, first paint after {paint} ms");
     figure("console.txt", &line).unwrap();
     assert!(bytes <= HEAVIEST, "the page weighs {bytes} bytes");
