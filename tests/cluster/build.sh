@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, its folder kubectl into target/cluster/kubectl, the modules
-# in its folders dns and metrics into target/cluster/coredns and target/cluster/metrics-server, and keeps Go's build cache beside them.
+# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, and its folders kubectl, dns and metrics into kubectl,
+# coredns and metrics-server beside it. One module, so that what they share is built once; Go's build cache is kept there, too.
 # Called by tests/run.sh, or by hand; needs Go 1.25 or newer and, once, the Go module proxy.
 # Must never touch go.mod or go.sum, nor anything outside target/cluster and Go's own module cache.
 set -euo pipefail
@@ -36,5 +36,5 @@ version=k8s.io/component-base/version
 flags="-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
 build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" "$flags"
 build "$here/kubectl" kubectl "kubectl $kubernetes" "$flags"
-build "$here/dns" coredns "CoreDNS; the first time takes about 2 minutes on 2 cores" ""
-build "$here/metrics" metrics-server "metrics-server; the first time takes about 2 minutes on 2 cores" ""
+build "$here/dns" coredns "CoreDNS" ""
+build "$here/metrics" metrics-server "metrics-server" ""

@@ -1,7 +1,6 @@
 // This program is CoreDNS with the plugins that a test node's pods need, and no others.
 // `up --node` starts it, at the bridge's address, where every pod's resolv.conf points.
-// It never asks a server outside: what is not in the cluster does not exist. A module of its own, because CoreDNS and Kubernetes
-// want different versions of the same libraries.
+// It never asks a server outside: what is not in the cluster does not exist.
 package main
 
 import (

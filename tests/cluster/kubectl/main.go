@@ -3,14 +3,20 @@
 package main
 
 import (
+	"runtime/debug"
+
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 )
 
+// Per cent of what lives: most starts end before it would be worth collecting anything.
+const garbagePercent = 800
+
 // Errors are printed as kubectl does, without the usage text that servers add.
 func main() {
+	debug.SetGCPercent(garbagePercent)
 	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 		util.CheckErr(err)
 	}

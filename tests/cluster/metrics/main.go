@@ -1,6 +1,6 @@
 // This program is metrics-server, unchanged: what a HorizontalPodAutoscaler asks how busy pods are.
-// A node test starts it beside the node (tests/node/busy.rs) and names it to the API server; without that nobody asks it.
-// It must never add or hide a flag. A module of its own, because it and Kubernetes want different versions of the same libraries.
+// A node test starts it beside the node (tests/node/scaler.rs) and names it to the API server; without that nobody asks it.
+// It must never add or hide a flag.
 package main
 
 import (
