@@ -13,6 +13,9 @@ use tokio::io::AsyncWriteExt;
 
 /// How long anything that should be at once may take on a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(40);
+/// Between two looks at an object that is waited for: at first, and at last.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_millis(200);
 /// The objects' API.
 pub(super) const API: &str = "/apis/purser.dev/v1alpha1";
 
@@ -191,11 +194,13 @@ impl Cluster {
             if so(&object) {
                 return object;
             }
+            let waited = begun.elapsed();
             assert!(
-                begun.elapsed() < SOON,
+                waited < SOON,
                 "waited {SOON:?} until {what}, saw {object:#}"
             );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            // What takes long is looked at less often: each look is work for the API server.
+            tokio::time::sleep((waited / 10).clamp(FIRST_LOOK, LAST_LOOK)).await;
         }
     }
 }
