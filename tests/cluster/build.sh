@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, and its folders kubectl, dns and metrics into kubectl,
-# coredns and metrics-server beside it. One module, so that what they share is built once; Go's build cache is kept there, too.
+# Owns target/cluster: builds tests/cluster into target/cluster/purser-cluster, its folders kubectl and dns into kubectl and coredns beside
+# it, and the module in its folder metrics into metrics-server. Go's build cache is kept there, too, so that what they share is built once.
 # Called by tests/run.sh, or by hand; needs Go 1.25 or newer and, once, the Go module proxy.
 # Must never touch go.mod or go.sum, nor anything outside target/cluster and Go's own module cache.
 set -euo pipefail
@@ -37,4 +37,4 @@ flags="-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.git
 build "$here" purser-cluster "purser-cluster (Kubernetes $kubernetes); the first time takes about 5 minutes on 2 cores" "$flags"
 build "$here/kubectl" kubectl "kubectl $kubernetes" "$flags"
 build "$here/dns" coredns "CoreDNS" ""
-build "$here/metrics" metrics-server "metrics-server" ""
+build "$here/metrics" metrics-server "metrics-server; the first time takes about 2 minutes on 2 cores" ""

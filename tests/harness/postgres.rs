@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::process::getuid;
 
-use crate::process::Process;
+use crate::process::{Process, children, runs};
 
 /// PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
 /// How long it may take to begin, recovery included.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at a process that is ending.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The server.
 #[derive(Debug)]
@@ -81,9 +83,17 @@ impl Postgres {
         Ok(())
     }
 
-    /// SIGKILL.
+    /// SIGKILL. Those of its processes that serve connections answer until they notice, so it returns when they have.
     pub fn kill(&mut self) {
-        drop(self.process.take());
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        let serving = children(process.pid());
+        drop(process);
+        let from = Instant::now();
+        while serving.iter().any(|&pid| runs(pid)) && from.elapsed() < PATIENCE {
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Starts it, again.

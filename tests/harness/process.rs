@@ -250,6 +250,22 @@ pub fn resident_kib(pid: u32) -> u64 {
     memory_kib(pid, "VmRSS").unwrap_or(0)
 }
 
+/// The processes that a process has started and that are not over.
+pub fn children(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let listed = listed.unwrap_or_default();
+    listed
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .collect()
+}
+
+/// Whether it goes on; one that has ended and that nobody has waited for does not.
+pub fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| !status.contains("\nState:\tZ"))
+}
+
 /// A line of `/proc/PID/status`, in KiB: `VmRSS`, `VmHWM`; none where there is no such process.
 pub fn memory_kib(pid: u32, line: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

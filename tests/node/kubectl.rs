@@ -75,15 +75,25 @@ pub(super) async fn get(line: &str) -> Value {
 
 /// Waits until `kubectl get` finds it so; shows the namespace's events when it does not come.
 pub(super) async fn until(what: &str, line: &str, so: impl Fn(&Value) -> bool) -> Value {
+    until_within(SOON, what, line, so).await
+}
+
+/// The same, for what may take so long.
+pub(super) async fn until_within(
+    patience: Duration,
+    what: &str,
+    line: &str,
+    so: impl Fn(&Value) -> bool,
+) -> Value {
     let begun = Instant::now();
     loop {
         let found = get(line).await;
         if so(&found) {
             return found;
         }
-        if begun.elapsed() > SOON {
+        if begun.elapsed() > patience {
             let events = says("get events -A --sort-by=.lastTimestamp").await;
-            panic!("waited {SOON:?} until {what}, saw {found:#}\n{events}");
+            panic!("waited {patience:?} until {what}, saw {found:#}\n{events}");
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -2,9 +2,14 @@
 
 use super::application::{Application, Line, served};
 use super::installed::{install, installed, run};
-use super::kubectl::{apply, get, kubectl, until};
+use super::kubectl::{SOON, apply, get, kubectl, until_within};
 use purser_tests::helm::chart;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long what a sidecar holds may stay held: one that ends while no operator is reached gives nothing back, and is lost after ten
+/// minutes.
+const GIVEN_UP: Duration = SOON.saturating_add(Duration::from_secs(600));
 
 async fn value() -> Value {
     get("secret -n living app-key").await["data"]["apiKey"].clone()
@@ -47,7 +52,8 @@ async fn spends(paid: &Application, pod: &str, left: &str) {
     let printed = paid.until_prints(pod, "a call and a stream", both).await;
     served(&printed, pod);
     let tells = |key: &Value| key["status"]["creditsLeft"] == left;
-    until("its credits are told", "apikey -n living paid", tells).await;
+    let key = "apikey -n living paid";
+    until_within(GIVEN_UP, "its credits are told", key, tells).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
