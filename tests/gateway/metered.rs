@@ -5,14 +5,14 @@
 use super::setup::SOON;
 use super::shared::not_here;
 use anyhow::Context;
-use purser_authority::ledger::{Filter, Ledger};
+use purser_authority::ledger::Ledger;
 use purser_config::Name;
 use purser_config::price::Micros;
-use purser_config::usage::Record;
 use purser_tests::process::Process;
 use purser_tests::provider::{Behaviour, Provider, Received};
+use purser_tests::records;
 use purser_tests::sse_client::Call;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -95,24 +95,6 @@ impl Shop {
 
 fn name() -> Name {
     Name::new("shop", "one")
-}
-
-/// Every record there is.
-async fn records(ledger: &Ledger) -> BTreeMap<String, Record> {
-    let mut all = BTreeMap::new();
-    let mut filter = Filter {
-        limit: 1_000,
-        ..Filter::default()
-    };
-    loop {
-        let page = ledger.records(filter.clone()).await.unwrap();
-        let Some(last) = page.last() else { return all };
-        filter.before = Some((last.began_ms, last.id.clone()));
-        for record in page {
-            let twice = all.insert(record.id.clone(), record);
-            assert_eq!(twice, None, "one record for each id");
-        }
-    }
 }
 
 /// What is left, reserved and used of the key's credits.
@@ -235,7 +217,7 @@ async fn judge(shop: &Shop, callers: &Callers, grant: Micros) {
     assert!(swept <= KILLS * CALLERS, "{swept} were left open");
     let (left, reserved, used) = account(&ledger).await;
     assert_eq!((left, reserved), (grant - used, 0));
-    let (records, seen) = (records(&ledger).await, shop.seen());
+    let (records, seen) = (records::all(&ledger).await.unwrap(), shop.seen());
     let missing: Vec<_> = seen
         .iter()
         .filter(|id| !records.contains_key(*id))

@@ -1,4 +1,5 @@
-//! What tests and benches share: a provider that fails on request, processes, Redis and PostgreSQL, load, a client that sees everything, a checker.
+//! What tests and benches share: a provider that fails on request, processes, Redis and PostgreSQL, load, a client that sees everything, a checker,
+//! and what a ledger holds.
 //! Used by the test roots of this crate and by the programs in `bench/`; it must never depend on how Purser works inside.
 //! The checker of rate limits is the authority's own, for it judges every level by one rule.
 
@@ -13,6 +14,7 @@ pub mod postgres;
 pub mod process;
 pub mod promtool;
 pub mod provider;
+pub mod records;
 pub mod redis;
 pub mod rights;
 pub mod seed;

@@ -4,12 +4,13 @@
 use super::callers::Told;
 use super::parts::REST;
 use super::plans::{KEYS, Key};
-use purser_authority::ledger::{AccountFacts, Filter, Ledger};
+use purser_authority::ledger::{AccountFacts, Ledger};
 use purser_config::Name;
 use purser_config::usage::{End, Record};
 use purser_tests::figures::soak;
 use purser_tests::provider::Provider;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use purser_tests::records;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinHandle;
 
@@ -73,7 +74,8 @@ pub(super) async fn judge(
     let accounts = until_resolved(ledger, namespace).await;
     drop(provider);
     let seen = watch.end().await;
-    let records = records(ledger).await;
+    // The ledger has no other namespace's.
+    let records = records::all(ledger).await.unwrap();
     assert_eq!(ledger.verify().await.unwrap(), []);
     let lost: Vec<&String> = seen
         .iter()
@@ -137,26 +139,8 @@ pub(super) fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-/// Every record, by its id. The ledger has no other namespace's.
-async fn records(ledger: &Ledger) -> HashMap<String, Record> {
-    let mut filter = Filter {
-        limit: 1_000,
-        ..Filter::default()
-    };
-    let mut all = HashMap::new();
-    loop {
-        let page = ledger.records(filter.clone()).await.unwrap();
-        let Some(last) = page.last() else { return all };
-        filter.before = Some((last.began_ms, last.id.clone()));
-        for record in page {
-            let twice = all.insert(record.id.clone(), record);
-            assert!(twice.is_none(), "{twice:?} is there twice");
-        }
-    }
-}
-
 /// An account is what it was granted less what its records say.
-fn balances(key: Key, facts: &AccountFacts, records: &HashMap<String, Record>) {
+fn balances(key: Key, facts: &AccountFacts, records: &BTreeMap<String, Record>) {
     let own = records
         .values()
         .filter(|record| record.key.name() == key.name());
@@ -168,7 +152,7 @@ fn balances(key: Key, facts: &AccountFacts, records: &HashMap<String, Record>) {
 }
 
 /// What a caller got whole costs its price, unless its reservation was given up meanwhile; of how many calls it was.
-fn unpaid(told: &Told, records: &HashMap<String, Record>) -> usize {
+fn unpaid(told: &Told, records: &BTreeMap<String, Record>) -> usize {
     let mut unpaid = 0;
     for (key, id) in &told.whole {
         let record = &records[id];
