@@ -43,12 +43,17 @@ pub use sums::{By, Sum};
 pub use usage::{KeepRefused, Kept, Sender};
 
 use change::Change;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use purser_config::Name;
 use purser_config::usage::{Batch, Record};
 use reads::{Question, SWEPT_AT_ONCE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tokio::sync::{mpsc, oneshot};
+
+/// A ledger, once it is open. Boxed, as all is that much stands behind: an async function is compiled where it is awaited, which would be
+/// in each of the programs and tests that open one.
+pub type Opening = BoxFuture<'static, Result<Ledger, LedgerError>>;
 
 /// A handle; all clones are of one ledger, which ends with the last of them.
 #[derive(Clone)]
@@ -59,31 +64,39 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens the file, or makes it; its folder must exist.
-    pub async fn sqlite(path: &Path) -> Result<Ledger, LedgerError> {
+    pub fn sqlite(path: &Path) -> Opening {
         let (one, other) = (path.to_owned(), path.to_owned());
-        let writes = worker::writes(move || sqlite::Sqlite::new(one)).await?;
-        let reads = worker::reads(move || sqlite::Sqlite::new(other)).await?;
-        Ok(Ledger { writes, reads })
+        Box::pin(async move {
+            let writes = worker::writes(move || sqlite::Sqlite::new(one)).await?;
+            let reads = worker::reads(move || sqlite::Sqlite::new(other)).await?;
+            Ok(Ledger { writes, reads })
+        })
     }
 
     /// The same without a thread of its own: it works while the future that comes with it is polled, in the order in which it was asked.
     /// So a simulation decides when, and what a kill cuts off.
-    pub async fn sqlite_here(
+    pub fn sqlite_here(
         path: &Path,
-    ) -> Result<(Ledger, impl Future<Output = ()> + use<>), LedgerError> {
+    ) -> LocalBoxFuture<'static, Result<(Ledger, LocalBoxFuture<'static, ()>), LedgerError>> {
         let (writing, reading) = (path.to_owned(), path.to_owned());
-        let (writing, reading) = (sqlite::Sqlite::new(writing), sqlite::Sqlite::new(reading));
-        let (writes, reads, work) = worker::here(writing, reading).await?;
-        Ok((Ledger { writes, reads }, work))
+        Box::pin(async move {
+            let (writing, reading) = (sqlite::Sqlite::new(writing), sqlite::Sqlite::new(reading));
+            let (writes, reads, work) = worker::here(writing, reading).await?;
+            let work: LocalBoxFuture<'static, ()> = Box::pin(work);
+            Ok((Ledger { writes, reads }, work))
+        })
     }
 
     /// Opens the schema `purser` of the database at `postgres://…`, or makes it. A server that is lost later is looked for again.
-    pub async fn postgres(url: &str) -> Result<Ledger, LedgerError> {
-        let address = postgres::Address::read(url)?;
-        let again = address.clone();
-        let writes = worker::writes(move || postgres::Postgres::new(address)).await?;
-        let reads = worker::reads(move || postgres::Postgres::new(again)).await?;
-        Ok(Ledger { writes, reads })
+    pub fn postgres(url: &str) -> Opening {
+        let address = postgres::Address::read(url);
+        Box::pin(async move {
+            let address = address?;
+            let again = address.clone();
+            let writes = worker::writes(move || postgres::Postgres::new(address)).await?;
+            let reads = worker::reads(move || postgres::Postgres::new(again)).await?;
+            Ok(Ledger { writes, reads })
+        })
     }
 
     /// Holds credits, of a grant that is made now where it is due.

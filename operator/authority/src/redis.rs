@@ -27,6 +27,7 @@ mod sharing;
 pub use error::{RedisError, Unreachable};
 
 use crate::terms::Terms;
+use futures::future::BoxFuture;
 use hold::Seats;
 use office::{Office, Scripted, Store};
 use people::People;
@@ -63,6 +64,9 @@ pub struct Answers<T> {
     pub answers: Vec<T>,
 }
 
+/// Windows, once they are open; boxed, as `ledger::Opening` is.
+pub type Opening<'a> = BoxFuture<'a, Result<RedisWindows, RedisError>>;
+
 /// The windows of one replica, over what all replicas share.
 pub struct RedisWindows {
     inner: Arc<Inner>,
@@ -88,13 +92,17 @@ impl RedisWindows {
     ///
     /// # Errors
     /// When the server cannot be reached, or would forget what was used.
-    pub async fn open(url: &str, prefix: &str) -> Result<Self, RedisError> {
-        RedisWindows::open_at(url, prefix, None).await
+    pub fn open<'a>(url: &'a str, prefix: &'a str) -> Opening<'a> {
+        RedisWindows::open_at(url, prefix, None)
     }
 
     /// With a clock of a test's own, in microseconds.
     #[doc(hidden)]
-    pub async fn open_at(
+    pub fn open_at<'a>(url: &'a str, prefix: &'a str, scripted: Option<Scripted>) -> Opening<'a> {
+        Box::pin(RedisWindows::opened(url, prefix, scripted))
+    }
+
+    async fn opened(
         url: &str,
         prefix: &str,
         scripted: Option<Scripted>,

@@ -7,6 +7,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 const NAME: &str = "purser-credit";
 const WANTED: &str = include_str!("../../credit-policy.yaml");
@@ -63,10 +65,14 @@ fn is_new(of: &ObjectMeta, now_ms: u64) -> bool {
 
 fn wanted() -> Result<(Policy, Binding), String> {
     let (policy, binding) = WANTED.split_once("\n---\n").unwrap_or_default();
-    let odd =
-        |error: serde_yaml::Error| format!("the policy in this program cannot be read: {error}");
-    let policy = serde_yaml::from_str(policy).map_err(odd)?;
-    Ok((policy, serde_yaml::from_str(binding).map_err(odd)?))
+    Ok((read(policy)?, read(binding)?))
+}
+
+/// By way of a value: Kubernetes' kinds read from JSON are in this program anyway; read from YAML they were a twelfth of it.
+fn read<T: DeserializeOwned>(yaml: &str) -> Result<T, String> {
+    let odd = |why: String| format!("the policy in this program cannot be read: {why}");
+    let value: Value = serde_yaml::from_str(yaml).map_err(|error| odd(error.to_string()))?;
+    serde_json::from_value(value).map_err(|error| odd(error.to_string()))
 }
 
 #[cfg(test)]
