@@ -181,14 +181,14 @@ start_cluster() {
 
 # All that is not Rust. It waits for the net as much as it works, so it goes on beside what is.
 fetch_tools() {
-    tests/toolchain.sh && tests/cluster/build.sh && tests/helm/build.sh
+    tests/toolchain.sh && tests/cluster/build.sh
 }
 
 name_tools() {
     export PATH="$root/target/toolchain/bin:$PATH"
     export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
     export PURSER_TEST_METRICS_SERVER="$root/target/cluster/metrics-server"
-    export PURSER_TEST_HELM="$root/target/helm/helm"
+    export PURSER_TEST_HELM="$root/target/cluster/helm"
     export PURSER_TEST_PROMTOOL="$root/target/toolchain/bin/promtool"
     export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
     export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"

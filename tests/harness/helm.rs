@@ -1,4 +1,4 @@
-//! Helm, as tests/run.sh builds it (`PURSER_TEST_HELM`; target/helm/helm when unset), and the values that the charts are tested with.
+//! Helm, as tests/run.sh builds it (`PURSER_TEST_HELM`; target/cluster/helm when unset), and the values that the charts are tested with.
 //! Never sees anybody's own cluster, settings or repositories.
 
 use anyhow::Context;
@@ -16,7 +16,7 @@ pub const CASES: [&str; 7] = [
     "without-injection",
 ];
 /// The Kubernetes that the charts are rendered for: that of the test cluster.
-pub const FOR: &str = "--kube-version=1.35.4";
+pub const FOR: &str = "--kube-version=1.36.3";
 
 /// What a program said.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl From<Output> for Said {
 /// Runs Helm.
 pub fn helm(arguments: &[&str]) -> anyhow::Result<Said> {
     let program = std::env::var_os("PURSER_TEST_HELM").map(PathBuf::from);
-    let program = program.unwrap_or_else(|| root().join("target/helm/helm"));
+    let program = program.unwrap_or_else(|| root().join("target/cluster/helm"));
     let folder = tempfile::tempdir()?;
     let own = [
         "HOME",
@@ -57,7 +57,7 @@ pub fn helm(arguments: &[&str]) -> anyhow::Result<Said> {
         .output()
         .with_context(|| {
             format!(
-                "starting {}; tests/helm/build.sh builds it",
+                "starting {}; tests/cluster/build.sh builds it",
                 program.display()
             )
         })?;

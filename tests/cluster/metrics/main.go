@@ -1,6 +1,6 @@
 // This program is metrics-server, unchanged: what a HorizontalPodAutoscaler asks how busy pods are.
 // A node test starts it beside the node (tests/node/scaler.rs) and names it to the API server; without that nobody asks it.
-// It must never add or hide a flag. A module of its own, because it does not start with the libraries of a newer Kubernetes.
+// It must never add or hide a flag.
 package main
 
 import (
