@@ -19,8 +19,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 mode=${1:-default}
 passed=0 failed=0
-job='' cluster='' node='' run='' finished=''
-declare -A lanes=()
+job='' node='' run='' finished=''
+declare -A lanes=() clusters=()
 # The suites that `cargo test --workspace` leaves to the lanes, and clippy's --all-targets with it.
 beside=(--test kill --test kubernetes --test scale --test sdk --test node)
 # What a soak is for: the tests that have a longer duration there (`figures::soak`), by their modules' names.
@@ -56,7 +56,9 @@ finish() {
     done
     # A node ends its pods, unmounts their volumes and takes its rules out of iptables.
     [[ -z $node ]] || end_group "$node" 120
-    [[ -z $cluster ]] || end_group "$cluster"
+    for name in "${!clusters[@]}"; do
+        end_group "${clusters[$name]}"
+    done
     if [[ -z $finished ]]; then
         failed=$((failed + 1))
     fi
@@ -171,12 +173,13 @@ until_ready() {
     done
 }
 
+# start_cluster NAME: what is begun after it finds it.
 start_cluster() {
-    heading "starting etcd, kube-apiserver and kube-controller-manager"
-    up cluster
-    cluster=$up
-    until_ready cluster "$cluster" || give_up "the test cluster did not start; the reason stands above"
-    export PURSER_TEST_KUBECONFIG="$run/cluster/kubeconfig" PURSER_TEST_KUBECTL="$run/cluster.kubectl"
+    heading "starting etcd, kube-apiserver and kube-controller-manager: $1"
+    up "$1"
+    clusters[$1]=$up
+    until_ready "$1" "$up" || give_up "the test cluster did not start; the reason stands above"
+    export PURSER_TEST_KUBECONFIG="$run/$1/kubeconfig" PURSER_TEST_KUBECTL="$run/$1.kubectl"
 }
 
 # All that is not Rust. It waits for the net as much as it works, so it goes on beside what is.
@@ -185,14 +188,13 @@ fetch_tools() {
 }
 
 name_tools() {
-    export PATH="$root/target/toolchain/bin:$PATH"
-    export PURSER_TEST_CLUSTER="$root/target/cluster/purser-cluster"
-    export PURSER_TEST_METRICS_SERVER="$root/target/cluster/metrics-server"
-    export PURSER_TEST_HELM="$root/target/cluster/helm"
-    export PURSER_TEST_PROMTOOL="$root/target/toolchain/bin/promtool"
-    export PURSER_TEST_REDIS="$root/target/toolchain/bin/redis-server"
-    export PURSER_TEST_POSTGRES="$(realpath "$root/target/toolchain/postgres")"
-    export PURSER_TEST_FIGURES="$root/tests/figures"
+    local tools=$root/target/toolchain built=$root/target/cluster
+    export PATH="$tools/bin:$PATH" PURSER_TEST_FIGURES="$root/tests/figures"
+    export PURSER_TEST_CLUSTER="$built/purser-cluster" PURSER_TEST_METRICS_SERVER="$built/metrics-server" PURSER_TEST_HELM="$built/helm"
+    export PURSER_TEST_PROMTOOL="$tools/bin/promtool" PURSER_TEST_REDIS="$tools/bin/redis-server"
+    export PURSER_TEST_POSTGRES="$(realpath "$tools/postgres")" PURSER_TEST_GGUF="$tools/smollm2.gguf"
+    export PURSER_TEST_PYTHON="$tools/python/bin/python" PURSER_TEST_NODE_DIR="$tools/node"
+    export PURSER_TEST_SCHEMATHESIS="$tools/schemathesis/bin/schemathesis"
 }
 
 prepare() {
@@ -218,12 +220,8 @@ prepare() {
     end_lane tools
     ((failed == bad)) || give_up "without its tools no test can say anything; the reason stands above"
     name_tools
-    export PURSER_TEST_PYTHON="$root/target/toolchain/python/bin/python"
-    export PURSER_TEST_SCHEMATHESIS="$root/target/toolchain/schemathesis/bin/schemathesis"
-    export PURSER_TEST_NODE_DIR="$root/target/toolchain/node"
-    export PURSER_TEST_GGUF="$root/target/toolchain/smollm2.gguf"
     export PURSER_TEST_BIN="$target/$folder"
-    start_cluster
+    start_cluster cluster
 }
 
 # Whether this machine can be a node; its images are built then, while nothing is timed.
@@ -237,15 +235,13 @@ prepare_node() {
 
 # A machine that can be no node fails this stage, and says why.
 node_stage() {
-    local bad=$failed image images=()
+    local bad=$failed images=(pause application operator sidecar)
     check "node: the machine" tests/node/prepare.sh
     ((failed == bad)) && check "node: its images" tests/node/images.sh
     ((failed == bad)) || return 0
     heading "starting a node: containerd, kubelet, kube-proxy, scheduler and CoreDNS"
-    for image in pause application operator sidecar; do
-        images+=(--image "$root/target/node/$image.tar")
-    done
-    up node --node --dns "$root/target/cluster/coredns" "${images[@]}" -- \
+    images=("${images[@]/#/--image=$root/target/node/}")
+    up node --node --dns "$root/target/cluster/coredns" "${images[@]/%/.tar}" -- \
         --audit-policy-file="$root/tests/node/audit.yaml" --audit-log-path="$run/node.audit" --audit-log-maxsize=1000
     node=$up
     if ! until_ready node "$node"; then
@@ -323,9 +319,10 @@ all_tests() {
     if [[ $mode != suites ]] && prepare_node; then
         begin_lane node tests/run.sh node
     fi
-    begin_lane kill cargo test --workspace --no-fail-fast --test kill
-    # Two of these share the cluster, one after the other.
-    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
+    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes
+    # One of sdk's own: the operator that tests of the other share looks after all of its cluster.
+    start_cluster cluster-of-sdk
+    begin_lane kill cargo test --workspace --no-fail-fast --test kill --test scale --test sdk
     run_tests "all other tests" --workspace
     # Not beside the same tests: more at once than this is no sooner done, and what has half a second to answer no longer does.
     begin_lane shared tests/gateway/shared.sh
@@ -350,9 +347,12 @@ long_tests() {
 }
 
 still_up() {
-    kill -0 "$cluster" 2>/dev/null && return
-    cat "$run/cluster.err" >&2
-    give_up "the test cluster ended before the tests did; the reason stands above"
+    local name
+    for name in "${!clusters[@]}"; do
+        kill -0 "${clusters[$name]}" 2>/dev/null && continue
+        cat "$run/$name.err" >&2
+        give_up "a test cluster ended before the tests did; the reason stands above"
+    done
 }
 
 # Read whole before it begins: who edits this file while it runs changes the next run.

@@ -24,7 +24,7 @@ async fn whatever_is_sent_every_answer_fits_its_shape_and_none_is_our_fault() {
         return;
     };
     let house = House::start().await;
-    let usual = if soak() { SOAK_EACH } else { "60" };
+    let usual = if soak() { SOAK_EACH } else { "15" };
     let each = std::env::var("PURSER_FUZZ_EACH").unwrap_or_else(|_| usual.into());
     let (key, mut tried) = (house.demo_key(), 0);
     for (credential, only) in [
