@@ -28,7 +28,6 @@ long_on_node=(outage:: changed:: plan::)
 long_in_a_cluster=(certificates:: crowd:: outage:: rate::)
 
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$1"; }
-
 complain() { echo "tests/run.sh: $1" >&2; }
 
 # end_group PID [SECONDS]: SIGTERM to the job's whole process group, SIGKILL after so long; returns when nobody is left in it.
@@ -110,12 +109,9 @@ lint() {
 }
 
 check() {
-    if step "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        complain "'$1' failed; the reason stands above"
-    fi
+    step "$@" && passed=$((passed + 1)) && return
+    failed=$((failed + 1))
+    complain "'$1' failed; the reason stands above"
 }
 
 # Without what `must` makes, no later step can say anything.
@@ -313,16 +309,20 @@ end_lane() {
 }
 
 all_tests() {
-    local lane
+    local lane behind_cluster=(--test scale --test sdk) behind_kill=()
     # A quarter of a cold run would go into building the images' programs once more, static: `tests/run.sh node` and a soak do.
     export PURSER_NODE_PROGRAMS=$PURSER_TEST_BIN
     if [[ $mode != suites ]] && prepare_node; then
         begin_lane node tests/run.sh node
     fi
-    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes
-    # One of sdk's own: the operator that tests of the other share looks after all of its cluster.
-    start_cluster cluster-of-sdk
-    begin_lane kill cargo test --workspace --no-fail-fast --test kill --test scale --test sdk
+    if [[ $mode == suites ]]; then
+        # Nothing lasts as long as a node's tests, so the lanes are made equal; beside those they would only be in each other's way.
+        behind_cluster=() behind_kill=(--test scale --test sdk)
+    fi
+    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes "${behind_cluster[@]}"
+    # For sdk, where it is beside kubernetes: the operator that tests of that share looks after all of its cluster.
+    [[ $mode != suites ]] || start_cluster cluster-of-sdk
+    begin_lane kill cargo test --workspace --no-fail-fast --test kill "${behind_kill[@]}"
     run_tests "all other tests" --workspace
     # Not beside the same tests: more at once than this is no sooner done, and what has half a second to answer no longer does.
     begin_lane shared tests/gateway/shared.sh
