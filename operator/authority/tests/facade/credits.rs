@@ -18,19 +18,11 @@ fn is_poor(answer: &Reserved) -> bool {
     matches!(answer.verdict, ReserveVerdict::NoCredits { .. })
 }
 
-/// So many calls at once, over three sidecars, each of one credit. A busy machine makes a store's answer late; then it is asked again,
-/// as a sidecar does.
+/// So many calls at once, over three sidecars, each of one credit.
 async fn at_once(office: &Office, calls: usize) -> Vec<Reserved> {
     let call = |number: usize| async move {
-        let sidecar = SIDECARS[number % 3];
         let id = format!("call-{number}");
-        loop {
-            let answer = office.pay(after(0), (sidecar, "k"), &id).await;
-            if answer.verdict != ReserveVerdict::Unavailable {
-                return answer;
-            }
-            office.returns(sidecar).await;
-        }
+        office.pay(after(0), (SIDECARS[number % 3], "k"), &id).await
     };
     join_all((0..calls).map(call)).await
 }

@@ -15,8 +15,6 @@ use std::time::Duration;
 /// One credit.
 pub(crate) const CREDIT: u64 = 1_000_000;
 pub(crate) const DAY_MS: u64 = 86_400_000;
-/// When who was not answered asks again.
-const AGAIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Office {
     pub(crate) authority: Authority,
@@ -103,14 +101,6 @@ impl Office {
             .authority
             .hello(after(0), sidecar, &hello, Some("shop"));
         said.await;
-    }
-
-    /// As a sidecar does that was not answered in time: it is sent away until it has said Hello again.
-    pub(crate) async fn returns(&self, sidecar: &str) {
-        tokio::time::sleep(AGAIN).await;
-        if self.authority.must_return(sidecar) {
-            self.hello(sidecar).await;
-        }
     }
 
     /// Puts a plan in force; what is not said is not limited.
