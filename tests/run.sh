@@ -309,20 +309,20 @@ end_lane() {
 }
 
 all_tests() {
-    local lane behind_cluster=(--test scale --test sdk) behind_kill=()
+    local lane
     # A quarter of a cold run would go into building the images' programs once more, static: `tests/run.sh node` and a soak do.
     export PURSER_NODE_PROGRAMS=$PURSER_TEST_BIN
-    if [[ $mode != suites ]] && prepare_node; then
-        begin_lane node tests/run.sh node
-    fi
     if [[ $mode == suites ]]; then
-        # Nothing lasts as long as a node's tests, so the lanes are made equal; beside those they would only be in each other's way.
-        behind_cluster=() behind_kill=(--test scale --test sdk)
+        # Lanes as equal as they can be. sdk has a cluster of its own: the operator that tests of kubernetes share looks after all of theirs.
+        begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes
+        start_cluster cluster-of-sdk
+        begin_lane kill cargo test --workspace --no-fail-fast --test kill --test scale --test sdk
+    else
+        # Nothing lasts as long as a node's tests, and beside more than these lanes they have too little to live.
+        prepare_node && begin_lane node tests/run.sh node
+        begin_lane kill cargo test --workspace --no-fail-fast --test kill
+        begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes --test sdk --test scale
     fi
-    begin_lane cluster cargo test --workspace --no-fail-fast --test kubernetes "${behind_cluster[@]}"
-    # For sdk, where it is beside kubernetes: the operator that tests of that share looks after all of its cluster.
-    [[ $mode != suites ]] || start_cluster cluster-of-sdk
-    begin_lane kill cargo test --workspace --no-fail-fast --test kill "${behind_kill[@]}"
     run_tests "all other tests" --workspace
     # Not beside the same tests: more at once than this is no sooner done, and what has half a second to answer no longer does.
     begin_lane shared tests/gateway/shared.sh
